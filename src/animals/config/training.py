@@ -1,0 +1,244 @@
+"""The typed schema of a training run.
+
+Every key that a YAML file or an override may set stands here, with its default and what it means. A misspelt key is
+refused by Hydra, an impossible value by `__post_init__`, both before any data is read.
+"""
+
+import difflib
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from hydra.core.config_store import ConfigStore
+
+from animals.config.services import DEFAULT_BUCKET
+from animals.errors import ConfigError
+from animals.labels import ANIMALS10_FOLDERS
+
+
+def _one_of(key: str, value: str, choices: Collection[str]) -> None:
+    if value not in choices:
+        close = difflib.get_close_matches(value, choices, n=1)
+        hint = f" Did you mean {close[0]}?" if close else ""
+        raise ConfigError(f'{key} is "{value}"; expected one of {", ".join(sorted(choices))}.{hint}')
+
+
+def _between(key: str, value: float, low: float, high: float = float("inf")) -> None:
+    if not low <= value <= high:
+        bounds = f"at least {low}" if high == float("inf") else f"from {low} to {high}"
+        raise ConfigError(f"{key} is {value}; expected {bounds}.")
+
+
+def _positive(key: str, value: float) -> None:
+    if not value > 0:
+        raise ConfigError(f"{key} is {value}; expected more than 0.")
+
+
+@dataclass(kw_only=True, slots=True)
+class DataConfig:
+    """Which pictures, how they are split and how they are brought to the model's size."""
+
+    root: str = ""
+    """Folder of label folders."""
+    sample: bool = False
+    """Make the sample pictures in `root` if they are not there."""
+    sample_per_label: int = 375
+    """Sample pictures to make for each label."""
+    folders: dict[str, str] = field(default_factory=dict)
+    """Folder name -> label. Empty: each folder's name is its label."""
+    val: float = 0.1
+    """Share of the pictures that choose the best epoch."""
+    test: float = 0.1
+    """Share of the pictures that measure the result, seen once, at the end."""
+    split_seed: int = 0
+    """Apart from `seed`, so that runs with different seeds are measured on the same pictures."""
+    side: int = 224
+    """Width and height of the model's input in pixels."""
+    resize: str = "center"
+    """`center`: scale the short side and cut the middle. `squash`: scale both sides and keep everything."""
+    crop_pct: float = 1.0
+    """Part of the short side that `center` keeps."""
+    cache: bool = True
+    """Decode each picture once, into `cache_dir`. Off: decode again in each epoch."""
+    cache_dir: str = "data/cache"
+    """Where the decoded pictures of all data sets and sizes lie; may be deleted at any time."""
+    workers: int = -1
+    """Processes that decode pictures. -1: one for each CPU; 0: none but this one."""
+
+    def __post_init__(self) -> None:
+        """Check what can be checked without reading data."""
+        _between("data.sample_per_label", self.sample_per_label, 1)
+        _between("data.side", self.side, 8, 4096)
+        _one_of("data.resize", self.resize, ("center", "squash"))
+        _between("data.crop_pct", self.crop_pct, 0.1, 1.0)
+        _between("data.workers", self.workers, -1)
+        _between("data.split_seed", self.split_seed, 0, 2**32 - 1)
+        for key, share in (("data.val", self.val), ("data.test", self.test)):
+            _between(key, share, 0.01, 0.5)
+        if len(set(self.folders.values())) == 1:
+            raise ConfigError(f"data.folders names one label only ({self.folders}); a classifier needs two or more.")
+
+
+@dataclass(kw_only=True, slots=True)
+class ModelConfig:
+    """Which network."""
+
+    name: str = "resnet18"
+    """Any model of timm (`timm.list_models()`)."""
+    pretrained: bool = False
+    """Start from weights trained on ImageNet, fetched from the Hugging Face hub once."""
+    drop_rate: float = 0.0
+    """Dropout before the last layer."""
+
+    def __post_init__(self) -> None:
+        """Check the numbers; the name is checked against timm when the model is built."""
+        _between("model.drop_rate", self.drop_rate, 0.0, 0.9)
+
+
+@dataclass(kw_only=True, slots=True)
+class AugmentConfig:
+    """How training pictures are varied, each drawn anew for each picture in each epoch."""
+
+    flip: float = 0.5
+    """Probability of a mirror image."""
+    rotate: float = 10.0
+    """Up to so many degrees either way."""
+    zoom: float = 0.2
+    """Scaled by up to so much either way: 0.2 is from 0.8 to 1.2."""
+    shift: float = 0.1
+    """Moved by up to so much of the side, either way."""
+    color: float = 0.2
+    """Brightness, contrast and saturation changed by up to so much either way."""
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        _between("augment.flip", self.flip, 0, 1)
+        _between("augment.rotate", self.rotate, 0, 180)
+        for key, amount in (("zoom", self.zoom), ("shift", self.shift), ("color", self.color)):
+            _between(f"augment.{key}", amount, 0, 0.9)
+
+
+@dataclass(kw_only=True, slots=True)
+class OptimizerConfig:
+    """What moves the weights."""
+
+    name: str = "adamw"
+    """Any optimizer of timm (`timm.optim.list_optimizers()`)."""
+    lr: float = 3e-3
+    """Highest learning rate."""
+    weight_decay: float = 0.05
+    """On weights, not on biases and norms."""
+
+    def __post_init__(self) -> None:
+        """Check the numbers; the name is checked against timm when the optimizer is built."""
+        _positive("optimizer.lr", self.lr)
+        _between("optimizer.weight_decay", self.weight_decay, 0)
+
+
+@dataclass(kw_only=True, slots=True)
+class SchedulerConfig:
+    """How the learning rate changes, step by step."""
+
+    name: str = "cosine"
+    """`cosine`: warm up in a line, then fall to 0 along a cosine. `constant`: warm up, then stay."""
+    warmup: float = 0.3
+    """Share of all steps that warm up."""
+
+    def __post_init__(self) -> None:
+        """Check the choice and the number."""
+        _one_of("scheduler.name", self.name, ("cosine", "constant"))
+        _between("scheduler.warmup", self.warmup, 0, 1)
+
+
+@dataclass(kw_only=True, slots=True)
+class TrainerConfig:
+    """How long, how much at once, on what."""
+
+    epochs: int = 14
+    """Times that each training picture is seen."""
+    batch_size: int = 64
+    """Pictures in one step."""
+    label_smoothing: float = 0.05
+    """Part of each target that is spread over all labels."""
+    gradient_clip: float = 0.0
+    """Largest norm of the gradient; 0: any."""
+    patience: int = 0
+    """Stop after so many epochs without a better validation loss; 0: never."""
+    precision: str = "auto"
+    """`bf16` or `fp16` autocast, `fp32`, or `auto`: bf16 where the hardware computes in it, else fp16 on a GPU."""
+    accelerator: str = "auto"
+    """`cpu`, `gpu`, `mps`, or `auto`: the first that is there."""
+    workers: int = -1
+    """Processes that feed the model when `data.cache` is off. -1: one for each CPU."""
+
+    def __post_init__(self) -> None:
+        """Check the numbers and choices."""
+        _between("trainer.epochs", self.epochs, 1)
+        _between("trainer.batch_size", self.batch_size, 2)
+        _between("trainer.label_smoothing", self.label_smoothing, 0, 0.9)
+        _between("trainer.gradient_clip", self.gradient_clip, 0)
+        _between("trainer.patience", self.patience, 0)
+        _between("trainer.workers", self.workers, -1)
+        _one_of("trainer.precision", self.precision, ("auto", "bf16", "fp16", "fp32"))
+        _one_of("trainer.accelerator", self.accelerator, ("auto", "cpu", "gpu", "mps"))
+
+
+@dataclass(kw_only=True, slots=True)
+class TrackingConfig:
+    """Weights & Biases."""
+
+    mode: str = "auto"
+    """`online`, `offline`, `disabled`, or `auto`: online with an API key, offline without."""
+    project: str = "animals"
+    """W&B's project."""
+    entity: str | None = None
+    """W&B's team or user; the key's own when empty."""
+    group: str | None = None
+    """Runs that belong together."""
+
+    def __post_init__(self) -> None:
+        """Check the choice."""
+        _one_of("tracking.mode", self.mode, ("auto", "online", "offline", "disabled"))
+
+
+@dataclass(kw_only=True, slots=True)
+class TrainConfig:
+    """One run: everything that decides what comes out."""
+
+    name: str = "run"
+    """Part of the run's and the version's name."""
+    seed: int = 0
+    """Of the weights, the order of the pictures and their augmentation."""
+    bucket: str = f"${{oc.env:ANIMALS_BUCKET,{DEFAULT_BUCKET}}}"
+    """Where the version is published: a local folder or gs://name/prefix."""
+    promote: bool = True
+    """Let the published version serve."""
+    data: DataConfig = field(default_factory=DataConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    scheduler: SchedulerConfig = field(default_factory=SchedulerConfig)
+    trainer: TrainerConfig = field(default_factory=TrainerConfig)
+    tracking: TrackingConfig = field(default_factory=TrackingConfig)
+
+    def __post_init__(self) -> None:
+        """Check what goes into names and generators, and that there is a folder to read."""
+        if not self.name.replace("-", "").replace("_", "").isalnum():
+            raise ConfigError(f'name is "{self.name}"; expected letters, digits, - and _ only.')
+        _between("seed", self.seed, 0, 2**32 - 1)
+        if not self.data.root:
+            raise ConfigError("data.root is empty. Give the folder of label folders: data.root=path/to/pictures")
+        if not self.data.sample and not Path(self.data.root).is_dir():
+            raise ConfigError(
+                f"data.root={self.data.root} is no folder. Expected a folder that holds a folder of pictures a label."
+            )
+
+
+def register_schema() -> None:
+    """Make the schema and the known data sets known to Hydra; may be called more than once."""
+    store = ConfigStore.instance()
+    store.store(name="schema", node=TrainConfig)
+    animals10 = dict(ANIMALS10_FOLDERS)
+    store.store(group="data", name="sample", node=DataConfig(root="data/sample", sample=True, folders=animals10))
+    store.store(group="data", name="animals10", node=DataConfig(root="data/raw/raw-img", folders=animals10))
+    store.store(group="data", name="folder", node=DataConfig())

@@ -1,0 +1,97 @@
+"""Every error that this package raises on purpose.
+
+    AnimalsError                  exit code 1
+    ├── UsageError                exit code 2: the caller asked for something that cannot be
+    │   ├── ConfigError           a setting is misspelt, impossible or missing
+    │   └── DataError             a folder of pictures cannot be used as it is
+    ├── PictureError              one picture cannot be used
+    │   ├── NotAPicture           no decoder reads it, or it ends too early
+    │   └── PictureTooLarge       more bytes or pixels than allowed
+    ├── StorageError              something about the bucket
+    │   ├── NoSuchObject          the bucket has no object of that name
+    │   ├── ObjectChanged         somebody else wrote the object since it was read
+    │   └── StorageUnavailable    the bucket cannot be reached, or does not let us in
+    ├── ModelError                something about a published model
+    │   ├── NoModel               nothing is published, or not that version
+    │   └── BrokenModel           a version is there but cannot be served
+    ├── WeightsUnavailable        pretrained weights are neither cached nor to be had
+    ├── ExportMismatch            the exported model answers otherwise than the trained one
+    └── InvalidToken              a prediction id that this service did not sign
+
+A message says what happened, what was expected and what to do. Errors of other libraries become one of these where
+they enter the package, so that nobody further up imports, say, google's exceptions.
+"""
+
+from typing import ClassVar
+
+
+class AnimalsError(Exception):
+    """Base of every error raised on purpose."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class UsageError(AnimalsError):
+    """The caller asked for something that cannot be."""
+
+    exit_code: ClassVar[int] = 2
+
+
+class ConfigError(UsageError, ValueError):
+    """A setting is misspelt, impossible or missing."""
+
+
+class DataError(UsageError):
+    """A folder of pictures cannot be used as it is."""
+
+
+class PictureError(AnimalsError, ValueError):
+    """One picture cannot be used."""
+
+
+class NotAPicture(PictureError):
+    """No decoder reads it, or it ends too early."""
+
+
+class PictureTooLarge(PictureError):
+    """More bytes or pixels than allowed."""
+
+
+class StorageError(AnimalsError):
+    """Something about the bucket."""
+
+
+class NoSuchObject(StorageError, FileNotFoundError):
+    """The bucket has no object of that name."""
+
+
+class ObjectChanged(StorageError):
+    """Somebody else wrote the object since it was read."""
+
+
+class StorageUnavailable(StorageError, ConnectionError):
+    """The bucket cannot be reached, or does not let us in."""
+
+
+class ModelError(AnimalsError):
+    """Something about a published model."""
+
+
+class NoModel(ModelError):
+    """Nothing is published, or not that version."""
+
+
+class BrokenModel(ModelError):
+    """A version is there but cannot be served."""
+
+
+class WeightsUnavailable(AnimalsError):
+    """Pretrained weights are neither cached nor to be had."""
+
+
+class ExportMismatch(AnimalsError):
+    """The exported model answers otherwise than the trained one."""
+
+
+class InvalidToken(AnimalsError, ValueError):
+    """A prediction id that this service did not sign."""

@@ -1,0 +1,173 @@
+"""One picture -> one array: the only place that does it, for training, evaluation and serving alike."""
+
+import struct
+import zlib
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import ExifTags, Image
+
+from animals.errors import ConfigError, NotAPicture, PictureTooLarge
+
+FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
+"""Formats that are decoded; each further one would be attack surface that nobody asked for."""
+
+MAX_PIXELS: Final = 50_000_000
+"""A 48-megapixel camera's picture passes; decoded it takes 150 MB."""
+
+Channels = tuple[float, float, float]
+"""One number for red, for green and for blue."""
+Resize = Literal["squash", "center"]
+Interpolation = Literal["bilinear", "bicubic"]
+
+_RESAMPLING: Final = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
+
+# EXIF orientation -> the turn that sets the picture upright
+_TURNS: Final = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+# Pillow's decoders let all of these through on damaged files, each seen from one format or another.
+_DECODER_ERRORS: Final = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    EOFError,
+    ArithmeticError,
+    struct.error,
+    zlib.error,
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class InputSpec:
+    """What a model wants to see."""
+
+    side: int
+    """Width and height in pixels."""
+    mean: Channels
+    """Mean of red, green and blue in [0, 1], subtracted."""
+    std: Channels
+    """Standard deviation of red, green and blue in [0, 1], divided by."""
+    resize: Resize = "center"
+    """`center`: scale the short side, cut the middle square. `squash`: scale both sides, keep everything."""
+    crop_pct: float = 1.0
+    """Part of the short side that `center` keeps."""
+    interpolation: Interpolation = "bicubic"
+
+    def __post_init__(self) -> None:
+        if self.side < 1 or not 0 < self.crop_pct <= 1 or not min(self.std) > 0:
+            raise ConfigError(f"No picture can be made to fit {self}; expected side >= 1, 0 < crop_pct <= 1, std > 0.")
+
+
+def open_picture(source: bytes | Path, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
+    """Decode a picture, upright and in RGB.
+
+    Args:
+        source: the file's bytes or its path.
+        max_pixels: width times height that is still decoded.
+
+    Returns:
+        A loaded picture of mode RGB: rotated as its EXIF orientation says, transparent parts on white, the first
+        frame of an animation, 16-bit greys scaled to 8 bits.
+
+    Raises:
+        NotAPicture: no decoder reads it, or it ends too early.
+        PictureTooLarge: over `max_pixels`, before any pixel is decoded.
+        OSError: the path cannot be read.
+    """
+    data = source if isinstance(source, bytes) else source.read_bytes()
+    try:
+        image = Image.open(BytesIO(data), formats=FORMATS)
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise PictureTooLarge(f"The picture has too many pixels ({error}); up to {max_pixels:,} are read.") from error
+    except _DECODER_ERRORS as error:
+        raise NotAPicture(f"This is no picture; expected one of {', '.join(FORMATS)}.") from error
+    with image:
+        if image.width * image.height > max_pixels:
+            raise PictureTooLarge(
+                f"The picture has {image.width}x{image.height} pixels; up to {max_pixels:,} in all are read. "
+                "Send a smaller one."
+            )
+        try:
+            image.load()
+            return _to_rgb(_upright(image))
+        except _DECODER_ERRORS as error:
+            raise NotAPicture(f"The {image.format} picture is damaged or ends too early: {error}.") from error
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """The picture turned as its EXIF orientation says; one with broken EXIF stays as it is.
+
+    `ImageOps.exif_transpose` also writes the EXIF anew, and fails where any tag has an odd value.
+    """
+    try:
+        turn = _TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except _DECODER_ERRORS:
+        return image
+    return image if turn is None else image.transpose(turn)
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    """Any mode to RGB, without the surprises of a plain `convert`."""
+    if image.mode.startswith("I"):  # 16-bit greys: convert() would clip at 255 instead of scaling
+        grey = np.asarray(image, dtype=np.float64) / 257.0
+        image = Image.fromarray(np.clip(grey, 0, 255).astype(np.uint8))
+    if image.has_transparency_data:  # convert() would show whatever colour hides under the transparent part
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    return image.convert("RGB")
+
+
+def to_pixels(image: Image.Image, spec: InputSpec) -> NDArray[np.uint8]:
+    """Scale and cut a picture of mode RGB to the model's side.
+
+    Returns:
+        Height, width, colour: shape (side, side, 3).
+    """
+    resampling = _RESAMPLING[spec.interpolation]
+    if spec.resize == "squash":
+        scaled = image.resize((spec.side, spec.side), resampling)
+    else:
+        scaled = _center(image, spec, resampling)
+    return np.array(scaled)  # a copy, since what Pillow hands out cannot be written to
+
+
+def _center(image: Image.Image, spec: InputSpec, resampling: Image.Resampling) -> Image.Image:
+    """The middle square of `crop_pct` of the short side, scaled to the model's side in one step."""
+    kept = min(image.size) * spec.crop_pct
+    left, top = (image.width - kept) / 2, (image.height - kept) / 2
+    return image.resize((spec.side, spec.side), resampling, box=(left, top, left + kept, top + kept))
+
+
+def normalize(pixels: NDArray[np.uint8], spec: InputSpec) -> NDArray[np.float32]:
+    """Pixels to the numbers that the model was trained on.
+
+    Args:
+        pixels: shape (..., side, side, 3), values 0 to 255.
+        spec: mean and standard deviation of each colour.
+
+    Returns:
+        Channels first: shape (..., 3, side, side).
+    """
+    mean, std = np.asarray(spec.mean, np.float32), np.asarray(spec.std, np.float32)
+    scaled = pixels * (1 / (255 * std)) - mean / std
+    return np.ascontiguousarray(np.moveaxis(scaled, -1, -3), dtype=np.float32)
+
+
+def preprocess(image: Image.Image, spec: InputSpec) -> NDArray[np.float32]:
+    """Turn one picture of mode RGB into the model's input of shape (3, side, side)."""
+    return normalize(to_pixels(image, spec), spec)

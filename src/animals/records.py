@@ -1,0 +1,124 @@
+"""What is written to the bucket or sent over HTTP."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+
+from animals.preprocess import InputSpec
+
+Probability = Annotated[float, Field(ge=0, le=1)]
+
+
+def now() -> datetime:
+    """The present, in UTC and whole seconds: records are read by people too."""
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+def explain(error: ValidationError) -> str:
+    """What is wrong with a record, in one line: each field and its problem."""
+    problems = ((".".join(map(str, problem["loc"])), problem["msg"]) for problem in error.errors())
+    return "; ".join(f"{field}: {message}" if field else message for field, message in problems)
+
+
+class Record(BaseModel):
+    """Base of all records: unknown fields are kept out, a record once made does not change."""
+
+    # JSON has no NaN: it would be written as null, and the record could not be read back
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class FileInfo(Record):
+    """One file of a published version."""
+
+    sha256: str
+    size: int
+    """In bytes."""
+
+
+class LabelMetrics(Record):
+    """How the model does on the test pictures of one label."""
+
+    precision: Probability
+    recall: Probability
+    f1: Probability
+    pictures: int
+
+
+class Metrics(Record):
+    """How the model does on the test split."""
+
+    accuracy: Probability
+    f1_macro: Probability
+    f1_weighted: Probability
+    loss: float
+    """Mean cross-entropy, without label smoothing."""
+    pictures: int
+    per_label: dict[str, LabelMetrics]
+
+
+class SplitInfo(Record):
+    """Which pictures a run saw, and which it did not."""
+
+    manifest_sha256: str
+    seed: int
+    counts: dict[str, int]
+    """Pictures in train, val and test."""
+
+
+class ExportCheck(Record):
+    """How far the exported model is from the trained one, on test pictures."""
+
+    pictures: int
+    same_label: int
+    max_probability_difference: float
+
+
+class Card(Record):
+    """All that is known of a published version: `models/<version>/card.json`."""
+
+    version: str
+    created: AwareDatetime
+    run: str
+    architecture: str
+    """timm's name of the model."""
+    labels: tuple[str, ...]
+    """In the order of the model's outputs."""
+    input: InputSpec
+    metrics: Metrics
+    split: SplitInfo
+    export: ExportCheck
+    config: dict[str, Any]
+    """The whole configuration of the run."""
+    git_commit: str | None
+    packages: dict[str, str]
+    """Versions of the libraries that made it."""
+    files: dict[str, FileInfo]
+    """Every other file of the version except the model card for people, which is made from this one."""
+
+
+class Current(Record):
+    """The version that serves: `models/current.json`."""
+
+    version: str
+    previous: str | None = None
+    promoted: AwareDatetime = Field(default_factory=now)
+    reason: str
+
+
+class Prediction(Record):
+    """The answer to one picture."""
+
+    filename: str
+    prediction: str
+    confidence: Probability
+    probabilities: dict[str, Probability]
+    model_version: str
+    prediction_id: str
+    """A signed token that carries this answer; feedback sends it back."""
+
+
+class Problem(Record):
+    """An answer that is not the one hoped for."""
+
+    detail: str

@@ -1,0 +1,141 @@
+"""A published model that answers: bytes of a picture in, probabilities out."""
+
+import math
+import os
+import sys
+from io import BytesIO
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from onnxruntime.capi import onnxruntime_pybind11_state as onnx_errors
+from PIL import Image
+
+from animals.errors import BrokenModel, NotAPicture
+from animals.preprocess import MAX_PIXELS, open_picture, preprocess
+from animals.records import Card
+
+INPUT: Final = "input"
+"""Name of the ONNX input: float32, shape (batch, 3, side, side)."""
+OUTPUT: Final = "logits"
+"""Name of the ONNX output: float32, shape (batch, labels)."""
+
+CPU_QUOTA: Final = Path("/sys/fs/cgroup/cpu.max")
+"""Where Linux tells a container how much of the CPUs it may use."""
+
+# ONNX Runtime's exceptions have no common base. These are what damaged files and files of another shape raise.
+_ONNX_ERRORS: Final = (
+    onnx_errors.Fail,
+    onnx_errors.InvalidArgument,
+    onnx_errors.InvalidGraph,
+    onnx_errors.InvalidProtobuf,
+    onnx_errors.NotImplemented,
+    onnx_errors.RuntimeException,
+    ValueError,  # raised in Python for an input of another name
+)
+
+_REMEDY: Final = "Publish the run again or promote another version."
+
+
+def cpus() -> int:
+    """CPUs that this process may use: those it may run on, or fewer where its container has a quota."""
+    allowed = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+    return min(allowed, _quota(CPU_QUOTA) or allowed)
+
+
+def _quota(file: Path) -> int | None:
+    """CPUs of a quota such as "150000 100000", microseconds in each period; None without one."""
+    try:
+        quota, period = file.read_text().split()
+        return max(1, math.ceil(int(quota) / int(period)))
+    except (OSError, ValueError):  # no such file here, or "max": no quota
+        return None
+
+
+class Classifier:
+    """One version of the model in memory; several threads may ask it at once.
+
+    Args:
+        card: of the version; its labels are in the order of the model's outputs.
+        model: content of the ONNX file.
+        max_pixels: largest picture that is decoded.
+        threads: that work on one picture.
+
+    Raises:
+        BrokenModel: the file cannot be run, or does not fit its card.
+    """
+
+    def __init__(self, card: Card, model: bytes, *, max_pixels: int = MAX_PIXELS, threads: int = 1) -> None:
+        if len(set(card.labels)) != len(card.labels):
+            raise BrokenModel(f"The card of {card.version} lists a label twice. {_REMEDY}")
+        self.card = card
+        self._max_pixels = max_pixels
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.log_severity_level = (
+            4  # errors are raised; written to stderr as well, they would be no log lines of ours
+        )
+        try:
+            self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        except _ONNX_ERRORS as error:
+            raise BrokenModel(f"The ONNX file of {card.version} cannot be loaded: {error} {_REMEDY}") from error
+        self._self_test()
+
+    def classify(self, picture: bytes) -> dict[str, float]:
+        """Probabilities by label, in the order of the card; they sum to 1.
+
+        Raises:
+            NotAPicture: no decoder reads it, or it ends too early.
+            PictureTooLarge: more pixels than allowed.
+        """
+        if not picture:
+            raise NotAPicture("The file is empty; expected a picture.")
+        probabilities = self.probabilities(self.prepare(picture)[np.newaxis])[0]
+        return dict(zip(self.card.labels, probabilities.tolist(), strict=True))
+
+    def prepare(self, picture: bytes) -> NDArray[np.float32]:
+        """The model's input for one picture, shape (3, side, side)."""
+        return preprocess(open_picture(picture, max_pixels=self._max_pixels), self.card.input)
+
+    def probabilities(self, batch: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Probabilities of prepared pictures.
+
+        Args:
+            batch: shape (pictures, 3, side, side).
+
+        Returns:
+            Shape (pictures, labels); each row sums to 1.
+        """
+        (logits,) = self._session.run([OUTPUT], {INPUT: batch})
+        return softmax(logits)
+
+    def _self_test(self) -> None:
+        """Answer one picture the way that every other is answered.
+
+        Raises:
+            BrokenModel: no answer, or not one finite number for each label of the card.
+        """
+        picture = BytesIO()
+        Image.new("RGB", (1, 1), "grey").save(picture, "PNG")  # within every limit of pixels
+        pixels = self.prepare(picture.getvalue())
+        try:
+            found = self.probabilities(pixels[np.newaxis])
+        except _ONNX_ERRORS as error:
+            raise BrokenModel(f"The model of {self.card.version} does not run: {error} {_REMEDY}") from error
+        expected = (1, len(self.card.labels))
+        if found.shape != expected:
+            raise BrokenModel(
+                f"The model of {self.card.version} answers with shape {found.shape}; "
+                f"its card lists {expected[1]} labels, so {expected} was expected. {_REMEDY}"
+            )
+        if not np.isfinite(found).all():
+            raise BrokenModel(f"The model of {self.card.version} answers with numbers that are not finite. {_REMEDY}")
+
+
+def softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Logits to probabilities along the last axis, in double precision."""
+    wide = logits.astype(np.float64)
+    powers = np.exp(wide - wide.max(axis=-1, keepdims=True))  # the largest becomes 0, so that nothing overflows
+    return np.asarray(powers / powers.sum(axis=-1, keepdims=True))

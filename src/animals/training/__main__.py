@@ -1,0 +1,57 @@
+"""`python -m animals.training [overrides]`: one training run, configured by Hydra."""
+
+import os
+import sys
+from pathlib import Path
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from omegaconf import DictConfig
+
+from animals.cli import exit_on_error
+from animals.config.hydra_errors import explain, to_train_config
+from animals.config.training import TrainConfig, register_schema
+from animals.errors import ConfigError
+from animals.records import Card
+
+
+@hydra.main(version_base=None, config_path="../config/conf", config_name="train")
+def run(composed: DictConfig) -> None:
+    """Hydra ends here: from now on there is a typed configuration and a folder."""
+    with exit_on_error():
+        config = to_train_config(composed)
+        from animals.training.pipeline import train  # only now: torch takes seconds to import
+
+        folder = Path(os.path.relpath(HydraConfig.get().runtime.output_dir))
+        card = train(config, folder)
+        sys.stdout.write(summary(card, config, folder))
+
+
+def summary(card: Card, config: TrainConfig, run: Path) -> str:
+    """What a run ends with: how good, which version, where, and what to do next."""
+    metrics = card.metrics
+    state = "serves from" if config.promote else "published, not promoted, in"
+    return f"""
+Accuracy  {metrics.accuracy:.1%} of {metrics.pictures} test pictures, macro F1 {metrics.f1_macro:.3f}
+Version   {card.version}, {state} {config.bucket}
+Run       {run}
+Next      uv run invoke serve
+          curl -X POST -F "file=@cat.jpg" http://localhost:8000/classify/
+"""
+
+
+def main() -> None:
+    """Run Hydra's command line, with errors as one sentence and an exit code."""
+    # Hydra prints errors in its own way and exits with 1; so it hands them on
+    os.environ.setdefault("HYDRA_FULL_ERROR", "1")
+    register_schema()
+    with exit_on_error():
+        try:
+            run()
+        except HydraException as error:
+            raise ConfigError(explain(error)) from error
+
+
+if __name__ == "__main__":
+    main()

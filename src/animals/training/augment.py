@@ -1,0 +1,87 @@
+"""From pixels to the model's input on tensors: a whole batch at once, on the device that trains."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from animals.config.training import AugmentConfig
+from animals.preprocess import InputSpec
+
+
+class Normalize(nn.Module):
+    """The tensor twin of `preprocess.normalize`."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, spec: InputSpec) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.tensor(spec.mean).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(spec.std).view(1, 3, 1, 1), persistent=False)
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """Subtract the mean and divide by the standard deviation; values in [0, 1], shape (pictures, 3, side, side)."""
+        normalized: Tensor = (pictures - self.mean) / self.std
+        return normalized
+
+
+def to_unit(pixels: Tensor) -> Tensor:
+    """uint8 of shape (pictures, side, side, 3) -> float32 in [0, 1] of shape (pictures, 3, side, side).
+
+    The bytes stay where they are: what was channels-last on disk is torch's channels_last, the faster layout.
+    """
+    return pixels.permute(0, 3, 1, 2).float().div_(255)
+
+
+class Augment(nn.Module):
+    """Each picture mirrored, turned, zoomed, moved and recoloured by amounts of its own."""
+
+    def __init__(self, config: AugmentConfig) -> None:
+        super().__init__()
+        self.config = config
+
+    def forward(self, pictures: Tensor, generator: torch.Generator) -> Tensor:
+        """Vary a batch.
+
+        Args:
+            pictures: in [0, 1], shape (pictures, 3, side, side).
+            generator: on the CPU; the same one gives the same amounts on every device.
+
+        Returns:
+            The same shape, in [0, 1].
+        """
+        count, device = len(pictures), pictures.device
+        moved = _move(pictures, _affine(self.config, count, generator).to(device))
+        return _recolor(moved, _amounts(self.config.color, (3, count, 1, 1, 1), generator).to(device))
+
+
+def _amounts(most: float, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+    """Uniform in [-most, most]."""
+    return (torch.rand(shape, generator=generator) * 2 - 1) * most
+
+
+def _affine(config: AugmentConfig, count: int, generator: torch.Generator) -> Tensor:
+    """One matrix a picture, shape (count, 2, 3): where in the original each point of the result lies."""
+    angle = torch.deg2rad(_amounts(config.rotate, (count,), generator))
+    scale = 1 / (1 + _amounts(config.zoom, (count,), generator))
+    mirror = torch.where(torch.rand(count, generator=generator) < config.flip, -1.0, 1.0)
+    shift = _amounts(2 * config.shift, (count, 2), generator)  # the sides are at -1 and 1
+    cosine, sine = torch.cos(angle) * scale, torch.sin(angle) * scale
+    rows = [torch.stack([cosine * mirror, -sine], 1), torch.stack([sine * mirror, cosine], 1)]
+    return torch.cat([torch.stack(rows, 1), shift[:, :, None]], 2)
+
+
+def _move(pictures: Tensor, affine: Tensor) -> Tensor:
+    grid = functional.affine_grid(affine, list(pictures.shape), align_corners=False)
+    # reflection: a black border would be a thing to learn
+    moved: Tensor = functional.grid_sample(pictures, grid, padding_mode="reflection", align_corners=False)
+    return moved
+
+
+def _recolor(pictures: Tensor, amounts: Tensor) -> Tensor:
+    brightness, contrast, saturation = 1 + amounts
+    grey = pictures.mean(1, keepdim=True)
+    pictures = grey + (pictures - grey) * saturation
+    middle = grey.mean((2, 3), keepdim=True)
+    recolored: Tensor = (middle + (pictures - middle) * contrast) * brightness
+    return recolored.clamp_(0, 1)

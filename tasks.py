@@ -1,0 +1,101 @@
+"""What a person does with this repository: `invoke --list`."""
+
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+from invoke.context import Context
+from invoke.exceptions import Exit
+from invoke.tasks import task
+
+ROOT = Path(__file__).parent
+GROUPS = {"dev": "_dev", "train": "", "backend": "_backend"}
+"""Dependency group -> ending of its requirements file. The first holds all others, which follow its versions."""
+
+
+def run(*command: str, **environment: str) -> None:
+    """Run a command from the repository's root; end with its exit code if it fails.
+
+    A list of words and no shell: the same on every system, and nothing needs quoting.
+    """
+    try:
+        done = subprocess.run(command, cwd=ROOT, env={**os.environ, **environment}, check=False)  # noqa: S603
+    except KeyboardInterrupt:
+        raise Exit(code=130) from None  # the command has said so itself
+    if done.returncode:
+        raise Exit(code=done.returncode)
+
+
+def python(*arguments: str, **environment: str) -> None:
+    """Run a module of this environment."""
+    run(sys.executable, "-m", *arguments, **environment)
+
+
+@task(name="list", default=True)
+def list_tasks(_: Context) -> None:
+    """List the tasks (what `invoke` alone does)."""
+    python("invoke", "--list")
+
+
+@task(help={"args": 'Hydra overrides, as in --args "optimizer.lr=3e-4 trainer.epochs=2"'})
+def train(_: Context, args: str = "") -> None:
+    """Train, evaluate, export and publish a model; on the sample pictures unless told otherwise."""
+    python("animals.training", *shlex.split(args))
+
+
+@task(
+    positional=["folder"],
+    help={"folder": "a finished run's folder under runs/", "no-promote": "do not let it serve"},
+)
+def publish(_: Context, folder: str, no_promote: bool = False) -> None:
+    """Publish a finished run again, for instance when the bucket was out of reach."""
+    python("animals.training.publish", folder, *(["--no-promote"] if no_promote else []))
+
+
+@task(help={"port": "where it listens on this machine"})
+def serve(_: Context, port: int = 8000) -> None:
+    """Serve the current model on http://localhost:8000."""
+    python("animals.serving", PORT=str(port))
+
+
+@task(help={"args": 'of pytest, as in --args "tests/data -k split"'})
+def test(_: Context, args: str = "") -> None:
+    """Run the tests; all of them with coverage, or those named by --args."""
+    if args:
+        python("pytest", *shlex.split(args))
+        return
+    python("coverage", "erase")
+    python("pytest", "--cov", "--cov-report=")
+    python("coverage", "report")
+
+
+@task
+def lint(_: Context) -> None:
+    """Check style, types, import contracts and unused dependencies."""
+    python("ruff", "check")
+    python("ruff", "format", "--check")
+    python("mypy")
+    run("lint-imports")
+    run("deptry", "src")
+
+
+@task(name="format")
+def format_code(_: Context) -> None:
+    """Bring the code into its form."""
+    python("ruff", "check", "--fix")
+    python("ruff", "format")
+
+
+@task(help={"upgrade": "take the newest versions instead of keeping those that still fit"})
+def requirements(_: Context, upgrade: bool = False) -> None:
+    """Compile the dependency groups of pyproject.toml into the pinned requirements files."""
+    everything = f"requirements{GROUPS['dev']}.txt"
+    for group, ending in GROUPS.items():
+        out = f"requirements{ending}.txt"
+        extra = (["--upgrade"] if upgrade else []) if out == everything else ["--constraint", everything]
+        run(
+            *("uv", "pip", "compile", "--quiet", "--universal", "--python-version", "3.11"),
+            *("--group", group, *extra, "--output-file", out, "--custom-compile-command", "invoke requirements"),
+        )

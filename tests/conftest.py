@@ -1,0 +1,58 @@
+"""What all tests share: a clean environment, no network, and a bucket of each kind."""
+
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from animals.storage import FolderStorage, GcsStorage, Storage
+from tests.emulator import Emulator
+
+_OUTSIDE = ("AIP_", "ANIMALS_", "CLOUDSDK_", "GCLOUD_", "GOOGLE_", "K_", "PORT", "STORAGE_EMULATOR_HOST", "WANDB_")
+"""Variables that start so tell of a cloud, a service or an account."""
+
+
+@pytest.fixture(autouse=True)
+def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody's buckets, accounts and settings leak into a test."""
+    for name in [name for name in os.environ if name.startswith(_OUTSIDE)]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test that would reach beyond this machine fails."""
+    connect = socket.socket.connect
+
+    def connect_here(self: socket.socket, address: Any) -> None:
+        if self.family != socket.AF_UNIX and address[0] not in ("127.0.0.1", "::1", "localhost"):
+            pytest.fail(f"Tests stay on this machine; this one calls {address}.")
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", connect_here)
+
+
+@pytest.fixture(scope="session")
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    """Google Cloud Storage's emulator, one for all tests."""
+    with Emulator(tmp_path_factory.mktemp("buckets")) as running:
+        yield running
+
+
+@pytest.fixture
+def gcs_url(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The URL of an empty place in a new bucket of the emulator."""
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", emulator.url)
+    return f"gs://{emulator.make_bucket()}/some/prefix"
+
+
+@pytest.fixture(params=["folder", "gcs"])
+def bucket(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
+    """An empty bucket: a folder that does not exist yet, or one in Google Cloud Storage's emulator."""
+    if request.param == "folder":
+        return FolderStorage(tmp_path / "bucket")
+    name, _, prefix = request.getfixturevalue("gcs_url").removeprefix("gs://").partition("/")
+    return GcsStorage(name, prefix, retry_deadline=2.0)

@@ -1,0 +1,133 @@
+"""Pictures are decoded once, by any number of processes, and never half."""
+
+import errno
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from animals.data import cache, decode
+from animals.data.cache import cached_pictures
+from animals.data.decode import inspect_pictures
+from animals.data.folders import find_pictures
+from animals.errors import StorageUnavailable
+from animals.preprocess import InputSpec, open_picture, to_pixels
+from tests.pictures import COLORS, write_label_folders, write_picture
+
+SPEC = InputSpec(side=16, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return write_label_folders(tmp_path / "pictures", per_label=3)
+
+
+def load(root: Path, spec: InputSpec = SPEC, workers: int = 0) -> np.ndarray:
+    pixels, _ = cached_pictures(root, find_pictures(root, {}), spec, cache_dir=root.parent / "cache", workers=workers)
+    return pixels
+
+
+def made(root: Path) -> list[Path]:
+    return sorted(path for path in (root.parent / "cache").iterdir() if path.is_dir())
+
+
+def test_the_cache_holds_what_preprocessing_gives(root: Path) -> None:
+    pixels = load(root)
+    expected = [to_pixels(open_picture(root / picture.name), SPEC) for picture in find_pictures(root, {})]
+    np.testing.assert_array_equal(pixels, np.stack(expected))
+
+
+def test_a_second_run_decodes_nothing(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = load(root).copy()
+    monkeypatch.setattr(decode, "open_picture", None)  # would fail if it were called
+    np.testing.assert_array_equal(load(root), first)
+
+
+def test_another_size_or_cut_is_another_cache(root: Path) -> None:
+    load(root)
+    load(root, replace(SPEC, side=8))
+    load(root, replace(SPEC, resize="squash"))
+    assert len(made(root)) == 3
+
+
+def test_other_statistics_use_the_same_cache(root: Path) -> None:
+    load(root)
+    load(root, replace(SPEC, mean=(0.1, 0.2, 0.3)))
+    assert len(made(root)) == 1
+
+
+def test_a_changed_picture_is_decoded_again(root: Path) -> None:
+    before = load(root).copy()
+    write_picture(root / "blue/000.jpg", COLORS["red"], seed=7)
+    after = load(root)
+    assert not np.array_equal(after[0], before[0])
+    np.testing.assert_array_equal(after[1:], before[1:])
+
+
+def test_several_processes_give_the_same_pixels_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = write_label_folders(tmp_path / "pictures", per_label=4)
+    monkeypatch.setattr(decode, "CHUNK", 5)
+    names = [picture.name for picture in find_pictures(root, {})]
+    outs = {workers: cache._allocate(tmp_path / f"{workers}.npy", (12, 16, 16, 3)) for workers in (0, 2)}
+    results = {n: inspect_pictures(root, names, SPEC, out=out, workers=n) for n, out in outs.items()}
+    assert results[0] == results[2]
+    np.testing.assert_array_equal(np.load(tmp_path / "0.npy"), np.load(tmp_path / "2.npy"))
+    assert np.load(tmp_path / "0.npy").any(axis=(1, 2, 3)).all()
+
+
+def test_two_runs_that_start_at_once_make_it_once(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[Path] = []
+    original = cache._make
+
+    def make(folder: Path, *rest: Any) -> None:
+        calls.append(folder)
+        original(folder, *rest)
+
+    monkeypatch.setattr(cache, "_make", make)
+    with ThreadPoolExecutor(4) as pool:
+        results = list(pool.map(load, [root] * 4))
+    assert len(calls) == 1
+    assert all(np.array_equal(result, results[0]) for result in results)
+
+
+def test_unreadable_files_are_told_with_their_reason(root: Path) -> None:
+    (root / "blue/000.jpg").write_text("no picture")
+    (root / "blue/001.jpg").write_bytes((root / "blue/001.jpg").read_bytes()[:700])
+    files = find_pictures(root, {})
+    pixels, inspections = cached_pictures(root, files, SPEC, cache_dir=root.parent / "cache", workers=0)
+    assert "This is no picture" in inspections[0].problem
+    assert "damaged or ends too early" in inspections[1].problem
+    assert [inspection.problem for inspection in inspections[2:]] == [""] * 7
+    assert not pixels[:2].any()
+
+
+def test_a_file_that_may_not_be_read_is_told(root: Path) -> None:
+    names = ["blue/000.jpg", "blue/gone.jpg"]
+    inspections = inspect_pictures(root, names, SPEC, out=None, workers=0)
+    assert inspections[0].width == 40
+    assert inspections[1].problem == "cannot be read: No such file or directory"
+
+
+def test_a_full_disk_is_one_sentence_and_leaves_nothing(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(decode.PixelFile, "write", full)
+    with pytest.raises(StorageUnavailable, match=r"\(0 MB\) could not be kept in .*cache: No space left on device"):
+        load(root)
+    assert made(root) == []
+
+
+def test_an_interrupted_decode_leaves_nothing_that_looks_whole(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(decode, "_inspect", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            load(root)
+    assert made(root) == []
+    assert load(root).any()

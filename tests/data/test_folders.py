@@ -1,0 +1,77 @@
+"""A folder of label folders is read as a list of pictures, or refused with a reason."""
+
+from pathlib import Path
+
+import pytest
+
+from animals.data.folders import find_pictures
+from animals.errors import DataError
+from tests.pictures import write_label_folders
+
+
+def test_each_folder_is_a_label_and_each_file_a_picture(tmp_path: Path) -> None:
+    write_label_folders(tmp_path, per_label=2)
+    found = find_pictures(tmp_path, {})
+    assert [(picture.name, picture.label) for picture in found[:3]] == [
+        ("blue/000.jpg", "blue"),
+        ("blue/001.jpg", "blue"),
+        ("green/000.jpg", "green"),
+    ]
+    assert found[0].size == (tmp_path / "blue/000.jpg").stat().st_size
+
+
+def test_folder_names_are_translated(tmp_path: Path) -> None:
+    write_label_folders(tmp_path, per_label=1)
+    found = find_pictures(tmp_path, {"blue": "sky", "green": "grass", "red": "rose"})
+    assert [picture.label for picture in found] == ["sky", "grass", "rose"]
+
+
+def test_two_folders_may_hold_one_label(tmp_path: Path) -> None:
+    write_label_folders(tmp_path, per_label=1)
+    found = find_pictures(tmp_path, {"blue": "cold", "green": "cold", "red": "warm"})
+    assert [picture.label for picture in found] == ["cold", "cold", "warm"]
+
+
+def test_folders_inside_a_label_folder_are_read_too(tmp_path: Path) -> None:
+    write_label_folders(tmp_path, per_label=1)
+    (tmp_path / "red/deeper").mkdir()
+    (tmp_path / "red/000.jpg").rename(tmp_path / "red/deeper/000.jpg")
+    assert find_pictures(tmp_path, {})[-1].name == "red/deeper/000.jpg"
+
+
+def test_hidden_files_and_files_beside_the_label_folders_are_passed_over(tmp_path: Path) -> None:
+    write_label_folders(tmp_path, per_label=1)
+    (tmp_path / "red/.DS_Store").touch()
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "notes.txt").touch()
+    assert len(find_pictures(tmp_path, {})) == 3
+
+
+def test_a_missing_root_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="gone is no folder"):
+        find_pictures(tmp_path / "gone", {})
+
+
+def test_a_single_label_folder_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "only").mkdir()
+    with pytest.raises(DataError, match=r"holds 1 label folders \(only\); expected two or more"):
+        find_pictures(tmp_path, {})
+
+
+def test_an_unknown_label_folder_is_an_error(tmp_path: Path) -> None:
+    write_label_folders(tmp_path, per_label=1)
+    with pytest.raises(DataError, match=r"folders that are no label: red\. Expected: blue, green"):
+        find_pictures(tmp_path, {"blue": "sky", "green": "grass"})
+
+
+def test_a_missing_label_folder_is_an_error(tmp_path: Path) -> None:
+    write_label_folders(tmp_path, per_label=1)
+    with pytest.raises(DataError, match="lacks the label folders yellow"):
+        find_pictures(tmp_path, {"blue": "a", "green": "b", "red": "c", "yellow": "d"})
+
+
+def test_an_empty_label_folder_is_an_error(tmp_path: Path) -> None:
+    write_label_folders(tmp_path, per_label=1)
+    (tmp_path / "yellow").mkdir()
+    with pytest.raises(DataError, match="label folders without files: yellow"):
+        find_pictures(tmp_path, {})

@@ -1,0 +1,55 @@
+"""Every label has its share of every split, and the manifest remembers it."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from animals.data.split import ManifestRow, read_manifest, stratified_split, write_manifest
+from animals.errors import DataError
+
+LABELS = ["cat"] * 100 + ["dog"] * 50 + ["owl"] * 10
+
+
+def test_each_label_is_split_80_10_10() -> None:
+    splits = stratified_split(LABELS, val=0.1, test=0.1, seed=0)
+    counts = Counter(zip(LABELS, splits, strict=True))
+    assert [counts[label, "test"] for label in ("cat", "dog", "owl")] == [10, 5, 1]
+    assert [counts[label, "val"] for label in ("cat", "dog", "owl")] == [10, 5, 1]
+    assert [counts[label, "train"] for label in ("cat", "dog", "owl")] == [80, 40, 8]
+
+
+def test_the_same_seed_gives_the_same_split_and_another_seed_another() -> None:
+    split = {seed: stratified_split(LABELS, val=0.1, test=0.1, seed=seed) for seed in (0, 1)}
+    assert split[0] == stratified_split(LABELS, val=0.1, test=0.1, seed=0)
+    assert split[0] != split[1]
+
+
+def test_a_label_with_too_few_pictures_is_named_with_its_count() -> None:
+    with pytest.raises(DataError, match=r"Too few readable pictures of owl \(9\): each label needs 10 or more"):
+        stratified_split(LABELS[:-1], val=0.1, test=0.1, seed=0)
+
+
+def test_the_number_needed_follows_from_the_shares() -> None:
+    splits = stratified_split(["a"] * 4 + ["b"] * 4, val=0.25, test=0.25, seed=0)
+    assert Counter(splits) == {"train": 4, "val": 2, "test": 2}
+
+
+def test_a_manifest_is_read_back_as_it_was_written(tmp_path: Path) -> None:
+    rows = [ManifestRow('o,dd "name".jpg', "cat", "train", "ab"), ManifestRow("ü.jpg", "dog", "test", "cd")]
+    write_manifest(tmp_path / "manifest.csv", rows)
+    assert read_manifest(tmp_path / "manifest.csv") == rows
+
+
+def test_the_manifests_hash_tells_splits_apart(tmp_path: Path) -> None:
+    one, other = (ManifestRow("a.jpg", "cat", split, "ab") for split in ("train", "test"))
+    hashes = [write_manifest(tmp_path / f"{number}.csv", [row]) for number, row in enumerate((one, one, other))]
+    assert hashes[0] == hashes[1] != hashes[2]
+
+
+def test_a_file_that_is_no_manifest_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "notes.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(DataError, match="is no split manifest"):
+        read_manifest(tmp_path / "notes.csv")
+    with pytest.raises(DataError, match="is no split manifest"):
+        read_manifest(tmp_path / "gone.csv")

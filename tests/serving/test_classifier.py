@@ -1,0 +1,99 @@
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from animals.errors import BrokenModel, NotAPicture, PictureTooLarge
+from animals.preprocess import InputSpec
+from animals.serving import classifier
+from animals.serving.classifier import Classifier, cpus, softmax
+from tests.serving.published import INPUT, certainty, colour_model, encode, make_card, plain
+
+
+def made(**changes: Any) -> Classifier:
+    model = colour_model()
+    return Classifier(make_card(model, **changes), model, max_pixels=10_000)
+
+
+def test_the_answer_is_the_softmax_of_the_logits_in_the_order_of_the_card() -> None:
+    answer = made().classify(plain("lime"))
+    assert list(answer) == ["red", "green", "blue"]
+    assert list(answer.values()) == pytest.approx(certainty(0, 1, 0), abs=1e-6)
+    assert made(labels=("x", "y", "z")).classify(plain("lime"))["y"] == answer["green"]
+
+
+def test_probabilities_of_a_batch_are_those_of_its_pictures() -> None:
+    answers = made()
+    pictures = [answers.prepare(plain(colour)) for colour in ("red", "blue")]
+    batch = answers.probabilities(np.stack(pictures))
+    assert batch[0] == pytest.approx(certainty(1, 0, 0), abs=1e-6)
+    assert batch[1] == pytest.approx(certainty(0, 0, 1), abs=1e-6)
+
+
+def test_the_preprocessing_is_that_of_the_card() -> None:
+    half = Image.new("RGB", (90, 30), "blue")
+    half.paste("red", (30, 0, 60, 30))
+    squash = InputSpec(side=8, mean=INPUT.mean, std=INPUT.std, resize="squash", interpolation="bilinear")
+    assert made().classify(encode(half))["red"] > 0.9
+    assert made(input=squash).classify(encode(half))["blue"] > 0.6
+
+
+def test_softmax_neither_overflows_nor_loses_small_probabilities() -> None:
+    found = softmax(np.array([[1e30, 0.0, -1e30], [100.0, 0.0, 0.0]], np.float32))
+    assert found[0].tolist() == [1.0, 0.0, 0.0]
+    assert found[1, 1] == pytest.approx(math.exp(-100))
+    assert found.sum(axis=-1).tolist() == [1.0, 1.0]
+
+
+def test_an_empty_file_is_no_picture() -> None:
+    with pytest.raises(NotAPicture, match="empty"):
+        made().classify(b"")
+
+
+def test_the_limit_of_pixels_is_the_one_given() -> None:
+    assert made().classify(plain("red", (100, 100)))
+    with pytest.raises(PictureTooLarge, match="101x100"):
+        made().classify(plain("red", (101, 100)))
+
+
+@pytest.mark.parametrize(
+    ("model", "labels", "said"),
+    [
+        (b"rubbish", ("a", "b", "c"), "cannot be loaded"),
+        (b"", ("a", "b", "c"), "cannot be loaded"),
+        (colour_model(4), ("a", "b", "c"), r"shape \(1, 4\).*3 labels"),
+        (colour_model(2), ("a", "b", "c"), r"shape \(1, 2\).*3 labels"),
+        (colour_model(), ("a", "b", "a"), "twice"),
+        (colour_model(scale=float("nan")), ("a", "b", "c"), "not finite"),
+        (colour_model().replace(b"input", b"image"), ("a", "b", "c"), "does not run"),
+        (colour_model().replace(b"logits", b"scores"), ("a", "b", "c"), "does not run"),
+    ],
+)
+def test_a_model_that_does_not_fit_its_card_is_refused(model: bytes, labels: tuple[str, ...], said: str) -> None:
+    with pytest.raises(BrokenModel, match=said) as refusal:
+        Classifier(make_card(model, labels=labels), model)
+    assert "r1" in str(refusal.value)
+    assert "promote another" in str(refusal.value)
+
+
+def test_a_model_for_pictures_of_another_size_is_refused() -> None:
+    larger = InputSpec(side=16, mean=INPUT.mean, std=INPUT.std)
+    with pytest.raises(BrokenModel, match="does not run"):
+        made(input=larger)
+
+
+@pytest.mark.parametrize(
+    ("quota", "expected"),
+    [("100000 100000", 1), ("150000 100000", 2), ("5000 100000", 1), ("640000000 100000", None), ("max 100000", None)],
+)
+def test_a_containers_quota_limits_the_cpus(
+    quota: str, expected: int | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(classifier, "CPU_QUOTA", tmp_path / "absent")
+    allowed = cpus()
+    (tmp_path / "cpu.max").write_text(f"{quota}\n")
+    monkeypatch.setattr(classifier, "CPU_QUOTA", tmp_path / "cpu.max")
+    assert cpus() == min(allowed, expected or allowed)

@@ -1,0 +1,218 @@
+"""The real process: started, asked over the network, and ended."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+from animals.storage import FolderStorage
+from tests.serving.published import KEY, plain, publish
+
+SERVING = (sys.executable, "-m", "animals.serving")
+
+
+class Process:
+    """A backend that listens."""
+
+    def __init__(self, popen: subprocess.Popen[bytes], log: Path) -> None:
+        self.popen = popen
+        self._log = log
+
+    @property
+    def log(self) -> str:
+        return self._log.read_text()
+
+    def wait_for(self, pattern: str) -> str:
+        """Wait for a line of the log; what the pattern's group found in it."""
+        deadline = time.monotonic() + 30
+        while not (found := re.search(pattern, self.log)):
+            assert self.popen.poll() is None, self.log
+            assert time.monotonic() < deadline, self.log
+            time.sleep(0.02)
+        return found[1]
+
+    @property
+    def port(self) -> int:
+        return int(self.wait_for(r"http://[0-9.]+:(\d+)"))
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def wait_until_ready(self) -> None:
+        deadline = time.monotonic() + 30
+        while (answer := httpx.get(f"{self.url}/readyz")).status_code != 200:
+            assert time.monotonic() < deadline, answer.text
+            time.sleep(0.02)
+
+    def end(self, number: signal.Signals = signal.SIGTERM) -> int:
+        self.popen.send_signal(number)
+        return self.popen.wait(9)  # Cloud Run kills after ten
+
+
+@contextmanager
+def running(tmp_path: Path, *command: str, **environment: str) -> Iterator[Process]:
+    log = tmp_path / "log"
+    with log.open("wb") as file:
+        popen = subprocess.Popen(
+            command or SERVING, env={**os.environ, "PORT": "0", **environment}, stdout=file, stderr=file, cwd=tmp_path
+        )
+    try:
+        yield Process(popen, log)
+    finally:
+        if popen.poll() is None:
+            popen.kill()
+            popen.wait()
+
+
+def refused(*, environment: dict[str, str], cwd: Path) -> tuple[int, str]:
+    """Exit code and words of a process that does not start."""
+    ended = subprocess.run(
+        SERVING, env={**os.environ, **environment}, cwd=cwd, capture_output=True, text=True, timeout=30, check=False
+    )
+    return ended.returncode, ended.stderr
+
+
+def test_it_starts_without_a_model_becomes_ready_and_ends_when_told(folder: FolderStorage, tmp_path: Path) -> None:
+    with running(tmp_path, ANIMALS_BUCKET=folder.url, ANIMALS_RELOAD_SECONDS="0.05") as process:
+        assert httpx.get(f"{process.url}/healthz").status_code == 200
+        assert httpx.get(f"{process.url}/readyz").status_code == 503
+        publish(folder)
+        process.wait_until_ready()
+        answer = httpx.post(f"{process.url}/classify/", files={"file": ("lime.png", plain("lime"))})
+        assert answer.json()["prediction"] == "green"
+        assert "server" not in answer.headers
+        assert process.end() == 0
+        assert "Traceback" not in process.log
+
+
+def test_uvicorns_own_command_starts_it_too(folder: FolderStorage, tmp_path: Path) -> None:
+    publish(folder)
+    command = (sys.executable, "-m", "uvicorn", "--factory", "animals.serving.app:create_app", "--port", "0")
+    with running(tmp_path, *command, ANIMALS_BUCKET=folder.url) as process:
+        process.wait_until_ready()
+        answer = httpx.post(f"{process.url}/classify/", files={"file": plain("lime")})
+        assert answer.json()["prediction"] == "green"
+
+
+def test_ctrl_c_ends_it_quietly(folder: FolderStorage, tmp_path: Path) -> None:
+    with running(tmp_path, ANIMALS_BUCKET=folder.url) as process:
+        process.wait_for("(startup complete)")
+        assert process.end(signal.SIGINT) == 0
+        assert "Traceback" not in process.log
+
+
+def test_a_request_in_progress_is_answered_after_sigterm(folder: FolderStorage, tmp_path: Path) -> None:
+    publish(folder)
+    request = httpx.Request("POST", "http://x/classify/", files={"file": plain("lime")})
+    body = request.read()
+    head = "".join(f"{name}: {value}\r\n" for name, value in request.headers.items())
+    with running(tmp_path, ANIMALS_BUCKET=folder.url) as process:
+        process.wait_until_ready()
+        with socket.create_connection(("127.0.0.1", process.port), timeout=10) as connection:
+            connection.sendall(f"POST /classify/ HTTP/1.1\r\n{head}\r\n".encode() + body[:50])
+            time.sleep(0.2)
+            process.popen.send_signal(signal.SIGTERM)
+            process.wait_for("(Waiting for connections to close)")
+            connection.sendall(body[50:])
+            answer = connection.makefile("rb").read()
+        assert answer.startswith(b"HTTP/1.1 200")
+        assert b'"prediction":"green"' in answer
+        assert process.popen.wait(10) == 0
+
+
+def test_a_bucket_that_cannot_be_reached_keeps_it_alive_and_its_end_prompt(tmp_path: Path) -> None:
+    nobody = "http://127.0.0.1:1"
+    with running(tmp_path, ANIMALS_BUCKET="gs://somewhere", STORAGE_EMULATOR_HOST=nobody) as process:
+        assert httpx.get(f"{process.url}/healthz").status_code == 200
+        assert httpx.get(f"{process.url}/readyz").status_code == 503
+        assert process.end() == 0
+
+
+def test_bodies_without_an_end_or_with_a_wrong_length_are_refused(folder: FolderStorage, tmp_path: Path) -> None:
+    head = b'--x\r\nContent-Disposition: form-data; name="file"; filename="cat.jpg"\r\n\r\n'
+    with running(tmp_path, ANIMALS_BUCKET=folder.url, ANIMALS_MAX_UPLOAD_BYTES="50000") as process:
+        with socket.create_connection(("127.0.0.1", process.port), timeout=10) as connection:
+            connection.sendall(
+                b"POST /classify/ HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n"
+                b"Content-Type: multipart/form-data; boundary=x\r\n\r\n"
+            )
+            for chunk in [head, *[bytes(1000)] * 60]:
+                connection.sendall(b"%x\r\n%s\r\n" % (len(chunk), chunk))
+            answer = connection.recv(10_000)  # although the body goes on
+        assert answer.startswith(b"HTTP/1.1 413")
+        with socket.create_connection(("127.0.0.1", process.port), timeout=10) as connection:
+            connection.sendall(b"POST /classify/ HTTP/1.1\r\nHost: x\r\nContent-Length: many\r\n\r\n")
+            assert connection.recv(10_000).startswith(b"HTTP/1.1 400")
+        assert httpx.get(f"{process.url}/healthz").status_code == 200
+        assert "Traceback" not in process.log
+
+
+def test_on_cloud_run_it_listens_to_all_and_logs_json_without_addresses(folder: FolderStorage, tmp_path: Path) -> None:
+    publish(folder)
+    with running(tmp_path, ANIMALS_BUCKET=folder.url, ANIMALS_SECRET=KEY, K_SERVICE="backend") as process:
+        assert "http://0.0.0.0:" in process.wait_for("(Listening on [^ ]+)")
+        process.wait_until_ready()
+        proxied = {"X-Forwarded-For": "203.0.113.7", "X-Forwarded-Proto": "https"}
+        answer = httpx.get(process.url, headers=proxied)
+        assert "https://127.0.0.1" in answer.json()["example"]
+        assert process.end() == 0
+        entries = [json.loads(line) for line in process.log.splitlines()]
+    assert {entry["severity"] for entry in entries} == {"INFO"}
+    assert any("r1 serves" in entry["message"] for entry in entries)
+    assert "203.0.113.7" not in process.log
+
+
+def test_an_impossible_setting_is_told_in_one_sentence(tmp_path: Path) -> None:
+    code, words = refused(environment={"PORT": "http"}, cwd=tmp_path)
+    assert code == 2
+    assert words.startswith("The environment has impossible settings. PORT=http: ")
+    assert words.count("\n") == 1
+
+
+def test_on_cloud_run_it_does_not_start_without_a_secret(tmp_path: Path) -> None:
+    code, words = refused(environment={"K_SERVICE": "backend", "PORT": "0"}, cwd=tmp_path)
+    assert code == 2
+    assert words.startswith("ANIMALS_SECRET is not set")
+    assert words.count("\n") == 1
+
+
+def test_a_port_in_use_is_told_with_what_to_do(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        code, words = refused(environment={"PORT": port, "ANIMALS_SECRET": KEY}, cwd=tmp_path)
+    assert code == 1
+    assert f"Cannot listen on 127.0.0.1:{port}: Address already in use." in words
+    assert "PORT=8001 python -m animals.serving" in words
+    assert "Traceback" not in words
+
+
+def test_the_help_names_the_settings_and_an_argument_is_refused(tmp_path: Path) -> None:
+    asked = subprocess.run([*SERVING, "--help"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert all(name in asked.stdout for name in ("ANIMALS_BUCKET", "PORT", "ANIMALS_MAX_PIXELS", "[8000]"))
+    wrong = subprocess.run([*SERVING, "--port", "9000"], cwd=tmp_path, capture_output=True, check=False)
+    assert wrong.returncode == 2
+
+
+def test_importing_the_service_loads_no_cloud_library_and_no_training_library() -> None:
+    heavy = ["google", "pandas", "torch", "onnx"]
+    found = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            f"import sys, animals.serving.__main__; print([m for m in {heavy} if m in sys.modules])",
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert found.stdout.strip() == "[]"

@@ -1,0 +1,34 @@
+"""Every command ends with a sentence and an exit code."""
+
+import pytest
+
+from animals.cli import exit_on_error
+from animals.errors import ConfigError, StorageUnavailable
+
+
+@pytest.mark.parametrize(("error", "code"), [(ConfigError("Wrong."), 2), (StorageUnavailable("Away."), 1)])
+def test_an_error_is_one_line_and_its_exit_code(
+    error: Exception, code: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ANIMALS_DEBUG", raising=False)
+    with pytest.raises(SystemExit) as caught, exit_on_error():
+        raise error
+    assert caught.value.code == code
+    assert capsys.readouterr().err == f"error: {error}\n"
+
+
+def test_with_animals_debug_the_error_itself_comes_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANIMALS_DEBUG", "1")
+    with pytest.raises(ConfigError), exit_on_error():
+        raise ConfigError("Wrong.")
+
+
+def test_a_fault_of_the_program_is_not_hidden() -> None:
+    with pytest.raises(ZeroDivisionError), exit_on_error():
+        _ = 1 / 0
+
+
+def test_ctrl_c_ends_with_130() -> None:
+    with pytest.raises(SystemExit) as caught, exit_on_error():
+        raise KeyboardInterrupt
+    assert caught.value.code == 130

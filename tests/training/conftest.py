@@ -1,0 +1,57 @@
+"""A run of the whole pipeline on tiny pictures, made once and looked at by many tests."""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from animals.config.training import DataConfig, ModelConfig, TrackingConfig, TrainConfig, TrainerConfig
+from animals.records import Card
+from animals.training.pipeline import train
+from tests.pictures import write_label_folders
+
+
+def tiny_config(root: Path, folder: Path, *, epochs: int = 3, tracking: str = "disabled", seed: int = 0) -> TrainConfig:
+    """A run of seconds: timm's test network on pictures of 32 pixels."""
+    return TrainConfig(
+        name="tiny",
+        seed=seed,
+        bucket=str(folder / "bucket"),
+        data=DataConfig(root=str(root), side=32, resize="squash", cache_dir=str(folder / "cache"), workers=0),
+        model=ModelConfig(name="test_resnet"),
+        trainer=TrainerConfig(epochs=epochs, batch_size=8, accelerator="cpu", precision="fp32"),
+        tracking=TrackingConfig(mode=tracking),
+    )
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a run left behind."""
+
+    config: TrainConfig
+    run: Path
+    card: Card
+    log: str
+
+
+@pytest.fixture(scope="session")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_label_folders(tmp_path_factory.mktemp("pictures"))
+
+
+@pytest.fixture(scope="session")
+def trained(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """One published run, tracked by W&B offline; tests read it and change nothing."""
+    folder = tmp_path_factory.mktemp("trained")
+    config = tiny_config(pictures, folder, tracking="offline")
+    run = folder / "runs" / "20260101-000000-tiny"
+    log = logging.FileHandler(folder / "log.txt")
+    logging.getLogger().addHandler(log)
+    logging.getLogger("animals").setLevel(logging.INFO)
+    try:
+        card = train(config, run)
+    finally:
+        logging.getLogger().removeHandler(log)
+        log.close()
+    return Trained(config, run, card, (folder / "log.txt").read_text())

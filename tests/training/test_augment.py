@@ -1,0 +1,81 @@
+"""Pictures are varied within the configured bounds, each on its own, and always the same way for the same generator."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from animals.config.training import AugmentConfig
+from animals.preprocess import InputSpec, normalize
+from animals.training.augment import Augment, Normalize, to_unit
+
+STILL = {"flip": 0.0, "rotate": 0.0, "zoom": 0.0, "shift": 0.0, "color": 0.0}
+
+
+def picture() -> torch.Tensor:
+    """A white dot near the upper left corner of a black picture, shape (1, 3, 17, 17)."""
+    result = torch.zeros(1, 3, 17, 17)
+    result[:, :, 3, 5] = 1
+    return result
+
+
+def vary(pictures: torch.Tensor, seed: int = 0, **settings: float) -> torch.Tensor:
+    varied: torch.Tensor = Augment(AugmentConfig(**{**STILL, **settings}))(
+        pictures, torch.Generator().manual_seed(seed)
+    )
+    return varied
+
+
+def brightest(pictures: torch.Tensor) -> list[tuple[int, int]]:
+    flat = pictures.mean(1).flatten(1).argmax(1)
+    return [(int(place) // 17, int(place) % 17) for place in flat]
+
+
+def test_with_everything_off_pictures_stay_as_they_are() -> None:
+    torch.testing.assert_close(vary(picture()), picture(), atol=1e-5, rtol=0)
+
+
+def test_flip_mirrors_left_and_right() -> None:
+    assert brightest(vary(picture(), flip=1.0)) == [(3, 11)]
+
+
+def test_flip_at_one_half_mirrors_about_half() -> None:
+    mirrored = brightest(vary(picture().repeat(200, 1, 1, 1), flip=0.5)).count((3, 11))
+    assert 70 < mirrored < 130
+
+
+@pytest.mark.parametrize(
+    ("setting", "most"), [({"shift": 0.2}, 17 * 0.2), ({"rotate": 20.0}, 2.3), ({"zoom": 0.2}, 1.6)]
+)
+def test_the_dot_moves_up_to_the_bound_and_not_further(setting: dict[str, Any], most: float) -> None:
+    places = np.array(brightest(vary(picture().repeat(300, 1, 1, 1), **setting))) - np.array([3, 5])
+    assert 0.5 * most < np.abs(places).max() <= most + 1
+
+
+def test_colors_change_and_stay_in_range() -> None:
+    pictures = torch.rand(50, 3, 8, 8, generator=torch.Generator().manual_seed(1))
+    varied = vary(pictures, color=0.5)
+    assert varied.min() >= 0
+    assert varied.max() <= 1
+    ratio = varied.mean((1, 2, 3)) / pictures.mean((1, 2, 3))
+    assert ratio.min() < 0.75
+    assert ratio.max() > 1.2
+
+
+def test_the_same_generator_gives_the_same_pictures_and_another_others() -> None:
+    pictures = torch.rand(4, 3, 16, 16)
+    everything: dict[str, Any] = {"flip": 0.5, "rotate": 10.0, "zoom": 0.2, "shift": 0.1, "color": 0.2}
+    assert torch.equal(vary(pictures, seed=1, **everything), vary(pictures, seed=1, **everything))
+    assert not torch.equal(vary(pictures, seed=1, **everything), vary(pictures, seed=2, **everything))
+
+
+def test_training_normalizes_as_serving_does() -> None:
+    spec = InputSpec(side=8, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 3), dtype=np.uint8)
+    tensor = Normalize(spec)(to_unit(torch.from_numpy(pixels)))
+    np.testing.assert_allclose(tensor.numpy(), normalize(pixels, spec), atol=1e-5)
+
+
+def test_pixels_keep_the_layout_that_torch_is_faster_with() -> None:
+    assert to_unit(torch.zeros(2, 8, 8, 3, dtype=torch.uint8)).is_contiguous(memory_format=torch.channels_last)

@@ -1,0 +1,54 @@
+"""`python -m animals.training` as a person types it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from animals.training.__main__ import summary
+from tests.training.conftest import Trained
+
+TINY = ["data.side=32", "model.name=test_resnet", "trainer.epochs=1", "trainer.batch_size=8", "data.workers=0"]
+
+
+def training(folder: Path, *overrides: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "animals.training", *overrides]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
+def test_a_run_ends_with_accuracy_version_place_and_the_next_command(pictures: Path, tmp_path: Path) -> None:
+    done = training(tmp_path, "experiment=folder", f"data.root={pictures}", "tracking.mode=disabled", *TINY)
+    assert done.returncode == 0, done.stderr
+    assert "Accuracy  " in done.stdout
+    assert "-folder-" in done.stdout
+    assert "serves from data/bucket" in done.stdout
+    assert "uv run invoke serve" in done.stdout
+    assert (tmp_path / "data" / "bucket" / "models" / "current.json").is_file()
+    (run,) = (tmp_path / "runs").iterdir()
+    assert {"run.log", "manifest.csv", "version", "checkpoints", "hydra"} <= {path.name for path in run.iterdir()}
+    assert "Warning" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["optimizer.lrr=1"], "error: There is no setting optimizer.lrr. Did you mean lr?\n"),
+        (["optimizer.lr=-1"], "error: optimizer.lr is -1.0; expected more than 0.\n"),
+        (["experiment=folder", "data.root=gone"], "error: data.root=gone is no folder. Expected a folder that holds"),
+    ],
+)
+def test_a_mistake_is_one_sentence_and_exit_code_2(overrides: list[str], message: str, tmp_path: Path) -> None:
+    done = training(tmp_path, *overrides)
+    assert done.returncode == 2
+    assert done.stderr.startswith(message)
+    assert done.stderr.count("\n") == 1
+    assert done.stdout == ""
+
+
+def test_the_summary_says_when_a_version_does_not_serve(trained: Trained) -> None:
+    trained.config.promote = False
+    try:
+        assert "published, not promoted, in" in summary(trained.card, trained.config, trained.run)
+    finally:
+        trained.config.promote = True

@@ -1,0 +1,194 @@
+"""The real loop on tiny pictures: everything that a run makes is there, right and published."""
+
+import csv
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import pandas as pd
+import pytest
+import timm
+import torch
+
+from animals import registry
+from animals.data.split import read_manifest
+from animals.errors import ConfigError, StorageUnavailable
+from animals.preprocess import open_picture, preprocess
+from animals.storage import Storage, open_storage
+from animals.training import publish as publishing
+from animals.training.pipeline import train
+from tests.training.conftest import Trained, tiny_config
+
+
+@pytest.fixture
+def storage(trained: Trained) -> Storage:
+    return open_storage(trained.config.bucket)
+
+
+def test_it_learns(trained: Trained) -> None:
+    assert trained.card.metrics.accuracy > 0.6  # three labels: chance is 0.33
+    assert trained.card.metrics.pictures == 6
+
+
+def test_the_bucket_has_every_file_of_the_version(trained: Trained, storage: Storage) -> None:
+    version = trained.card.version
+    assert set(storage.names(f"models/{version}/")) == {
+        f"models/{version}/{file}"
+        for file in ("model.safetensors", "config.json", "model.onnx", "card.json", "README.md", "reference.parquet")
+    }
+
+
+def test_the_version_serves(trained: Trained, storage: Storage) -> None:
+    current = registry.read_current(storage)
+    assert current.version == trained.card.version
+    assert current.reason == "published by run 20260101-000000-tiny"
+
+
+def test_the_files_are_those_on_the_card(trained: Trained, storage: Storage) -> None:
+    card = registry.read_card(storage, trained.card.version)
+    assert card == trained.card
+    for file in card.files:
+        registry.read_file(storage, card, file)
+
+
+def test_timm_loads_the_weights_with_the_labels(trained: Trained) -> None:
+    model: Any = timm.create_model(f"local-dir:{trained.run / 'version'}", pretrained=True)
+    assert model.pretrained_cfg["label_names"] == ["blue", "green", "red"]
+    expected = timm.data.resolve_model_data_config(model)  # type: ignore[no-untyped-call]
+    spec = trained.card.input
+    assert (expected["input_size"], expected["crop_mode"]) == ((3, spec.side, spec.side), spec.resize)
+    assert (*expected["mean"], *expected["std"], expected["crop_pct"]) == (*spec.mean, *spec.std, spec.crop_pct)
+
+
+def test_the_onnx_model_gives_the_probabilities_of_the_reference(trained: Trained, pictures: Path) -> None:
+    reference = pd.read_parquet(trained.run / "version" / "reference.parquet")
+    session = onnxruntime.InferenceSession(trained.run / "version" / "model.onnx")
+    inputs = np.stack([preprocess(open_picture(pictures / name), trained.card.input) for name in reference["picture"]])
+    logits = session.run(["logits"], {"input": inputs})[0]
+    probabilities = torch.softmax(torch.from_numpy(logits), 1).numpy()
+    np.testing.assert_allclose(reference[["p_blue", "p_green", "p_red"]], probabilities, atol=1e-4)
+
+
+def test_the_reference_is_the_test_split_with_what_was_answered(trained: Trained) -> None:
+    reference = pd.read_parquet(trained.run / "version" / "reference.parquet")
+    test = [row for row in read_manifest(trained.run / "manifest.csv") if row.split == "test"]
+    assert list(reference["picture"]) == [row.name for row in test]
+    assert list(reference["target"]) == [row.label for row in test]
+    assert (reference["prediction"] == reference["target"]).mean() == trained.card.metrics.accuracy
+    assert (reference["confidence"] == reference[["p_blue", "p_green", "p_red"]].max(axis=1)).all()
+    assert {"brightness", "contrast", "sharpness"} <= set(reference.columns)
+
+
+def test_the_card_tells_how_it_came_about(trained: Trained) -> None:
+    card = trained.card
+    assert card.version.startswith("20260101-000000-tiny-")
+    assert card.split.counts == {"train": 48, "val": 6, "test": 6}
+    assert card.config == dataclasses.asdict(trained.config)
+    assert card.export.same_label == card.export.pictures == 6
+    assert card.packages["torch"] == torch.__version__.split("+")[0]
+
+
+def test_the_card_for_people_says_how_good_it_is(trained: Trained) -> None:
+    text = (trained.run / "version" / "README.md").read_text()
+    assert f"| Test accuracy | {trained.card.metrics.accuracy:.1%} of 6 pictures |" in text
+    assert "| blue |" in text
+
+
+def test_metrics_of_every_epoch_are_in_the_runs_folder(trained: Trained) -> None:
+    with (trained.run / "metrics" / "metrics.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert sorted({int(row["epoch"]) for row in rows if row["val/loss"]}) == [0, 1, 2]
+    assert all(float(row["train/loss"]) > 0 for row in rows if row["train/loss"])
+
+
+def test_best_and_last_checkpoints_and_the_confusion_matrix_are_kept(trained: Trained) -> None:
+    assert {path.name for path in (trained.run / "checkpoints").iterdir()} == {"best.ckpt", "last.ckpt"}
+    assert (trained.run / "figures" / "confusion_matrix.png").stat().st_size > 5000
+
+
+def test_each_epoch_is_one_line_of_the_log(trained: Trained) -> None:
+    assert trained.log.count("val accuracy") == 3
+    assert "epoch  3/3  train loss" in trained.log
+
+
+def test_wandb_keeps_the_run_offline_and_says_how_to_send_it(trained: Trained) -> None:
+    (folder,) = (trained.run / "wandb").glob("offline-run-*")
+    assert (folder / f"run-{folder.name.rsplit('-', 1)[1]}.wandb").stat().st_size > 1000
+    assert f"Send it later with: wandb sync {folder}" in trained.log
+
+
+def test_the_same_seed_gives_the_same_metrics_and_another_seed_others(pictures: Path, tmp_path: Path) -> None:
+    first, again, other = (
+        train(tiny_config(pictures, tmp_path, epochs=1, seed=seed), tmp_path / name)
+        for name, seed in (("first", 5), ("again", 5), ("other", 6))
+    )
+    assert first.metrics == again.metrics
+    assert first.files["model.safetensors"] == again.files["model.safetensors"]
+    assert first.metrics != other.metrics
+
+
+def test_without_the_cache_the_result_is_the_same(pictures: Path, tmp_path: Path) -> None:
+    cached = tiny_config(pictures, tmp_path, epochs=1)
+    decoded = tiny_config(pictures, tmp_path, epochs=1)
+    decoded.data.cache = False
+    decoded.trainer.workers = 0
+    assert train(cached, tmp_path / "a").metrics == train(decoded, tmp_path / "b").metrics
+
+
+def test_early_stopping_ends_a_run_that_no_longer_improves(pictures: Path, tmp_path: Path) -> None:
+    config = tiny_config(pictures, tmp_path, epochs=30)
+    config.trainer.patience = 1
+    config.optimizer.lr = 1e-12  # nothing improves
+    train(config, tmp_path / "run")
+    with (tmp_path / "run" / "metrics" / "metrics.csv").open() as file:
+        assert max(int(row["epoch"]) for row in csv.DictReader(file)) < 10
+
+
+def test_a_version_may_be_published_without_being_promoted(pictures: Path, tmp_path: Path) -> None:
+    config = tiny_config(pictures, tmp_path, epochs=1)
+    config.promote = False
+    card = train(config, tmp_path / "run")
+    assert registry.versions(open_storage(config.bucket)) == [card.version]
+    assert not list(open_storage(config.bucket).names("models/current.json"))
+
+
+def test_an_unreachable_bucket_is_found_before_training(pictures: Path, tmp_path: Path) -> None:
+    config = tiny_config(pictures, tmp_path)
+    (tmp_path / "bucket").write_text("a file in the bucket's place")
+    with pytest.raises(StorageUnavailable):
+        train(config, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_bucket_lost_at_the_end_loses_no_training(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tiny_config(pictures, tmp_path, epochs=1)
+
+    def lose(*_: object, **__: object) -> None:
+        raise StorageUnavailable("The bucket went away.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(registry, "write_version", lose)
+        with pytest.raises(StorageUnavailable, match=r"went away\.\nNothing is lost: .* invoke publish .*run"):
+            train(config, tmp_path / "run")
+    card = publishing.publish(tmp_path / "run", open_storage(config.bucket), promote=True)
+    assert registry.read_current(open_storage(config.bucket)).version == card.version
+
+
+@pytest.mark.parametrize(
+    ("key", "name", "message"),
+    [
+        ("model", "resnet81", r'model\.name is "resnet81", which timm does not know\. Nearest: .*resnet18'),
+        ("optimizer", "adamx", r'optimizer\.name is "adamx", which timm does not know\. Nearest: .*adam'),
+    ],
+)
+def test_an_unknown_name_is_answered_with_the_nearest(
+    key: str, name: str, message: str, pictures: Path, tmp_path: Path
+) -> None:
+    config = tiny_config(pictures, tmp_path)
+    getattr(config, key).name = name
+    with pytest.raises(ConfigError, match=message):
+        train(config, tmp_path / "run")
