@@ -39,6 +39,38 @@ def list_tasks(_: Context) -> None:
     python("invoke", "--list")
 
 
+@task(
+    help={
+        "source": "bring pictures from: sample, kaggle, gs://name/prefix, a folder, a zip or tar file",
+        "root": "folder that gets them, or that --version keeps [data/raw/raw-img; data/sample for sample]",
+        "check": "look for broken and doubtful pictures",
+        "stats": "describe the pictures in numbers",
+        "version": "keep the pictures as a version in a bucket, by DVC",
+        "args": 'Hydra overrides for --check and --stats, as in --args "experiment=animals10"',
+    }
+)
+def data(
+    _: Context,
+    source: str = "",
+    root: str = "",
+    check: bool = False,
+    stats: bool = False,
+    version: bool = False,
+    args: str = "",
+) -> None:
+    """Bring pictures, check, describe or version them: whichever the options ask for."""
+    place = ["--root", root] if root else []
+    if source:
+        python("animals.data", "fetch", source, *place)
+    for command, wanted in (("check", check), ("stats", stats)):
+        if wanted:
+            python("animals.data", command, *shlex.split(args))
+    if version:
+        python("animals.data", "version", *place)
+    if not (source or check or stats or version):
+        python("invoke", "--help", "data")
+
+
 @task(help={"args": 'Hydra overrides, as in --args "optimizer.lr=3e-4 trainer.epochs=2"'})
 def train(_: Context, args: str = "") -> None:
     """Train, evaluate, export and publish a model; on the sample pictures unless told otherwise."""
@@ -52,6 +84,19 @@ def train(_: Context, args: str = "") -> None:
 def publish(_: Context, folder: str, no_promote: bool = False) -> None:
     """Publish a finished run again, for instance when the bucket was out of reach."""
     python("animals.training.publish", folder, *(["--no-promote"] if no_promote else []))
+
+
+@task(
+    help={
+        "version": "a published version; by default the one that serves",
+        "against": "another version to compare with; by default the one that serves",
+        "pictures": "test pictures, at most, that are spoiled: each is asked about fifty times",
+    }
+)
+def evaluate(_: Context, version: str = "current", against: str = "", pictures: int = 1000) -> None:
+    """Measure what a published version is worth, and write a report on it into reports/versions/."""
+    other = ["--against", against] if against else []
+    python("animals.training.proof", version, *other, "--pictures", str(pictures))
 
 
 @task(help={"port": "where it listens on this machine"})

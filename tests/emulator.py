@@ -38,14 +38,16 @@ class Emulator:
         self._process = subprocess.Popen([program, *address, *place])
 
     def __enter__(self) -> Self:
-        for _ in range(500):
+        deadline = time.monotonic() + 20
+        while self._process.poll() is None and time.monotonic() < deadline:
             try:
                 socket.create_connection((HOST, self.port)).close()
             except ConnectionRefusedError:
                 time.sleep(0.02)
             else:
                 return self
-        raise TimeoutError(f"fake-gcs-server does not answer on {self.url}.")
+        self.__exit__()
+        raise TimeoutError(f"fake-gcs-server ended or does not answer on {self.url}.")
 
     def __exit__(self, *_: object) -> None:
         self._process.terminate()
@@ -85,7 +87,8 @@ class Proxy:
                 connection.close()
                 self.send_response(answer.status)
                 for name, value in (answer.headers | {"Content-Length": str(len(answer.body))}).items():
-                    self.send_header(name, value)
+                    if name != "Transfer-Encoding":  # the body is whole by now
+                        self.send_header(name, value)
                 self.end_headers()
                 self.wfile.write(answer.body)
 

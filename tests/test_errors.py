@@ -4,7 +4,7 @@ import re
 import pytest
 
 from animals import errors
-from animals.errors import AnimalsError, UsageError
+from animals.errors import AnimalsError
 
 ERRORS = [value for value in vars(errors).values() if isinstance(value, type) and issubclass(value, AnimalsError)]
 
@@ -25,9 +25,12 @@ def test_the_tree_in_the_docstring_is_the_tree_in_the_code() -> None:
     assert drawn_parents(errors.__doc__) == in_code
 
 
-def test_only_what_the_caller_asked_wrongly_has_exit_code_2() -> None:
-    assert {error.exit_code for error in ERRORS if issubclass(error, UsageError)} == {2}
-    assert {error.exit_code for error in ERRORS if not issubclass(error, UsageError)} == {1}
+def test_an_error_ends_the_command_with_the_exit_code_in_the_docstring() -> None:
+    assert errors.__doc__ is not None
+    drawn = {name: int(code) for name, code in re.findall(r"(\w+) +exit code (\d+)", errors.__doc__)}
+    for error in ERRORS:
+        nearest = next(parent.__name__ for parent in error.__mro__ if parent.__name__ in drawn)
+        assert error.exit_code == drawn[nearest], error
 
 
 @pytest.mark.parametrize("error", ERRORS)

@@ -40,6 +40,11 @@ def test_a_card_survives_json_unchanged() -> None:
     assert Card.model_validate_json(card.model_dump_json()) == card
 
 
+def test_a_card_of_before_calibration_has_a_temperature_of_1() -> None:
+    card = Card.model_validate_json(json.dumps(CARD))
+    assert (card.temperature, card.calibration) == (1.0, None)
+
+
 @pytest.mark.parametrize(
     ("place", "value"),
     [
@@ -49,6 +54,7 @@ def test_a_card_survives_json_unchanged() -> None:
         (["input", "resize"], "stretch"),
         (["input", "interpolation"], "lanczos"),
         (["metrics", "accuracy"], 1.1),
+        (["temperature"], 0),
         (["metrics", "per_label", "cat", "recall"], -0.1),
     ],
 )

@@ -63,6 +63,7 @@ class Watched:
     ) -> None:
         self.url = inner.url
         self.names = inner.names
+        self.sizes = inner.sizes
         self.delete = inner.delete
         self._inner = inner
         self._before_write = before_write

@@ -15,7 +15,22 @@ from animals.errors import ConfigError, NoSuchObject, ObjectChanged, StorageUnav
 from animals.storage import ABSENT, FolderStorage, GcsStorage, Storage, open_storage
 from tests.emulator import Answer, Emulator, Proxy, free_port
 
-BAD_NAMES = ["../x", "/x", "a//b", "", "a\\b", ".", "a/", "a/../b", ".hidden", "a/.hidden/b", "a\nb", "a\0b"]
+BAD_NAMES = [
+    "../x",
+    "/x",
+    "a//b",
+    "",
+    "a\\b",
+    ".",
+    "a/",
+    "a/../b",
+    ".hidden",
+    "a/.hidden/b",
+    "a\nb",
+    "a\0b",
+    "a\u2028b",
+    "a\ud800",
+]
 
 SPAWN = multiprocessing.get_context("spawn")
 
@@ -23,6 +38,7 @@ VERBS: dict[str, Callable[[Storage], object]] = {
     "read": lambda storage: storage.read("x"),
     "write": lambda storage: storage.write("x", b"1"),
     "names": lambda storage: list(storage.names()),
+    "sizes": lambda storage: list(storage.sizes()),
     "delete": lambda storage: storage.delete("x"),
 }
 each_verb = pytest.mark.parametrize("verb", VERBS.values(), ids=VERBS.keys())
@@ -93,6 +109,64 @@ def test_names_are_sorted_and_start_with_the_prefix(bucket: Storage) -> None:
     assert list(bucket.names("models/a2/card.json")) == ["models/a2/card.json"]
     assert list(bucket.names("feedback/")) == []
     assert list(bucket.names("models/b/")) == []
+
+
+def test_names_come_with_the_sizes_of_their_objects(bucket: Storage) -> None:
+    for name, size in [("a/empty", 0), ("a/text", 4), ("b", 1)]:
+        bucket.write(name, bytes(size))
+
+    assert list(bucket.sizes()) == [("a/empty", 0), ("a/text", 4), ("b", 1)]
+    assert list(bucket.sizes("a/t")) == [("a/text", 4)]
+
+
+def test_an_object_that_is_deleted_while_sizes_are_listed_is_left_out(folder: FolderStorage) -> None:
+    for name in ["a", "b", "c"]:
+        folder.write(name, b"1")
+    sizes = folder.sizes()
+    next(sizes)
+    folder.delete("b")
+
+    assert list(sizes) == [("c", 1)]
+
+
+def test_a_picture_may_have_an_odd_name(bucket: Storage) -> None:
+    name = "raw/été\u00a0🐈\u200d⬛ (1)+&%25#?.jpg"
+    bucket.write(name, b"1")
+
+    assert list(bucket.names()) == [name]
+    assert bucket.read(name).data == b"1"
+
+
+def test_sizes_are_those_of_the_same_names(bucket: Storage) -> None:
+    for name, data in {"a/x": b"", "a/y": b"123", "b": bytes(20_000)}.items():
+        bucket.write(name, data)
+
+    assert list(bucket.sizes()) == [("a/x", 0), ("a/y", 3), ("b", 20_000)]
+    assert list(bucket.sizes("a/y")) == [("a/y", 3)]
+    assert list(bucket.sizes("c/")) == []
+
+
+def test_a_file_that_goes_while_sizes_are_listed_is_passed_over(folder: FolderStorage) -> None:
+    folder.write("x", b"1")
+    folder.write("y", b"22")
+    sizes = folder.sizes()
+    assert next(sizes) == ("x", 1)
+    folder.delete("y")
+    assert list(sizes) == []
+
+
+def test_a_file_that_the_system_will_not_look_at_is_unavailable(folder: FolderStorage) -> None:
+    folder.write("x", b"1")
+    (folder.root / "y").symlink_to("y")
+    with pytest.raises(StorageUnavailable, match=r"Could not look at .*y: Too many levels of symbolic links"):
+        list(folder.sizes())
+
+
+@pytest.mark.parametrize("name", ["3 \N{NARROW NO-BREAK SPACE}PM.jpg", "a\N{ZERO WIDTH NON-JOINER}b", "ä:*?.jpg"])
+def test_an_odd_name_is_a_name(bucket: Storage, name: str) -> None:
+    bucket.write(name, b"1")
+    assert bucket.read(name).data == b"1"
+    assert list(bucket.names()) == [name]
 
 
 @pytest.mark.parametrize("name", BAD_NAMES)
@@ -214,16 +288,19 @@ def test_a_disk_that_fails_to_flush_leaves_the_old_object_whole_and_nothing_else
 def test_every_new_folder_and_file_is_flushed_to_the_disk(
     folder: FolderStorage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    flushed = []
-    monkeypatch.setattr(os, "fsync", lambda file: flushed.append(Path(f"/proc/self/fd/{file}").readlink()))
+    flushed: dict[int, int] = {}
 
-    folder.write("a/b/x", b"1")
+    def note(file: int) -> None:
+        found = os.fstat(file)
+        flushed[found.st_ino] = found.st_size
 
-    root = folder.root
-    assert flushed[:3] == [root.parent, root, root / "a"]
-    assert flushed[3].parent == root / "a" / "b"
-    assert flushed[3].suffix == ".tmp"
-    assert flushed[4:] == [root / "a" / "b"]
+    monkeypatch.setattr(os, "fsync", note)
+    folder.write("a/b/x", b"content")
+
+    root, file = folder.root, folder.root / "a" / "b" / "x"
+    in_order = [root.parent, root, root / "a", file, root / "a" / "b"]
+    assert list(flushed) == [path.stat().st_ino for path in in_order]
+    assert flushed[file.stat().st_ino] == len(b"content")
 
 
 def test_what_belongs_to_the_folder_itself_is_not_listed(folder: FolderStorage) -> None:
@@ -267,15 +344,23 @@ def test_a_folder_that_the_system_refuses_is_unavailable(tmp_path: Path) -> None
         folder.delete(name)
 
 
+def test_a_link_that_leads_nowhere_is_unavailable(folder: FolderStorage) -> None:
+    folder.root.mkdir()
+    (folder.root / "loop").symlink_to("loop")
+    with pytest.raises(StorageUnavailable, match="loop: Too many levels of symbolic links"):
+        list(folder.sizes())
+
+
 def test_a_folder_that_another_writer_holds_for_long_is_unavailable(tmp_path: Path) -> None:
     folder = FolderStorage(tmp_path, lock_timeout=0.1)
-    with (
-        ThreadPoolExecutor(1) as other,
-        FileLock(tmp_path / ".lock"),
-        pytest.raises(StorageUnavailable, match="could not be acquired"),
-    ):
-        other.submit(folder.write, "x", b"1").result()
-    assert files_in(folder) == set()
+    folder.write("x", b"old")
+    with ThreadPoolExecutor(1) as other, FileLock(tmp_path / ".lock"):
+        with pytest.raises(StorageUnavailable, match=r"Could not write .*x: .* could not be acquired"):
+            other.submit(folder.write, "x", b"new").result()
+        with pytest.raises(StorageUnavailable, match=r"Could not delete .*x: .* could not be acquired"):
+            other.submit(folder.delete, "x").result()
+    assert folder.read("x").data == b"old"
+    assert files_in(folder) == {"x"}
 
 
 @each_verb

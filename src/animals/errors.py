@@ -3,7 +3,7 @@
     AnimalsError                  exit code 1
     ├── UsageError                exit code 2: the caller asked for something that cannot be
     │   ├── ConfigError           a setting is misspelt, impossible or missing
-    │   └── DataError             a folder of pictures cannot be used as it is
+    │   └── DataError             a folder or archive of pictures cannot be used as it is
     ├── PictureError              one picture cannot be used
     │   ├── NotAPicture           no decoder reads it, or it ends too early
     │   └── PictureTooLarge       more bytes or pixels than allowed
@@ -14,7 +14,9 @@
     ├── ModelError                something about a published model
     │   ├── NoModel               nothing is published, or not that version
     │   └── BrokenModel           a version is there but cannot be served
+    ├── PicturesUnavailable       pictures are not to be had from where they should come
     ├── WeightsUnavailable        pretrained weights are neither cached nor to be had
+    ├── Interrupted               exit code 130: a run was ended by a signal and can be continued
     ├── ExportMismatch            the exported model answers otherwise than the trained one
     └── InvalidToken              a prediction id that this service did not sign
 
@@ -42,7 +44,7 @@ class ConfigError(UsageError, ValueError):
 
 
 class DataError(UsageError):
-    """A folder of pictures cannot be used as it is."""
+    """A folder or archive of pictures cannot be used as it is."""
 
 
 class PictureError(AnimalsError, ValueError):
@@ -85,8 +87,18 @@ class BrokenModel(ModelError):
     """A version is there but cannot be served."""
 
 
+class PicturesUnavailable(AnimalsError):
+    """Pictures are not to be had from where they should come."""
+
+
 class WeightsUnavailable(AnimalsError):
     """Pretrained weights are neither cached nor to be had."""
+
+
+class Interrupted(AnimalsError):
+    """A run was ended by a signal and can be continued."""
+
+    exit_code = 130
 
 
 class ExportMismatch(AnimalsError):

@@ -73,7 +73,25 @@ class InputSpec:
             raise ConfigError(f"No picture can be made to fit {self}; expected side >= 1, 0 < crop_pct <= 1, std > 0.")
 
 
+@dataclass(frozen=True, slots=True)
+class DecodedPicture:
+    """A picture, and what its file was before it became upright and RGB."""
+
+    image: Image.Image
+    format: str
+    """As Pillow names it: one of `FORMATS`, or MPO for a JPEG that carries further pictures."""
+    mode: str
+    """As Pillow names it, such as L for greys."""
+    orientation: int
+    """As in EXIF: 1 for upright, also where there is none."""
+
+
 def open_picture(source: bytes | Path, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
+    """Decode a picture, upright and in RGB: the picture of `decode_picture` alone."""
+    return decode_picture(source, max_pixels=max_pixels).image
+
+
+def decode_picture(source: bytes | Path, *, max_pixels: int = MAX_PIXELS) -> DecodedPicture:
     """Decode a picture, upright and in RGB.
 
     Args:
@@ -81,7 +99,7 @@ def open_picture(source: bytes | Path, *, max_pixels: int = MAX_PIXELS) -> Image
         max_pixels: width times height that is still decoded.
 
     Returns:
-        A loaded picture of mode RGB: rotated as its EXIF orientation says, transparent parts on white, the first
+        With a loaded picture of mode RGB: rotated as its EXIF orientation says, transparent parts on white, the first
         frame of an animation, 16-bit greys scaled to 8 bits.
 
     Raises:
@@ -102,23 +120,31 @@ def open_picture(source: bytes | Path, *, max_pixels: int = MAX_PIXELS) -> Image
                 f"The picture has {image.width}x{image.height} pixels; up to {max_pixels:,} in all are read. "
                 "Send a smaller one."
             )
+        mode = image.mode
         try:
             image.load()
-            return _to_rgb(_upright(image))
+            orientation = _orientation(image)
+            upright = _to_rgb(_upright(image, orientation))
         except _DECODER_ERRORS as error:
             raise NotAPicture(f"The {image.format} picture is damaged or ends too early: {error}.") from error
+        return DecodedPicture(upright, image.format or "", mode, orientation)
 
 
-def _upright(image: Image.Image) -> Image.Image:
-    """The picture turned as its EXIF orientation says; one with broken EXIF stays as it is.
+def _orientation(image: Image.Image) -> int:
+    """What EXIF says; 1, upright, where it is broken or says nothing that is known."""
+    try:
+        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+        return int(orientation) if orientation in _TURNS else 1
+    except _DECODER_ERRORS:
+        return 1
+
+
+def _upright(image: Image.Image, orientation: int) -> Image.Image:
+    """The picture turned as its EXIF orientation says.
 
     `ImageOps.exif_transpose` also writes the EXIF anew, and fails where any tag has an odd value.
     """
-    try:
-        turn = _TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
-    except _DECODER_ERRORS:
-        return image
-    return image if turn is None else image.transpose(turn)
+    return image if orientation == 1 else image.transpose(_TURNS[orientation])
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

@@ -52,7 +52,7 @@ class Metrics(Record):
     f1_macro: Probability
     f1_weighted: Probability
     loss: float
-    """Mean cross-entropy, without label smoothing."""
+    """Mean cross-entropy of the calibrated probabilities, without label smoothing."""
     pictures: int
     per_label: dict[str, LabelMetrics]
 
@@ -74,6 +74,19 @@ class ExportCheck(Record):
     max_probability_difference: float
 
 
+class Calibration(Record):
+    """How far the confidence can be taken at its word: 80 of 100 answers given with 80 % should be right."""
+
+    pictures: int
+    """Validation pictures that the temperature was fitted on."""
+    bins: int
+    """Of equal width, that the expected calibration error is measured in."""
+    ece_before: Probability
+    """Expected calibration error on the test split without the temperature."""
+    ece_after: Probability
+    """The same with it."""
+
+
 class Card(Record):
     """All that is known of a published version: `models/<version>/card.json`."""
 
@@ -86,6 +99,9 @@ class Card(Record):
     """In the order of the model's outputs."""
     input: InputSpec
     metrics: Metrics
+    temperature: Annotated[float, Field(gt=0)] = 1.0
+    """What the logits are divided by before they become probabilities; 1 where none was fitted."""
+    calibration: Calibration | None = None
     split: SplitInfo
     export: ExportCheck
     config: dict[str, Any]

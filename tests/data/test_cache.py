@@ -8,14 +8,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from animals.data import cache, decode
 from animals.data.cache import cached_pictures
 from animals.data.decode import inspect_pictures
+from animals.data.duplicates import perceptual_hash
 from animals.data.folders import find_pictures
 from animals.errors import StorageUnavailable
 from animals.preprocess import InputSpec, open_picture, to_pixels
-from tests.pictures import COLORS, write_label_folders, write_picture
+from tests.pictures import COLORS, scene, turned, write_label_folders, write_picture
 
 SPEC = InputSpec(side=16, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
 
@@ -42,7 +44,7 @@ def test_the_cache_holds_what_preprocessing_gives(root: Path) -> None:
 
 def test_a_second_run_decodes_nothing(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = load(root).copy()
-    monkeypatch.setattr(decode, "open_picture", None)  # would fail if it were called
+    monkeypatch.setattr(decode, "decode_picture", None)  # would fail if it were called
     np.testing.assert_array_equal(load(root), first)
 
 
@@ -109,6 +111,21 @@ def test_a_file_that_may_not_be_read_is_told(root: Path) -> None:
     inspections = inspect_pictures(root, names, SPEC, out=None, workers=0)
     assert inspections[0].width == 40
     assert inspections[1].problem == "cannot be read: No such file or directory"
+
+
+def test_what_each_file_is_comes_back_from_the_cache(root: Path) -> None:
+    scene(1, (40, 30)).transpose(Image.Transpose.ROTATE_90).save(root / "blue/000.jpg", exif=turned(6))
+    scene(2).convert("L").save(root / "blue/001.jpg", format="PNG")
+    (root / "blue/002.jpg").write_text("no picture")
+    files = find_pictures(root, {})
+    found = [cached_pictures(root, files, SPEC, cache_dir=root.parent / "cache", workers=0)[1] for _ in range(2)]
+    assert found[0] == found[1] == inspect_pictures(root, [file.name for file in files], SPEC, out=None, workers=0)
+    rotated, grey, broken = found[1][:3]
+    assert (rotated.format, rotated.mode, rotated.orientation, rotated.width) == ("JPEG", "RGB", 6, 40)
+    assert (grey.format, grey.mode, grey.orientation) == ("PNG", "L", 1)
+    assert grey.look == perceptual_hash(open_picture(root / "blue/001.jpg"))
+    assert broken.problem
+    assert (broken.width, broken.look) == (0, "")
 
 
 def test_a_full_disk_is_one_sentence_and_leaves_nothing(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,7 @@
 """A folder of label folders is read as a list of pictures, or refused with a reason."""
 
+import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -74,4 +76,12 @@ def test_an_empty_label_folder_is_an_error(tmp_path: Path) -> None:
     write_label_folders(tmp_path, per_label=1)
     (tmp_path / "yellow").mkdir()
     with pytest.raises(DataError, match="label folders without files: yellow"):
+        find_pictures(tmp_path, {})
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems let no such name be made")
+def test_a_name_that_is_no_text_is_an_error(tmp_path: Path) -> None:
+    write_label_folders(tmp_path, per_label=1)
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/red/caf\xe9.jpg")).touch()
+    with pytest.raises(DataError, match=r"holds 1 files whose names are no UTF-8, such as 'red/caf\\udce9\.jpg'"):
         find_pictures(tmp_path, {})

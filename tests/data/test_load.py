@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from animals.config.training import DataConfig
-from animals.data.load import load_data_set
+from animals.data.load import inspect_folder, load_data_set
 from animals.errors import DataError
 from animals.preprocess import InputSpec, open_picture, to_pixels
-from tests.pictures import write_label_folders
+from tests.pictures import COLORS, scene, write_label_folders, write_picture
 
 SPEC = InputSpec(side=16, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
 
@@ -31,7 +31,7 @@ def test_labels_are_in_order_and_every_picture_is_in_one_split(config: DataConfi
 def test_targets_and_pixels_belong_to_the_manifests_rows(config: DataConfig) -> None:
     root = Path(config.root)
     (root / "blue/000.jpg").write_text("no picture")  # so that rows and places differ
-    (root / "blue/new.jpg").write_bytes((root / "blue/001.jpg").read_bytes())
+    write_picture(root / "blue/new.jpg", COLORS["blue"], seed=99)
     data_set = load_data_set(config, SPEC)
     assert data_set.pixels is not None
     for row, target, place in zip(data_set.manifest, data_set.targets, data_set.places, strict=True):
@@ -44,6 +44,13 @@ def test_the_split_is_the_same_with_and_without_the_cache(config: DataConfig) ->
     config.cache = False
     assert load_data_set(config, SPEC).manifest == cached.manifest
     assert load_data_set(config, SPEC).pixels is None
+
+
+def test_pixels_of_some_rows_are_the_same_with_and_without_the_cache(config: DataConfig) -> None:
+    rows = np.array([17, 2])
+    cached = load_data_set(config, SPEC).read_pixels(rows)
+    config.cache = False
+    np.testing.assert_array_equal(load_data_set(config, SPEC).read_pixels(rows), cached)
 
 
 def test_unreadable_files_are_counted_named_and_left_out(config: DataConfig, caplog: pytest.LogCaptureFixture) -> None:
@@ -69,3 +76,37 @@ def test_the_sample_is_made_where_it_is_missing(tmp_path: Path) -> None:
     )
     data_set = load_data_set(config, SPEC)
     assert data_set.counts() == {"train": 80, "val": 10, "test": 10}
+
+
+@pytest.mark.parametrize("cache", [True, False])
+def test_a_picture_and_its_smaller_copies_are_in_one_split(
+    cache: bool, config: DataConfig, caplog: pytest.LogCaptureFixture
+) -> None:
+    for seed in range(12):
+        for factor in (1, 2, 3):
+            scene(seed, (120 // factor, 90 // factor)).save(Path(config.root) / f"red/copy-{seed}-{factor}.jpg")
+    config.cache = cache
+    with caplog.at_level(logging.INFO):
+        data_set = load_data_set(config, SPEC)
+    splits = {row.name: row.split for row in data_set.manifest if "copy" in row.name}
+    assert all(splits[f"red/copy-{seed}-1.jpg"] == splits[f"red/copy-{seed}-3.jpg"] for seed in range(12))
+    assert set(splits.values()) == {"train", "val", "test"}
+    assert "24 of 66 pictures are duplicates of others" in caplog.text
+
+
+def test_a_smaller_distance_lets_copies_go_apart(config: DataConfig) -> None:
+    config.duplicate_distance = 0
+    scene(1).save(Path(config.root) / "red/a.jpg")
+    scene(1).crop((2, 2, 120, 90)).save(Path(config.root) / "red/b.jpg")
+    inspected = inspect_folder(config, SPEC)
+    assert len(set(inspected.groups(0))) == 32
+    assert len(set(inspected.groups(50))) == 31
+
+
+def test_a_picture_under_two_labels_is_warned_of(config: DataConfig, caplog: pytest.LogCaptureFixture) -> None:
+    for label in ("red", "blue"):
+        scene(1).save(Path(config.root) / label / "same.png")
+    with caplog.at_level(logging.WARNING):
+        data_set = load_data_set(config, SPEC)
+    assert "1 pictures are there again under another label" in caplog.text
+    assert len({row.split for row in data_set.manifest if "same" in row.name}) == 1

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from animals.data.split import ManifestRow, read_manifest, stratified_split, write_manifest
+from animals.data.split import ManifestRow, read_manifest, scarce_labels, stratified_split, write_manifest
 from animals.errors import DataError
 
 LABELS = ["cat"] * 100 + ["dog"] * 50 + ["owl"] * 10
@@ -33,6 +33,47 @@ def test_a_label_with_too_few_pictures_is_named_with_its_count() -> None:
 def test_the_number_needed_follows_from_the_shares() -> None:
     splits = stratified_split(["a"] * 4 + ["b"] * 4, val=0.25, test=0.25, seed=0)
     assert Counter(splits) == {"train": 4, "val": 2, "test": 2}
+
+
+def test_pictures_of_a_group_go_together_and_each_label_keeps_its_share() -> None:
+    groups = [place - place % 2 if place < 60 else place for place in range(160)]  # 30 pairs of cats
+    splits = stratified_split(LABELS, val=0.1, test=0.1, seed=0, groups=groups)
+    assert all(splits[place] == splits[group] for place, group in enumerate(groups))
+    counts = Counter(zip(LABELS, splits, strict=True))
+    assert 7 <= counts["cat", "test"] <= 14  # 7 of 70 groups, some of them pairs
+    assert [counts[label, "test"] for label in ("dog", "owl")] == [5, 1]
+
+
+def test_without_duplicates_groups_change_nothing() -> None:
+    alone = stratified_split(LABELS, val=0.1, test=0.1, seed=3, groups=range(160))
+    assert alone == stratified_split(LABELS, val=0.1, test=0.1, seed=3)
+    from sklearn.model_selection import train_test_split
+
+    _, test = train_test_split(range(160), test_size=0.1, stratify=LABELS, random_state=3)
+    assert sorted(test) == [place for place, split in enumerate(alone) if split == "test"]
+
+
+def test_a_group_counts_for_the_label_that_most_of_it_has() -> None:
+    labels = ["a"] * 20 + ["b"] * 20 + ["a", "b", "b"]
+    groups = [*range(40), 40, 40, 40]
+    assert [(it.label, it.different) for it in scarce_labels(labels, groups, val=0.04, test=0.04)] == [
+        ("a", 20),
+        ("b", 21),
+    ]
+    splits = stratified_split(labels, val=0.1, test=0.1, seed=0, groups=groups)
+    assert len(set(splits[40:])) == 1
+
+
+def test_a_label_with_too_few_different_pictures_is_named_with_the_way_out() -> None:
+    labels = ["cat"] * 12 + ["dog"] * 12 + ["owl"] * 2
+    groups = [0] * 12 + [*range(12, 24), 12, 13]  # all cats are one, the owls are dogs
+    with pytest.raises(DataError) as caught:
+        stratified_split(labels, val=0.1, test=0.1, seed=0, groups=groups)
+    assert str(caught.value) == (
+        "Too few readable pictures of cat (1 different of 12), owl (0 different of 2): each label needs 10 or more, so "
+        "that train, val and test all have some. Add pictures or leave the label out. Or let less count as the same "
+        "picture: data.duplicate_distance."
+    )
 
 
 def test_a_manifest_is_read_back_as_it_was_written(tmp_path: Path) -> None:

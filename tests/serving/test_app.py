@@ -8,10 +8,11 @@ from fastapi.testclient import TestClient
 
 from animals import registry
 from animals.config.services import ServiceSettings
+from animals.cpus import available_cpus
 from animals.errors import ConfigError
 from animals.records import Prediction, Problem
 from animals.serving.app import create_app
-from animals.serving.classifier import Classifier, cpus
+from animals.serving.classifier import Classifier
 from animals.serving.tokens import Tokens
 from animals.storage import FolderStorage
 from tests.serving.published import KEY, LABELS, Started, certainty, colour_model, plain, publish, until
@@ -179,16 +180,16 @@ def test_at_most_as_many_pictures_as_cpus_are_worked_on_and_others_are_answered_
         return classify(self, picture)
 
     monkeypatch.setattr(Classifier, "classify", slow)
-    requests = cpus() + 3
+    requests = available_cpus() + 3
     with ThreadPoolExecutor(requests) as pool:
         answers = [pool.submit(client.post, "/classify/", files={"file": plain("red")}) for _ in range(requests)]
-        until(lambda: working == cpus())
+        until(lambda: working == available_cpus())
         assert client.get("/healthz").status_code == 200
         assert client.get("/model").status_code == 200
         time.sleep(0.1)  # for one too many to come, if it would
         release.set()
     assert [answer.result().status_code for answer in answers] == [200] * requests
-    assert most == cpus()
+    assert most == available_cpus()
 
 
 def test_a_bucket_that_cannot_be_is_refused_before_the_start() -> None:

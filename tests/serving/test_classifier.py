@@ -1,5 +1,3 @@
-import math
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,8 +6,7 @@ from PIL import Image
 
 from animals.errors import BrokenModel, NotAPicture, PictureTooLarge
 from animals.preprocess import InputSpec
-from animals.serving import classifier
-from animals.serving.classifier import Classifier, cpus, softmax
+from animals.serving.classifier import Classifier
 from tests.serving.published import INPUT, certainty, colour_model, encode, make_card, plain
 
 
@@ -41,11 +38,10 @@ def test_the_preprocessing_is_that_of_the_card() -> None:
     assert made(input=squash).classify(encode(half))["blue"] > 0.6
 
 
-def test_softmax_neither_overflows_nor_loses_small_probabilities() -> None:
-    found = softmax(np.array([[1e30, 0.0, -1e30], [100.0, 0.0, 0.0]], np.float32))
-    assert found[0].tolist() == [1.0, 0.0, 0.0]
-    assert found[1, 1] == pytest.approx(math.exp(-100))
-    assert found.sum(axis=-1).tolist() == [1.0, 1.0]
+def test_the_temperature_is_that_of_the_card() -> None:
+    answer = made(temperature=2.0).classify(plain("lime"))
+    powers = np.sqrt(certainty(0, 1, 0))  # half the logits
+    assert list(answer.values()) == pytest.approx(list(powers / powers.sum()), abs=1e-6)
 
 
 def test_an_empty_file_is_no_picture() -> None:
@@ -83,17 +79,3 @@ def test_a_model_for_pictures_of_another_size_is_refused() -> None:
     larger = InputSpec(side=16, mean=INPUT.mean, std=INPUT.std)
     with pytest.raises(BrokenModel, match="does not run"):
         made(input=larger)
-
-
-@pytest.mark.parametrize(
-    ("quota", "expected"),
-    [("100000 100000", 1), ("150000 100000", 2), ("5000 100000", 1), ("640000000 100000", None), ("max 100000", None)],
-)
-def test_a_containers_quota_limits_the_cpus(
-    quota: str, expected: int | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(classifier, "CPU_QUOTA", tmp_path / "absent")
-    allowed = cpus()
-    (tmp_path / "cpu.max").write_text(f"{quota}\n")
-    monkeypatch.setattr(classifier, "CPU_QUOTA", tmp_path / "cpu.max")
-    assert cpus() == min(allowed, expected or allowed)

@@ -8,9 +8,9 @@ import torch
 
 from animals.config.training import AugmentConfig
 from animals.preprocess import InputSpec, normalize
-from animals.training.augment import Augment, Normalize, to_unit
+from animals.training.augment import Augment, Normalize, mix_up, to_unit
 
-STILL = {"flip": 0.0, "rotate": 0.0, "zoom": 0.0, "shift": 0.0, "color": 0.0}
+STILL: dict[str, Any] = {"flip": 0.0, "rotate": 0.0, "zoom": 0.0, "shift": 0.0, "color": 0.0}
 
 
 def picture() -> torch.Tensor:
@@ -20,7 +20,7 @@ def picture() -> torch.Tensor:
     return result
 
 
-def vary(pictures: torch.Tensor, seed: int = 0, **settings: float) -> torch.Tensor:
+def vary(pictures: torch.Tensor, seed: int = 0, **settings: Any) -> torch.Tensor:
     varied: torch.Tensor = Augment(AugmentConfig(**{**STILL, **settings}))(
         pictures, torch.Generator().manual_seed(seed)
     )
@@ -79,3 +79,22 @@ def test_training_normalizes_as_serving_does() -> None:
 
 def test_pixels_keep_the_layout_that_torch_is_faster_with() -> None:
     assert to_unit(torch.zeros(2, 8, 8, 3, dtype=torch.uint8)).is_contiguous(memory_format=torch.channels_last)
+
+
+def test_the_policy_varies_pictures_and_keeps_their_range() -> None:
+    pictures = torch.rand(32, 3, 16, 16, generator=torch.Generator().manual_seed(1))
+    torch.manual_seed(0)
+    varied = vary(pictures, policy="trivial")
+    torch.manual_seed(0)
+    assert torch.equal(varied, vary(pictures, policy="trivial"))
+    assert varied.shape == pictures.shape
+    assert 0 <= varied.min() <= varied.max() <= 1
+    assert not torch.allclose(varied, pictures, atol=0.1)
+
+
+def test_mixup_blends_each_picture_with_the_one_whose_target_it_gives() -> None:
+    pictures = torch.arange(4.0).view(4, 1, 1, 1).expand(4, 3, 2, 2)  # each picture is its own target
+    blends, others, share = mix_up(pictures, torch.arange(4), 0.4, torch.Generator().manual_seed(3))
+    assert 0 <= share <= 1
+    torch.testing.assert_close(blends[:, 0, 0, 0], torch.arange(4.0) * share + others * (1 - share))
+    assert sorted(others.tolist()) == [0, 1, 2, 3]

@@ -1,6 +1,7 @@
 """Batches: every picture once an epoch, in an order that can be had again."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ import torch
 from animals.config.training import DataConfig
 from animals.data.load import DataSet, load_data_set
 from animals.preprocess import InputSpec
-from animals.training.loader import make_loader
+from animals.training.loader import WHOLE, Part, evaluation_loader, training_loader
 
 SPEC = InputSpec(side=16, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5), resize="squash")
 
@@ -23,20 +24,22 @@ def data_set(pictures: Path, tmp_path: Path) -> DataSet:
     return load(pictures, tmp_path, cache=True)
 
 
-def seen(data_set: DataSet, epoch: int, seed: int = 0) -> torch.Tensor:
-    loader = make_loader(data_set, "train", batch_size=8, workers=0, shuffle_seed=seed)
-    loader.sampler.set_epoch(epoch)  # type: ignore[attr-defined]
+def seen(data_set: DataSet, epoch: int, *, seed: int = 0, done: int = 0, part: Part = WHOLE) -> torch.Tensor:
+    """All training pictures that one process sees in an epoch, in its order."""
+    loader: Any = training_loader(data_set, batch_size=8, workers=0, seed=seed, part=part)
+    loader.batch_sampler.go_on(epoch, done)
+    loader.batch_sampler.sampler.set_epoch(epoch)
     return torch.cat([pixels for pixels, _ in loader])
 
 
 def test_a_batch_is_bytes_in_the_layout_of_the_cache(data_set: DataSet) -> None:
-    pixels, targets = next(iter(make_loader(data_set, "val", batch_size=4, workers=0)))
+    pixels, targets = next(iter(evaluation_loader(data_set, "val", batch_size=4, workers=0)))
     assert (pixels.shape, pixels.dtype) == ((4, 16, 16, 3), torch.uint8)
     assert (targets.shape, targets.dtype) == ((4,), torch.int64)
 
 
 def test_without_shuffling_the_order_is_the_manifests_and_nothing_is_left_out(data_set: DataSet) -> None:
-    targets = torch.cat([targets for _, targets in make_loader(data_set, "val", batch_size=4, workers=0)])
+    targets = torch.cat([targets for _, targets in evaluation_loader(data_set, "val", batch_size=4, workers=0)])
     np.testing.assert_array_equal(targets, data_set.targets[data_set.rows("val")])
 
 
@@ -57,6 +60,28 @@ def test_the_order_follows_from_seed_and_epoch_alone(data_set: DataSet) -> None:
 
 def test_worker_processes_give_the_same_batches_as_the_cache(pictures: Path, tmp_path: Path, data_set: DataSet) -> None:
     decoded = load(pictures, tmp_path, cache=False)
-    batches = [next(iter(make_loader(source, "val", batch_size=6, workers=1))) for source in (data_set, decoded)]
+    batches = [next(iter(evaluation_loader(source, "val", batch_size=6, workers=1))) for source in (data_set, decoded)]
     assert torch.equal(batches[0][0], batches[1][0])
     assert torch.equal(batches[0][1], batches[1][1])
+
+
+def test_an_epoch_goes_on_after_the_batches_that_were_seen(data_set: DataSet) -> None:
+    assert torch.equal(seen(data_set, 3, done=2), seen(data_set, 3)[16:])
+
+
+def test_a_new_epoch_begins_at_its_beginning(data_set: DataSet) -> None:
+    loader: Any = training_loader(data_set, batch_size=8, workers=0, seed=0)
+    loader.batch_sampler.go_on(3, 2)
+    loader.batch_sampler.set_epoch(4)
+    assert torch.equal(torch.cat([pixels for pixels, _ in loader]), seen(data_set, 4))
+
+
+def test_processes_share_out_each_batch(data_set: DataSet) -> None:
+    whole, parts = seen(data_set, 1), [seen(data_set, 1, part=Part(number, 2)) for number in range(2)]
+    assert torch.equal(whole[0::2], parts[0])
+    assert torch.equal(whole[1::2], parts[1])
+
+
+def test_processes_share_out_a_split_that_is_evaluated(data_set: DataSet) -> None:
+    loaders = [evaluation_loader(data_set, "val", batch_size=4, workers=0, part=Part(n, 4)) for n in range(4)]
+    assert [sum(len(targets) for _, targets in loader) for loader in loaders] == [2, 2, 1, 1]

@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import json
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,10 @@ from animals.errors import ConfigError, StorageUnavailable
 from animals.preprocess import open_picture, preprocess
 from animals.storage import Storage, open_storage
 from animals.training import publish as publishing
+from animals.training.model import build_model, input_spec
+from animals.training.module import PictureClassifier
 from animals.training.pipeline import train
-from tests.training.conftest import Trained, tiny_config
+from tests.training.conftest import Trained, published, tiny_config
 
 
 @pytest.fixture
@@ -67,7 +70,7 @@ def test_the_onnx_model_gives_the_probabilities_of_the_reference(trained: Traine
     session = onnxruntime.InferenceSession(trained.run / "version" / "model.onnx")
     inputs = np.stack([preprocess(open_picture(pictures / name), trained.card.input) for name in reference["picture"]])
     logits = session.run(["logits"], {"input": inputs})[0]
-    probabilities = torch.softmax(torch.from_numpy(logits), 1).numpy()
+    probabilities = torch.softmax(torch.from_numpy(logits) / trained.card.temperature, 1).numpy()
     np.testing.assert_allclose(reference[["p_blue", "p_green", "p_red"]], probabilities, atol=1e-4)
 
 
@@ -88,6 +91,13 @@ def test_the_card_tells_how_it_came_about(trained: Trained) -> None:
     assert card.config == dataclasses.asdict(trained.config)
     assert card.export.same_label == card.export.pictures == 6
     assert card.packages["torch"] == torch.__version__.split("+")[0]
+
+
+def test_pixels_are_brought_to_the_training_pictures_own_statistics(trained: Trained) -> None:
+    statistics = json.loads((trained.run / "statistics.json").read_text())
+    assert statistics["statistics"] == "data"
+    assert (statistics["mean"], statistics["std"]) == (list(trained.card.input.mean), list(trained.card.input.std))
+    assert trained.card.input.mean != (0.5, 0.5, 0.5)  # timm's of this network
 
 
 def test_the_card_for_people_says_how_good_it_is(trained: Trained) -> None:
@@ -115,13 +125,13 @@ def test_each_epoch_is_one_line_of_the_log(trained: Trained) -> None:
 
 def test_wandb_keeps_the_run_offline_and_says_how_to_send_it(trained: Trained) -> None:
     (folder,) = (trained.run / "wandb").glob("offline-run-*")
-    assert (folder / f"run-{folder.name.rsplit('-', 1)[1]}.wandb").stat().st_size > 1000
+    assert (folder / f"run-{trained.run.name}.wandb").stat().st_size > 1000
     assert f"Send it later with: wandb sync {folder}" in trained.log
 
 
 def test_the_same_seed_gives_the_same_metrics_and_another_seed_others(pictures: Path, tmp_path: Path) -> None:
     first, again, other = (
-        train(tiny_config(pictures, tmp_path, epochs=1, seed=seed), tmp_path / name)
+        published(tiny_config(pictures, tmp_path, epochs=1, seed=seed), tmp_path / name)
         for name, seed in (("first", 5), ("again", 5), ("other", 6))
     )
     assert first.metrics == again.metrics
@@ -134,7 +144,7 @@ def test_without_the_cache_the_result_is_the_same(pictures: Path, tmp_path: Path
     decoded = tiny_config(pictures, tmp_path, epochs=1)
     decoded.data.cache = False
     decoded.trainer.workers = 0
-    assert train(cached, tmp_path / "a").metrics == train(decoded, tmp_path / "b").metrics
+    assert published(cached, tmp_path / "a").metrics == published(decoded, tmp_path / "b").metrics
 
 
 def test_early_stopping_ends_a_run_that_no_longer_improves(pictures: Path, tmp_path: Path) -> None:
@@ -149,7 +159,7 @@ def test_early_stopping_ends_a_run_that_no_longer_improves(pictures: Path, tmp_p
 def test_a_version_may_be_published_without_being_promoted(pictures: Path, tmp_path: Path) -> None:
     config = tiny_config(pictures, tmp_path, epochs=1)
     config.promote = False
-    card = train(config, tmp_path / "run")
+    card = published(config, tmp_path / "run")
     assert registry.versions(open_storage(config.bucket)) == [card.version]
     assert not list(open_storage(config.bucket).names("models/current.json"))
 
@@ -192,3 +202,26 @@ def test_an_unknown_name_is_answered_with_the_nearest(
     getattr(config, key).name = name
     with pytest.raises(ConfigError, match=message):
         train(config, tmp_path / "run")
+
+
+def test_accumulated_half_batches_take_half_the_steps(pictures: Path, tmp_path: Path) -> None:
+    config = tiny_config(pictures, tmp_path, epochs=1)
+    config.trainer.batch_size, config.trainer.accumulate = 4, 2
+    train(config, tmp_path / "run")
+    checkpoint = torch.load(tmp_path / "run" / "checkpoints" / "last.ckpt", weights_only=True)
+    assert checkpoint["global_step"] == 6
+
+
+def test_mixup_clipping_and_the_average_of_weights_train_too(pictures: Path, tmp_path: Path) -> None:
+    config = tiny_config(pictures, tmp_path, epochs=2)
+    config.augment.mixup, config.trainer.gradient_clip, config.trainer.ema = 0.2, 1.0, 0.9
+    assert np.isfinite(published(config, tmp_path / "run").metrics.loss)
+
+
+def test_the_network_is_compiled_on_request(pictures: Path, tmp_path: Path) -> None:
+    config = tiny_config(pictures, tmp_path)
+    config.trainer.compile = True
+    spec = input_spec(config.model, config.data)
+    module = PictureClassifier(build_model(config.model, 3, 32), config, spec, steps=1)
+    assert module.model._compiled_call_impl is not None
+    assert all("_orig_mod" not in name for name in module.state_dict())

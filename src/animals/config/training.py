@@ -8,12 +8,16 @@ import difflib
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from hydra.core.config_store import ConfigStore
 
 from animals.config.services import DEFAULT_BUCKET
 from animals.errors import ConfigError
 from animals.labels import ANIMALS10_FOLDERS
+
+CONF_DIR: Final = Path(__file__).parent / "conf"
+"""Folder of the YAML files."""
 
 
 def _one_of(key: str, value: str, choices: Collection[str]) -> None:
@@ -52,12 +56,18 @@ class DataConfig:
     """Share of the pictures that measure the result, seen once, at the end."""
     split_seed: int = 0
     """Apart from `seed`, so that runs with different seeds are measured on the same pictures."""
+    duplicate_distance: int = 50
+    """Bits of 256 in which two pictures' hashes may differ to count as the same picture, which stays in one split.
+    Fewer for pictures that are alike by nature, such as a fixed camera's; more than 60 finds what is not the same."""
     side: int = 224
     """Width and height of the model's input in pixels."""
     resize: str = "center"
     """`center`: scale the short side and cut the middle. `squash`: scale both sides and keep everything."""
     crop_pct: float = 1.0
     """Part of the short side that `center` keeps."""
+    statistics: str = "auto"
+    """Mean and standard deviation that pixels are brought to: the `model`'s own, those of the training pictures
+    (`data`), or `auto`: the model's own when it is pretrained, else the data's."""
     cache: bool = True
     """Decode each picture once, into `cache_dir`. Off: decode again in each epoch."""
     cache_dir: str = "data/cache"
@@ -71,6 +81,8 @@ class DataConfig:
         _between("data.side", self.side, 8, 4096)
         _one_of("data.resize", self.resize, ("center", "squash"))
         _between("data.crop_pct", self.crop_pct, 0.1, 1.0)
+        _between("data.duplicate_distance", self.duplicate_distance, 0, 128)
+        _one_of("data.statistics", self.statistics, ("auto", "model", "data"))
         _between("data.workers", self.workers, -1)
         _between("data.split_seed", self.split_seed, 0, 2**32 - 1)
         for key, share in (("data.val", self.val), ("data.test", self.test)):
@@ -109,11 +121,17 @@ class AugmentConfig:
     """Moved by up to so much of the side, either way."""
     color: float = 0.2
     """Brightness, contrast and saturation changed by up to so much either way."""
+    policy: str = "none"
+    """`trivial`: one random operation of torchvision's TrivialAugmentWide besides; `none`: only the above."""
+    mixup: float = 0.0
+    """Alpha of mixup, which blends pictures and their targets in pairs; 0: none."""
 
     def __post_init__(self) -> None:
         """Check the numbers."""
         _between("augment.flip", self.flip, 0, 1)
         _between("augment.rotate", self.rotate, 0, 180)
+        _one_of("augment.policy", self.policy, ("none", "trivial"))
+        _between("augment.mixup", self.mixup, 0, 10)
         for key, amount in (("zoom", self.zoom), ("shift", self.shift), ("color", self.color)):
             _between(f"augment.{key}", amount, 0, 0.9)
 
@@ -157,19 +175,35 @@ class TrainerConfig:
     epochs: int = 14
     """Times that each training picture is seen."""
     batch_size: int = 64
-    """Pictures in one step."""
+    """Pictures in one step, on all devices together."""
     label_smoothing: float = 0.05
     """Part of each target that is spread over all labels."""
     gradient_clip: float = 0.0
     """Largest norm of the gradient; 0: any."""
+    accumulate: int = 1
+    """Batches whose gradients are added up to one step."""
+    ema: float = 0.0
+    """Decay of an exponential moving average of the weights, which is what is validated and kept; 0: none."""
+    channels_last: bool = True
+    """Lay tensors out as (picture, row, column, channel) in memory, which convolutions are faster on."""
+    compile: bool = False
+    """Compile the network with `torch.compile`: minutes at the start, for faster steps on a GPU."""
     patience: int = 0
     """Stop after so many epochs without a better validation loss; 0: never."""
     precision: str = "auto"
     """`bf16` or `fp16` autocast, `fp32`, or `auto`: bf16 where the hardware computes in it, else fp16 on a GPU."""
     accelerator: str = "auto"
     """`cpu`, `gpu`, `mps`, or `auto`: the first that is there."""
+    devices: int = 1
+    """GPUs, or processes on a CPU, of each machine. 0: every GPU there is."""
+    nodes: int = 1
+    """Machines."""
+    sync_batchnorm: bool = False
+    """Normalize over the batch of all GPUs together rather than each GPU's part."""
     workers: int = -1
     """Processes that feed the model when `data.cache` is off. -1: one for each CPU."""
+    resume: str = "never"
+    """`auto`: go on with the last unfinished run of the same configuration. A folder under runs/: with that one."""
 
     def __post_init__(self) -> None:
         """Check the numbers and choices."""
@@ -177,6 +211,10 @@ class TrainerConfig:
         _between("trainer.batch_size", self.batch_size, 2)
         _between("trainer.label_smoothing", self.label_smoothing, 0, 0.9)
         _between("trainer.gradient_clip", self.gradient_clip, 0)
+        _between("trainer.accumulate", self.accumulate, 1)
+        _between("trainer.devices", self.devices, 0)
+        _between("trainer.nodes", self.nodes, 1)
+        _between("trainer.ema", self.ema, 0, 0.99999)
         _between("trainer.patience", self.patience, 0)
         _between("trainer.workers", self.workers, -1)
         _one_of("trainer.precision", self.precision, ("auto", "bf16", "fp16", "fp32"))
@@ -235,10 +273,12 @@ class TrainConfig:
 
 
 def register_schema() -> None:
-    """Make the schema and the known data sets known to Hydra; may be called more than once."""
+    """Make the schema and the named choices known to Hydra; may be called more than once."""
     store = ConfigStore.instance()
     store.store(name="schema", node=TrainConfig)
     animals10 = dict(ANIMALS10_FOLDERS)
     store.store(group="data", name="sample", node=DataConfig(root="data/sample", sample=True, folders=animals10))
     store.store(group="data", name="animals10", node=DataConfig(root="data/raw/raw-img", folders=animals10))
     store.store(group="data", name="folder", node=DataConfig())
+    store.store(group="trainer", name="default", node=TrainerConfig())
+    store.store(group="trainer", name="ddp", node=TrainerConfig(devices=0, sync_batchnorm=True))

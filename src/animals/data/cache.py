@@ -23,8 +23,8 @@ from animals.data.folders import Picture
 from animals.errors import StorageUnavailable
 from animals.preprocess import InputSpec
 
-FORMAT: Final = 1
-"""Raised when pictures are decoded otherwise than before, so that older caches are not taken."""
+FORMAT: Final = 2
+"""Raised when pictures are decoded otherwise than before, or more is told of them; older caches are not taken then."""
 
 
 def cached_pictures(
@@ -102,4 +102,5 @@ def _read(path: Path) -> list[Inspection]:
 
 
 def _inspection(row: dict[str, Any]) -> Inspection:
-    return Inspection(row["sha256"], int(row["width"]), int(row["height"]), row["problem"])
+    numbers = {name: int(row[name]) for name in ("width", "height", "orientation")}
+    return Inspection(**{**row, **numbers})

@@ -6,6 +6,8 @@ from typing import Final
 
 from PIL import Image, ImageOps
 
+from animals.preprocess import open_picture
+
 _GAP: Final = 4
 
 
@@ -13,7 +15,7 @@ def contact_sheet(paths: Sequence[Path], columns: int = 8, cell: tuple[int, int]
     """Put pictures in a grid, row by row in the order given.
 
     Args:
-        paths: pictures that Pillow can read, of any size.
+        paths: pictures of any size.
         columns: pictures a row.
         cell: width and height in pixels that each picture is fitted into, whole.
 
@@ -22,6 +24,7 @@ def contact_sheet(paths: Sequence[Path], columns: int = 8, cell: tuple[int, int]
 
     Raises:
         ValueError: no pictures, or no columns.
+        NotAPicture: no decoder reads one of them.
     """
     if not paths or columns < 1:
         raise ValueError(f"a contact sheet needs pictures and columns, got {len(paths)} pictures, {columns} columns")
@@ -29,7 +32,6 @@ def contact_sheet(paths: Sequence[Path], columns: int = 8, cell: tuple[int, int]
     width, height = cell[0] + _GAP, cell[1] + _GAP
     sheet = Image.new("RGB", (columns * width + _GAP, rows * height + _GAP), "white")
     for k, path in enumerate(paths):
-        with Image.open(path) as picture:
-            thumbnail = ImageOps.pad(picture.convert("RGB"), cell, color="white")
+        thumbnail = ImageOps.pad(open_picture(path), cell, color="white")
         sheet.paste(thumbnail, (_GAP + k % columns * width, _GAP + k // columns * height))
     return sheet

@@ -1,13 +1,10 @@
 """Decode pictures in parallel: what each file is, and its pixels at the model's size.
 
-Worker processes import this module alone, so it must stay light: numpy and Pillow.
+Worker processes import this module, so it must stay quick to import.
 """
 
 import hashlib
-import multiprocessing
-import os
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,25 +12,46 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.progress import Progress
+from PIL import Image
 
+from animals.cpus import available_cpus
+from animals.data.duplicates import perceptual_hash
+from animals.data.workers import in_processes, progress_bar
 from animals.errors import PictureError
-from animals.preprocess import InputSpec, open_picture, to_pixels
+from animals.preprocess import InputSpec, decode_picture, open_picture, to_pixels
 
 CHUNK: Final = 64
-"""Pictures that a worker takes at once: some tenths of a second."""
+"""Pictures that a worker takes at once: some tenths of a second's work."""
 
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """What decoding told of one file."""
+    """What decoding told of one file; where there is a problem, no more than that and the hash of the file."""
 
     sha256: str
-    width: int
-    """Of the upright picture, in pixels; 0 where there is a problem."""
-    height: int
-    problem: str
+    """Of the file; empty where it cannot be read."""
+    problem: str = ""
     """Why it cannot be used; empty where it can."""
+    width: int = 0
+    """Of the upright picture, in pixels."""
+    height: int = 0
+    format: str = ""
+    """As Pillow names it."""
+    mode: str = ""
+    """As Pillow names it: how the file keeps its colours."""
+    orientation: int = 1
+    """As in EXIF: 1 for upright."""
+    look: str = ""
+    """The perceptual hash; empty for a plain picture."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Pictures that a worker takes at once."""
+
+    first: int
+    """Place of the first of them among all."""
+    names: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +72,6 @@ class PixelFile:
             file.write(pixels.tobytes())
 
 
-def available_cpus() -> int:
-    """CPUs that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def inspect_pictures(
     root: Path, names: Sequence[str], spec: InputSpec, *, out: PixelFile | None, workers: int
 ) -> list[Inspection]:
@@ -75,42 +88,21 @@ def inspect_pictures(
         One inspection a name, in their order.
     """
     job = partial(_inspect_chunk, root=root, spec=spec, out=out)
-    chunks = [(first, names[first : first + CHUNK]) for first in range(0, len(names), CHUNK)]
-    results: dict[int, list[Inspection]] = {}
-    with Progress(transient=True) as progress:
+    chunks = [Chunk(first, tuple(names[first : first + CHUNK])) for first in range(0, len(names), CHUNK)]
+    results: dict[Chunk, list[Inspection]] = {}
+    with progress_bar() as progress:
         task = progress.add_task("Decoding pictures", total=len(names))
-        for first, result in _run(job, chunks, available_cpus() if workers < 0 else workers):
-            results[first] = result
+        for chunk, result in in_processes(job, chunks, workers=available_cpus() if workers < 0 else workers):
+            results[chunk] = result
             progress.advance(task, len(result))
-    return [inspection for first, _ in chunks for inspection in results[first]]
+    return [inspection for chunk in chunks for inspection in results[chunk]]
 
 
-def _run(
-    job: "partial[list[Inspection]]", chunks: list[tuple[int, Sequence[str]]], workers: int
-) -> Iterator[tuple[int, list[Inspection]]]:
-    if workers <= 1 or len(chunks) == 1:
-        for first, names in chunks:
-            yield first, job(first, names)
-        return
-    # spawn, not fork: the same on every system, and safe beside the threads of torch
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(workers, len(chunks)), mp_context=context) as pool:
-        futures = {pool.submit(job, first, names): first for first, names in chunks}
-        try:
-            for future in as_completed(futures):
-                yield futures[future], future.result()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-
-
-def _inspect_chunk(
-    first: int, names: Sequence[str], *, root: Path, spec: InputSpec, out: PixelFile | None
-) -> list[Inspection]:
-    pixels = np.zeros((len(names), spec.side, spec.side, 3), np.uint8)
-    inspections = [_inspect(root / name, spec, pixels[place]) for place, name in enumerate(names)]
+def _inspect_chunk(chunk: Chunk, *, root: Path, spec: InputSpec, out: PixelFile | None) -> list[Inspection]:
+    pixels = np.zeros((len(chunk.names), spec.side, spec.side, 3), np.uint8)
+    inspections = [_inspect(root / name, spec, pixels[place]) for place, name in enumerate(chunk.names)]
     if out:
-        out.write(first, pixels)
+        out.write(chunk.first, pixels)
     return inspections
 
 
@@ -119,11 +111,39 @@ def _inspect(path: Path, spec: InputSpec, pixels: NDArray[np.uint8]) -> Inspecti
     try:
         data = path.read_bytes()
     except OSError as error:
-        return Inspection("", 0, 0, f"cannot be read: {error.strerror}")
+        return Inspection("", f"cannot be read: {error.strerror}")
     sha256 = hashlib.sha256(data).hexdigest()
     try:
-        image = open_picture(data)
+        picture = decode_picture(data)
     except PictureError as error:
-        return Inspection(sha256, 0, 0, str(error))
+        return Inspection(sha256, str(error))
+    image = picture.image
     pixels[:] = to_pixels(image, spec)
-    return Inspection(sha256, image.width, image.height, "")
+    return Inspection(
+        sha256,
+        width=image.width,
+        height=image.height,
+        format=picture.format,
+        mode=picture.mode,
+        orientation=picture.orientation,
+        look=perceptual_hash(image),
+    )
+
+
+def count_values_of_files(names: Sequence[str], *, root: Path, spec: InputSpec) -> NDArray[np.int64]:
+    """How often each value is there in each channel of some readable pictures, decoded now; as `count_values`."""
+    return count_values(np.stack([to_pixels(open_picture(root / name), spec) for name in names]))
+
+
+def count_values(pixels: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """How often each value is there in each channel.
+
+    Args:
+        pixels: shape (pictures, side, side, 3).
+
+    Returns:
+        Shape (3, 256).
+    """
+    below_each_other = pixels.reshape(-1, *pixels.shape[2:])
+    # Pillow counts five times as fast as numpy
+    return np.array(Image.fromarray(below_each_other).histogram(), np.int64).reshape(3, 256)

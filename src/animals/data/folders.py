@@ -28,13 +28,16 @@ def find_pictures(root: Path, folders: Mapping[str, str]) -> list[Picture]:
         folders: folder name -> label; empty: each folder's name is its label.
 
     Raises:
-        DataError: the root is missing, a label folder is empty, unknown or missing, or there are fewer than two labels.
+        DataError: the root is missing, a label folder is empty, unknown or missing, there are fewer than two labels,
+            or a name cannot be written down.
     """
     labels = _label_folders(root, folders)
     files = {folder: _files(root / folder) for folder in labels}
     if empty := [folder for folder, paths in files.items() if not paths]:
         raise DataError(f"{root} has label folders without files: {', '.join(empty)}. Fill them or move them away.")
     pictures = [_picture(root, path, labels[folder]) for folder, paths in files.items() for path in paths]
+    if odd := [picture.name for picture in pictures if not _is_text(picture.name)]:
+        raise DataError(f"{root} holds {len(odd)} files whose names are no UTF-8, such as {odd[0]!a}. Rename them.")
     return sorted(pictures, key=lambda picture: picture.name)
 
 
@@ -58,6 +61,11 @@ def _label_folders(root: Path, folders: Mapping[str, str]) -> dict[str, str]:
 
 def _files(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file() and not path.name.startswith(".")]
+
+
+def _is_text(name: str) -> bool:
+    """Whether a name is more than bytes, as names from old archives may be on Linux."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in name)
 
 
 def _picture(root: Path, path: Path, label: str) -> Picture:

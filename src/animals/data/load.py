@@ -4,6 +4,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,11 +12,12 @@ from numpy.typing import NDArray
 from animals.config.training import DataConfig
 from animals.data.cache import cached_pictures
 from animals.data.decode import Inspection, inspect_pictures
+from animals.data.duplicates import group_duplicates
 from animals.data.folders import Picture, find_pictures
 from animals.data.sample import make_sample
 from animals.data.split import SPLITS, ManifestRow, stratified_split
 from animals.errors import DataError
-from animals.preprocess import InputSpec
+from animals.preprocess import InputSpec, Resize, open_picture, to_pixels
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +39,8 @@ class DataSet:
     """All files' pixels, shape (files, side, side, 3); None when nothing is cached."""
     places: NDArray[np.int64]
     """Where each row's pixels lie in `pixels`."""
+    sizes: NDArray[np.int64]
+    """Width and height of each row's upright picture, shape (rows, 2)."""
 
     @property
     def targets(self) -> NDArray[np.int64]:
@@ -48,9 +52,38 @@ class DataSet:
         """Places in the manifest of a split's pictures."""
         return np.flatnonzero([row.split == split for row in self.manifest])
 
+    def read_pixels(self, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """Pixels of some rows, from the cache or decoded now, shape (rows, side, side, 3)."""
+        if self.pixels is not None:
+            return np.asarray(self.pixels[self.places[rows]])
+        paths = [self.root / self.manifest[row].name for row in rows]
+        return np.stack([to_pixels(open_picture(path), self.spec) for path in paths])
+
     def counts(self) -> dict[str, int]:
         """Pictures in each split."""
         return {split: len(self.rows(split)) for split in SPLITS}
+
+
+@dataclass(frozen=True, slots=True)
+class Inspected:
+    """The files of a folder, and what decoding told of them."""
+
+    root: Path
+    files: list[Picture]
+    inspections: list[Inspection]
+    """One a file."""
+    pixels: NDArray[np.uint8] | None
+    """Shape (files, side, side, 3); None when nothing is cached."""
+
+    @property
+    def readable(self) -> list[int]:
+        """Places of the files that can be used."""
+        return [place for place, inspection in enumerate(self.inspections) if not inspection.problem]
+
+    def groups(self, distance: int) -> list[int]:
+        """A number for each readable file, the same for duplicates: a place among the readable files."""
+        used = [self.inspections[place] for place in self.readable]
+        return group_duplicates([it.sha256 for it in used], [it.look for it in used], distance=distance)
 
 
 def load_data_set(config: DataConfig, spec: InputSpec) -> DataSet:
@@ -60,34 +93,58 @@ def load_data_set(config: DataConfig, spec: InputSpec) -> DataSet:
         DataError: the folder cannot be used as it is.
         StorageUnavailable: the disk is full or may not be written to.
     """
-    root = Path(config.root)
-    if config.sample:
-        make_sample(root, per_label=config.sample_per_label)
-    files = find_pictures(root, config.folders)
-    pixels, inspections = _decode(root, files, spec, config)
-    _report(files, inspections)
-    readable = [place for place, inspection in enumerate(inspections) if not inspection.problem]
+    inspected = inspect_folder(config, spec)
+    files, inspections, readable = inspected.files, inspected.inspections, inspected.readable
+    _report_unreadable(files, inspections)
     labels = [files[place].label for place in readable]
     if lost := sorted({file.label for file in files} - set(labels)):
-        raise DataError(f"No file of {', '.join(lost)} in {root} is a readable picture.")
-    splits = stratified_split(labels, val=config.val, test=config.test, seed=config.split_seed)
+        raise DataError(f"No file of {', '.join(lost)} in {inspected.root} is a readable picture.")
+    groups = inspected.groups(config.duplicate_distance)
+    _report_duplicates(labels, groups)
+    splits = stratified_split(labels, val=config.val, test=config.test, seed=config.split_seed, groups=groups)
     manifest = [
         ManifestRow(files[place].name, label, split, inspections[place].sha256)
         for place, label, split in zip(readable, labels, splits, strict=True)
     ]
-    return DataSet(root, spec, tuple(sorted(set(labels))), manifest, pixels, np.array(readable, np.int64))
+    sizes = np.array([(inspections[place].width, inspections[place].height) for place in readable], np.int64)
+    places = np.array(readable, np.int64)
+    return DataSet(inspected.root, spec, tuple(sorted(set(labels))), manifest, inspected.pixels, places, sizes)
 
 
-def _decode(
-    root: Path, files: Sequence[Picture], spec: InputSpec, config: DataConfig
-) -> tuple[NDArray[np.uint8] | None, list[Inspection]]:
+def inspect_folder(config: DataConfig, spec: InputSpec) -> Inspected:
+    """Find and decode the pictures that the configuration names, or take them from the cache.
+
+    Raises:
+        DataError: the folder cannot be used as it is.
+        StorageUnavailable: the disk is full or may not be written to.
+    """
+    root = Path(config.root)
+    if config.sample:
+        make_sample(root, per_label=config.sample_per_label)
+    files = find_pictures(root, config.folders)
     if config.cache:
-        return cached_pictures(root, files, spec, cache_dir=Path(config.cache_dir), workers=config.workers)
+        cache_dir = Path(config.cache_dir)
+        pixels, inspections = cached_pictures(root, files, spec, cache_dir=cache_dir, workers=config.workers)
+        return Inspected(root, files, inspections, pixels)
     names = [file.name for file in files]
-    return None, inspect_pictures(root, names, spec, out=None, workers=config.workers)
+    return Inspected(root, files, inspect_pictures(root, names, spec, out=None, workers=config.workers), None)
 
 
-def _report(files: Sequence[Picture], inspections: Sequence[Inspection]) -> None:
+def spec_without_model(config: DataConfig) -> InputSpec:
+    """How the data's pictures are brought to their size, for looking at them without a model.
+
+    Nine of ten models of timm interpolate bicubically; after a run of one of those no picture is decoded again.
+    """
+    return InputSpec(
+        side=config.side,
+        mean=(0.0, 0.0, 0.0),
+        std=(1.0, 1.0, 1.0),
+        resize=cast(Resize, config.resize),
+        crop_pct=config.crop_pct,
+    )
+
+
+def _report_unreadable(files: Sequence[Picture], inspections: Sequence[Inspection]) -> None:
     problems = [
         f"{file.name}: {inspection.problem}"
         for file, inspection in zip(files, inspections, strict=True)
@@ -97,3 +154,13 @@ def _report(files: Sequence[Picture], inspections: Sequence[Inspection]) -> None
         more = f"\n  and {len(problems) - NAMED} more" if len(problems) > NAMED else ""
         named = "\n  ".join(problems[:NAMED])
         log.warning("%d of %d files are unreadable and left out:\n  %s%s", len(problems), len(files), named, more)
+
+
+def _report_duplicates(labels: Sequence[str], groups: Sequence[int]) -> None:
+    different = len(set(groups))
+    if different < len(groups):
+        log.info("%d of %d pictures are duplicates of others, and in their split", len(groups) - different, len(groups))
+    if contradictions := len(set(zip(groups, labels, strict=True))) - different:
+        log.warning(
+            "%d pictures are there again under another label; `uv run invoke data --check` names them", contradictions
+        )

@@ -27,7 +27,20 @@ class ManifestRow:
     """Of the file."""
 
 
-def stratified_split(labels: Sequence[str], *, val: float, test: float, seed: int) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class Scarce:
+    """A label with too few different pictures to be split."""
+
+    label: str
+    different: int
+    """Groups of duplicates count once, for the label that most of them have."""
+    pictures: int
+    needed: int
+
+
+def stratified_split(
+    labels: Sequence[str], *, val: float, test: float, seed: int, groups: Sequence[int] | None = None
+) -> list[str]:
     """Put each picture into one split so that every label has its share of each.
 
     Args:
@@ -35,14 +48,43 @@ def stratified_split(labels: Sequence[str], *, val: float, test: float, seed: in
         val: share of pictures for `val`.
         test: share of pictures for `test`.
         seed: another one makes another split.
+        groups: a number for each picture; those with the same number go together, under the label that most of
+            them have, and count as one. None: each picture goes by itself.
 
     Returns:
         A split a picture, in the same order.
 
     Raises:
-        DataError: a label has too few pictures to be in each split.
+        DataError: a label has too few different pictures to be in each split.
     """
-    _check_counts(Counter(labels), min(val, test))
+    numbers = range(len(labels)) if groups is None else groups
+    if scarce := scarce_labels(labels, numbers, val=val, test=test):
+        raise DataError(_scarce_message(scarce))
+    label_of = _label_of_groups(labels, numbers)
+    split_of = dict(zip(label_of, _split(list(label_of.values()), val=val, test=test, seed=seed), strict=True))
+    return [split_of[number] for number in numbers]
+
+
+def scarce_labels(labels: Sequence[str], groups: Sequence[int], *, val: float, test: float) -> list[Scarce]:
+    """Labels that have too few different pictures for each split to have some; arguments as for a split."""
+    different = Counter(_label_of_groups(labels, groups).values())
+    needed = math.ceil(1 / min(val, test))
+    return [
+        Scarce(label, different[label], pictures, needed)
+        for label, pictures in sorted(Counter(labels).items())
+        if different[label] < needed
+    ]
+
+
+def _label_of_groups(labels: Sequence[str], groups: Sequence[int]) -> dict[int, str]:
+    """The most frequent label of each group, or the first of the most frequent; groups in the order of the pictures."""
+    found: dict[int, Counter[str]] = {}
+    for label, group in zip(labels, groups, strict=True):
+        found.setdefault(group, Counter())[label] += 1
+    return {group: counts.most_common(1)[0][0] for group, counts in found.items()}
+
+
+def _split(labels: Sequence[str], *, val: float, test: float, seed: int) -> list[str]:
     from sklearn.model_selection import train_test_split  # here: it takes a second to import
 
     everything = range(len(labels))
@@ -57,14 +99,14 @@ def stratified_split(labels: Sequence[str], *, val: float, test: float, seed: in
     return splits
 
 
-def _check_counts(counts: Counter[str], smallest_share: float) -> None:
-    needed = math.ceil(1 / smallest_share)
-    if few := {label: count for label, count in sorted(counts.items()) if count < needed}:
-        raise DataError(
-            f"Too few readable pictures of {', '.join(f'{label} ({count})' for label, count in few.items())}: "
-            f"each label needs {needed} or more, so that train, val and test all have some. Add pictures or leave "
-            "the label out."
-        )
+def _scarce_message(scarce: Sequence[Scarce]) -> str:
+    counts = [f"{it.different}" + f" different of {it.pictures}" * (it.different < it.pictures) for it in scarce]
+    named = ", ".join(f"{it.label} ({count})" for it, count in zip(scarce, counts, strict=True))
+    hint = " Or let less count as the same picture: data.duplicate_distance." if " different" in named else ""
+    return (
+        f"Too few readable pictures of {named}: each label needs {scarce[0].needed} or more, so that train, val and "
+        f"test all have some. Add pictures or leave the label out.{hint}"
+    )
 
 
 def write_manifest(path: Path, rows: Sequence[ManifestRow]) -> str:

@@ -10,8 +10,8 @@ from fastapi import FastAPI
 from fastapi.middleware import Middleware
 
 from animals.config.services import ServiceSettings, read_settings
+from animals.cpus import available_cpus
 from animals.serving import problems, routes
-from animals.serving.classifier import cpus
 from animals.serving.limits import BodyLimitMiddleware
 from animals.serving.logs import TraceMiddleware
 from animals.serving.tokens import Tokens, signing_key
@@ -44,7 +44,7 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[State]:
-        cores = cpus()
+        cores = available_cpus()
         wait, pixels = settings.reload_seconds, settings.max_pixels
         with Watcher(storage, max_pixels=pixels, threads=cores, interval=wait) as watcher:
             yield State(settings=settings, tokens=tokens, watcher=watcher, turns=anyio.Semaphore(cores))

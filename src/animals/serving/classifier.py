@@ -1,10 +1,6 @@
 """A published model that answers: bytes of a picture in, probabilities out."""
 
-import math
-import os
-import sys
 from io import BytesIO
-from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -13,17 +9,10 @@ from numpy.typing import NDArray
 from onnxruntime.capi import onnxruntime_pybind11_state as onnx_errors
 from PIL import Image
 
+from animals import outputs
 from animals.errors import BrokenModel, NotAPicture
 from animals.preprocess import MAX_PIXELS, open_picture, preprocess
 from animals.records import Card
-
-INPUT: Final = "input"
-"""Name of the ONNX input: float32, shape (batch, 3, side, side)."""
-OUTPUT: Final = "logits"
-"""Name of the ONNX output: float32, shape (batch, labels)."""
-
-CPU_QUOTA: Final = Path("/sys/fs/cgroup/cpu.max")
-"""Where Linux tells a container how much of the CPUs it may use."""
 
 # ONNX Runtime's exceptions have no common base. These are what damaged files and files of another shape raise.
 _ONNX_ERRORS: Final = (
@@ -37,21 +26,6 @@ _ONNX_ERRORS: Final = (
 )
 
 _REMEDY: Final = "Publish the run again or promote another version."
-
-
-def cpus() -> int:
-    """CPUs that this process may use: those it may run on, or fewer where its container has a quota."""
-    allowed = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
-    return min(allowed, _quota(CPU_QUOTA) or allowed)
-
-
-def _quota(file: Path) -> int | None:
-    """CPUs of a quota such as "150000 100000", microseconds in each period; None without one."""
-    try:
-        quota, period = file.read_text().split()
-        return max(1, math.ceil(int(quota) / int(period)))
-    except (OSError, ValueError):  # no such file here, or "max": no quota
-        return None
 
 
 class Classifier:
@@ -74,9 +48,7 @@ class Classifier:
         self._max_pixels = max_pixels
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
-        options.log_severity_level = (
-            4  # errors are raised; written to stderr as well, they would be no log lines of ours
-        )
+        options.log_severity_level = 4  # errors are raised; lines on stderr would say them twice
         try:
             self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         except _ONNX_ERRORS as error:
@@ -108,8 +80,8 @@ class Classifier:
         Returns:
             Shape (pictures, labels); each row sums to 1.
         """
-        (logits,) = self._session.run([OUTPUT], {INPUT: batch})
-        return softmax(logits)
+        (logits,) = self._session.run([outputs.ONNX_OUTPUT], {outputs.ONNX_INPUT: batch})
+        return outputs.probabilities(logits, self.card.temperature)
 
     def _self_test(self) -> None:
         """Answer one picture the way that every other is answered.
@@ -132,10 +104,3 @@ class Classifier:
             )
         if not np.isfinite(found).all():
             raise BrokenModel(f"The model of {self.card.version} answers with numbers that are not finite. {_REMEDY}")
-
-
-def softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Logits to probabilities along the last axis, in double precision."""
-    wide = logits.astype(np.float64)
-    powers = np.exp(wide - wide.max(axis=-1, keepdims=True))  # the largest becomes 0, so that nothing overflows
-    return np.asarray(powers / powers.sum(axis=-1, keepdims=True))

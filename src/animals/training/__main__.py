@@ -5,27 +5,31 @@ import sys
 from pathlib import Path
 
 import hydra
-from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 
 from animals.cli import exit_on_error
 from animals.config.hydra_errors import explain, to_train_config
-from animals.config.training import TrainConfig, register_schema
+from animals.config.training import CONF_DIR, TrainConfig, register_schema
 from animals.errors import ConfigError
 from animals.records import Card
+from animals.training.distributed import join_cluster
+from animals.training.runs import logged, open_run
 
 
-@hydra.main(version_base=None, config_path="../config/conf", config_name="train")
+@hydra.main(version_base=None, config_path=str(CONF_DIR), config_name="train")
 def run(composed: DictConfig) -> None:
     """Hydra ends here: from now on there is a typed configuration and a folder."""
     with exit_on_error():
         config = to_train_config(composed)
         from animals.training.pipeline import train  # only now: torch takes seconds to import
 
-        folder = Path(os.path.relpath(HydraConfig.get().runtime.output_dir))
-        card = train(config, folder)
-        sys.stdout.write(summary(card, config, folder))
+        join_cluster()
+        folder = open_run(config)
+        with logged(folder):
+            card = train(config, folder)
+        if card:
+            sys.stdout.write(summary(card, config, folder))
 
 
 def summary(card: Card, config: TrainConfig, run: Path) -> str:

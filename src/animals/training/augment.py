@@ -1,11 +1,18 @@
 """From pixels to the model's input on tensors: a whole batch at once, on the device that trains."""
 
+from typing import Final
+
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torchvision.transforms.v2 import TrivialAugmentWide
 
 from animals.config.training import AugmentConfig
 from animals.preprocess import InputSpec
+
+POLICY_PICTURES: Final = 8
+"""Pictures that share one operation of the policy: fewer vary more, more are quicker."""
 
 
 class Normalize(nn.Module):
@@ -45,14 +52,40 @@ class Augment(nn.Module):
 
         Args:
             pictures: in [0, 1], shape (pictures, 3, side, side).
-            generator: on the CPU; the same one gives the same amounts on every device.
+            generator: on the CPU; the same one gives the same amounts on every device. The policy draws from
+                torch's global one.
 
         Returns:
             The same shape, in [0, 1].
         """
+        if self.config.policy == "trivial":
+            pictures = _trivial(pictures)
         count, device = len(pictures), pictures.device
         moved = _move(pictures, _affine(self.config, count, generator).to(device))
         return _recolor(moved, _amounts(self.config.color, (3, count, 1, 1, 1), generator).to(device))
+
+
+def _trivial(pictures: Tensor) -> Tensor:
+    """One operation and strength for each few pictures: torchvision draws one for all that it is given at once."""
+    few: tuple[Tensor, ...] = torch.split(pictures.mul(255).byte(), POLICY_PICTURES)
+    return torch.cat([TrivialAugmentWide()(part) for part in few]).float().div_(255)
+
+
+def mix_up(pictures: Tensor, targets: Tensor, alpha: float, generator: torch.Generator) -> tuple[Tensor, Tensor, float]:
+    """Blend each picture with another of the batch (Zhang et al. 2018, arXiv:1710.09412).
+
+    Args:
+        pictures: shape (pictures, 3, side, side).
+        targets: shape (pictures,).
+        alpha: of the symmetric beta distribution that the share is drawn from.
+        generator: on the CPU.
+
+    Returns:
+        The blends; the targets of the others; the share of the first, in [0, 1].
+    """
+    share = float(np.random.default_rng(generator.initial_seed()).beta(alpha, alpha))
+    order = torch.randperm(len(pictures), generator=generator).to(pictures.device)
+    return pictures * share + pictures[order] * (1 - share), targets[order], share
 
 
 def _amounts(most: float, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:

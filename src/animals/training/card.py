@@ -9,7 +9,7 @@ from typing import Final
 from animals.config.training import TrainConfig
 from animals.data.load import DataSet
 from animals.preprocess import InputSpec
-from animals.records import Card, ExportCheck, Metrics, SplitInfo, now
+from animals.records import Calibration, Card, ExportCheck, Metrics, SplitInfo, now
 from animals.registry import CARD, describe
 
 README: Final = "README.md"
@@ -18,7 +18,15 @@ PACKAGES: Final = ("animals", "torch", "torchvision", "timm", "pytorch-lightning
 
 
 def make_card(
-    run: Path, config: TrainConfig, data_set: DataSet, manifest_sha256: str, metrics: Metrics, check: ExportCheck
+    run: Path,
+    config: TrainConfig,
+    data_set: DataSet,
+    manifest_sha256: str,
+    *,
+    metrics: Metrics,
+    temperature: float,
+    calibration: Calibration,
+    export: ExportCheck,
 ) -> Card:
     """Describe the files in the run's `version` folder."""
     files = {path.name: describe(path.read_bytes()) for path in sorted((run / "version").iterdir())}
@@ -33,8 +41,10 @@ def make_card(
         labels=data_set.labels,
         input=data_set.spec,
         metrics=metrics,
+        temperature=temperature,
+        calibration=calibration,
         split=SplitInfo(manifest_sha256=manifest_sha256, seed=config.data.split_seed, counts=data_set.counts()),
-        export=check,
+        export=export,
         config=asdict(config),
         git_commit=git_commit(),
         packages={name: importlib.metadata.version(name) for name in PACKAGES},
@@ -80,6 +90,7 @@ A {card.architecture} that tells {len(card.labels)} labels apart: {", ".join(car
 | Test accuracy | {card.metrics.accuracy:.1%} of {card.metrics.pictures} pictures |
 | F1, macro and weighted | {card.metrics.f1_macro:.3f}, {card.metrics.f1_weighted:.3f} |
 | Test loss | {card.metrics.loss:.3f} |
+| Calibration | {_calibration_line(card)} |
 | Pictures | {", ".join(f"{count} {split}" for split, count in card.split.counts.items())} |
 | Input | {_input_line(card.input)} |
 | ONNX against torch | {_export_line(card.export)} |
@@ -99,6 +110,13 @@ it was trained on: one trained on drawings does not know photographs.
 `timm.create_model("local-dir:FOLDER", pretrained=True)` loads the weights; `model.onnx` runs without torch. The exact
 preprocessing is under `input` in `card.json`.
 """
+
+
+def _calibration_line(card: Card) -> str:
+    if card.calibration is None:
+        return "none"
+    before, after = card.calibration.ece_before, card.calibration.ece_after
+    return f"temperature {card.temperature:.2f}, expected calibration error {after:.1%} ({before:.1%} without)"
 
 
 def _input_line(spec: InputSpec) -> str:

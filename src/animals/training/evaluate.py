@@ -2,20 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import torch
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from sklearn.metrics import ConfusionMatrixDisplay, classification_report, log_loss
-from torch import nn
+from sklearn.metrics import classification_report, log_loss
 
+from animals import outputs
 from animals.data.load import DataSet
 from animals.features import picture_features
 from animals.records import LabelMetrics, Metrics
-from animals.training.loader import make_loader
+from animals.training.ask import Ask
+from animals.training.loader import evaluation_loader
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,42 +28,44 @@ class Evaluation:
     """Shape (pictures, labels)."""
     features: dict[str, NDArray[np.float32]]
     """Each of shape (pictures,)."""
+    temperature: float = 1.0
+    """What the logits are divided by before they become probabilities."""
+
+    @property
+    def predictions(self) -> NDArray[np.int64]:
+        """Places of the likeliest labels, shape (pictures,)."""
+        return np.asarray(self.logits.argmax(1))
+
+    @property
+    def right(self) -> NDArray[np.bool_]:
+        """Which answers are right, shape (pictures,)."""
+        return np.asarray(self.predictions == self.targets)
 
     @property
     def probabilities(self) -> NDArray[np.float64]:
-        """Softmax of the logits."""
-        return softmax(self.logits)
+        """Shape (pictures, labels)."""
+        return outputs.probabilities(self.logits, self.temperature)
 
 
-def softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Logits to probabilities along the last axis."""
-    exponentials = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    probabilities: NDArray[np.float64] = exponentials / exponentials.sum(axis=-1, keepdims=True)
-    return probabilities
-
-
-@torch.inference_mode()
-def evaluate(module: nn.Module, data_set: DataSet, split: str, *, batch_size: int, workers: int) -> Evaluation:
-    """Ask the model about every picture of a split, in full precision.
+def evaluate(ask: Ask, data_set: DataSet, split: str, *, batch_size: int, workers: int) -> Evaluation:
+    """Ask the model about every picture of a split.
 
     Args:
-        module: pixels of shape (pictures, side, side, 3) -> logits of shape (pictures, labels).
+        ask: the model.
         data_set: the pictures.
         split: `val` or `test`.
         batch_size: pictures at once.
         workers: processes that decode when nothing is cached.
     """
-    module.eval()
-    device = next(module.parameters()).device
     logits, features = [], []
-    for pixels, _ in make_loader(data_set, split, batch_size=batch_size, workers=workers):
-        logits.append(module(pixels.to(device)).float().cpu().numpy())
+    for pixels, _ in evaluation_loader(data_set, split, batch_size=batch_size, workers=workers):
+        logits.append(ask(pixels.numpy()))
         features.append(picture_features(pixels.numpy()))
     rows = data_set.rows(split)
     return Evaluation(
         rows=rows,
         targets=data_set.targets[rows],
-        logits=np.concatenate(logits).astype(np.float64),
+        logits=np.concatenate(logits),
         features={name: np.concatenate([part[name] for part in features]) for name in features[0]},
     )
 
@@ -73,16 +73,20 @@ def evaluate(module: nn.Module, data_set: DataSet, split: str, *, batch_size: in
 def measure(evaluation: Evaluation, labels: Sequence[str]) -> Metrics:
     """The figures that a card carries."""
     numbers = range(len(labels))
-    predictions = evaluation.logits.argmax(1)
     report = classification_report(
-        evaluation.targets, predictions, labels=numbers, target_names=labels, output_dict=True, zero_division=0.0
+        evaluation.targets,
+        evaluation.predictions,
+        labels=numbers,
+        target_names=labels,
+        output_dict=True,
+        zero_division=0.0,
     )
     return Metrics(
-        accuracy=float((predictions == evaluation.targets).mean()),
+        accuracy=float(evaluation.right.mean()),
         f1_macro=report["macro avg"]["f1-score"],
         f1_weighted=report["weighted avg"]["f1-score"],
         loss=log_loss(evaluation.targets, evaluation.probabilities, labels=numbers),
-        pictures=len(predictions),
+        pictures=len(evaluation.rows),
         per_label={label: _label_metrics(report[label]) for label in labels},
     )
 
@@ -108,22 +112,3 @@ def reference_table(evaluation: Evaluation, data_set: DataSet) -> pd.DataFrame:
     }
     per_label = {f"p_{label}": probabilities[:, place] for place, label in enumerate(labels)}
     return pd.DataFrame({**answers, **per_label, **evaluation.features})
-
-
-def plot_confusion(evaluation: Evaluation, labels: Sequence[str], path: Path) -> None:
-    """Draw which label was taken for which: rows are the truth, in shares of their pictures."""
-    size = 3 + 0.5 * len(labels)
-    figure = Figure(figsize=(size + 1, size), layout="constrained")
-    ConfusionMatrixDisplay.from_predictions(
-        evaluation.targets,
-        evaluation.logits.argmax(1),
-        labels=range(len(labels)),
-        display_labels=labels,
-        normalize="true",
-        values_format=".0%",
-        xticks_rotation="vertical",
-        cmap="Blues",
-        ax=figure.subplots(),
-    )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=120)

@@ -1,32 +1,22 @@
 """The trained model in the forms that others load: timm's hub format and ONNX."""
 
 import logging
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 import numpy as np
-import onnxruntime
 import torch
 from numpy.typing import NDArray
 from timm.models import save_for_hf
 from torch import nn
 
 from animals.errors import ExportMismatch
-from animals.preprocess import InputSpec, normalize
+from animals.outputs import ONNX_INPUT, ONNX_OUTPUT, probabilities
+from animals.preprocess import InputSpec
 from animals.records import ExportCheck
 from animals.registry import ONNX
-from animals.training.evaluate import softmax
-
-INPUT: Final = "input"
-"""Name of the ONNX input: float32 of shape (pictures, 3, side, side)."""
-
-OUTPUT: Final = "logits"
-"""Name of the ONNX output: float32 of shape (pictures, labels)."""
-
-BATCH: Final = 64
-"""Pictures at once while checking."""
+from animals.training.ask import ask_onnx
 
 TOLERANCE: Final = 1e-4
 """Largest difference of a probability between the trained and the exported model."""
@@ -65,14 +55,16 @@ def export_onnx(model: nn.Module, spec: InputSpec, folder: Path) -> Path:
         dynamo=True,
         external_data=False,
         verbose=False,
-        input_names=[INPUT],
-        output_names=[OUTPUT],
+        input_names=[ONNX_INPUT],
+        output_names=[ONNX_OUTPUT],
         dynamic_shapes=({0: torch.export.Dim("pictures")},),
     )
     return path
 
 
-def check_onnx(path: Path, pixels: NDArray[np.uint8], logits: NDArray[np.float64], spec: InputSpec) -> ExportCheck:
+def check_onnx(
+    path: Path, pixels: NDArray[np.uint8], logits: NDArray[np.float64], spec: InputSpec, *, temperature: float
+) -> ExportCheck:
     """Hold the exported model's answers against the trained one's.
 
     Args:
@@ -80,14 +72,13 @@ def check_onnx(path: Path, pixels: NDArray[np.uint8], logits: NDArray[np.float64
         pixels: test pictures, shape (pictures, side, side, 3).
         logits: the trained model's, shape (pictures, labels).
         spec: how the pictures are normalized.
+        temperature: of the probabilities that are compared.
 
     Raises:
         ExportMismatch: another label on any picture, or a probability that differs by `TOLERANCE` or more.
     """
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    parts = np.array_split(pixels, math.ceil(len(pixels) / BATCH))
-    found = np.concatenate([session.run([OUTPUT], {INPUT: normalize(part, spec)})[0] for part in parts])
-    trained, exported = softmax(logits), softmax(found.astype(np.float64))
+    found = ask_onnx(path, spec)(pixels)
+    trained, exported = (probabilities(answers, temperature) for answers in (logits, found))
     # two labels closer together than the tolerance may change places without that being another answer
     chosen = np.take_along_axis(trained, exported.argmax(1)[:, None], 1)[:, 0]
     check = ExportCheck(

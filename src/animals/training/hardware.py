@@ -40,3 +40,8 @@ def choose_precision(precision: str, device: torch.device) -> str:
         found = torch.cpu.get_capabilities()
         return "bf16" if found.get("avx512_bf16") or found.get("amx_bf16") else "fp32"
     return "fp32"
+
+
+def count_devices(device: torch.device) -> int:
+    """How many of a kind this machine has; a CPU counts as one, since all its cores work on one batch."""
+    return torch.cuda.device_count() if device.type == "cuda" else 1

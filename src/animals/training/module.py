@@ -13,7 +13,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from animals.config.training import SchedulerConfig, TrainConfig
 from animals.preprocess import InputSpec
-from animals.training.augment import Augment, Normalize, to_unit
+from animals.training.augment import Augment, Normalize, mix_up, to_unit
 from animals.training.loader import Batch
 
 
@@ -28,28 +28,61 @@ def learning_rate_factor(step: int, *, steps: int, config: SchedulerConfig) -> f
 
 
 class PictureClassifier(pl.LightningModule):
-    """A timm model with its loss and its optimizer."""
+    """A timm model with its loss and its optimizer.
 
-    def __init__(self, model: nn.Module, config: TrainConfig, spec: InputSpec) -> None:
+    Args:
+        model: one output a label.
+        config: of the run.
+        spec: how pictures are normalized.
+        steps: of the optimizer in the whole run, for the learning rate's schedule.
+    """
+
+    def __init__(self, model: nn.Module, config: TrainConfig, spec: InputSpec, steps: int) -> None:
         super().__init__()
-        self.model = model.to(memory_format=torch.channels_last)
+        layout = torch.channels_last if config.trainer.channels_last else torch.contiguous_format
+        self.model = model.to(memory_format=layout)
         self.config = config
         self.normalize = Normalize(spec)
         self.augment = Augment(config.augment)
+        self._steps = steps
+        self._layout = layout
+        if config.trainer.compile:
+            self.model.compile()  # in its place, so that its weights keep their names
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Logits of shape (pictures, labels) for pixels of shape (pictures, side, side, 3)."""
-        return cast(Tensor, self.model(self.normalize(to_unit(pixels))))
+        return self._logits(to_unit(pixels))
 
-    def training_step(self, batch: Batch, _: int) -> Tensor:
+    def _logits(self, pictures: Tensor) -> Tensor:
+        """The same for pictures in [0, 1] of shape (pictures, 3, side, side)."""
+        return cast(Tensor, self.model(self.normalize(pictures).contiguous(memory_format=self._layout)))
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """The loss of one batch, on varied pictures and smoothed targets."""
         pixels, targets = batch
-        # from the step's number alone, so that a step can be had again after an interruption
-        generator = torch.Generator().manual_seed((self.config.seed << 32) + self.global_step)
-        logits = self.model(self.normalize(self.augment(to_unit(pixels), generator)))
-        loss = functional.cross_entropy(logits, targets, label_smoothing=self.config.trainer.label_smoothing)
+        generator = self._seed_step(batch_idx)
+        pictures = self.augment(to_unit(pixels), generator)
+        smoothing = self.config.trainer.label_smoothing
+        if self.config.augment.mixup:
+            pictures, others, share = mix_up(pictures, targets, self.config.augment.mixup, generator)
+            logits = self._logits(pictures)
+            loss = share * functional.cross_entropy(logits, targets, label_smoothing=smoothing)
+            loss = loss + (1 - share) * functional.cross_entropy(logits, others, label_smoothing=smoothing)
+        else:
+            logits = self._logits(pictures)
+            loss = functional.cross_entropy(logits, targets, label_smoothing=smoothing)
         self._log("train", loss, logits, targets)
         return loss
+
+    def _seed_step(self, batch_idx: int) -> torch.Generator:
+        """Chance that follows from the seed and the step alone, so that a step can be had again after a break.
+
+        Returns:
+            A generator for the augmentation. The global one, which dropout draws from, is seeded alike.
+        """
+        seed = (self.config.seed << 32) + (self.current_epoch << 20) + batch_idx
+        torch.manual_seed(seed)
+        return torch.Generator().manual_seed(seed)
 
     def validation_step(self, batch: Batch, _: int) -> None:
         """Loss without smoothing, and accuracy."""
@@ -61,7 +94,9 @@ class PictureClassifier(pl.LightningModule):
         """Sums over pictures, which Lightning divides once an epoch: batches may differ in size."""
         accuracy = (logits.argmax(1) == targets).float().mean()
         values = {f"{split}/loss": loss.detach(), f"{split}/accuracy": accuracy}
-        self.log_dict(values, on_step=False, on_epoch=True, batch_size=len(targets))
+        if split == "train":
+            values["lr"] = torch.tensor(self.trainer.optimizers[0].param_groups[0]["lr"])
+        self.log_dict(values, on_step=False, on_epoch=True, batch_size=len(targets), sync_dist=True)
 
     def configure_optimizers(self) -> Any:
         """Lightning's form: an optimizer, and a schedule that moves on with each step."""
@@ -69,8 +104,7 @@ class PictureClassifier(pl.LightningModule):
         optimizer = timm.optim.create_optimizer_v2(
             self.model, opt=config.name, lr=config.lr, weight_decay=config.weight_decay
         )
-        steps = int(self.trainer.estimated_stepping_batches)
-        factor = partial(learning_rate_factor, steps=steps, config=self.config.scheduler)
+        factor = partial(learning_rate_factor, steps=self._steps, config=self.config.scheduler)
         return {
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": LambdaLR(optimizer, factor), "interval": "step"},

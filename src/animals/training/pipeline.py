@@ -1,6 +1,9 @@
 """One run from the configuration to a published version."""
 
+import errno
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -11,21 +14,27 @@ from torch import nn
 
 from animals.config.training import TrainConfig
 from animals.data.load import DataSet, load_data_set
-from animals.data.split import write_manifest
-from animals.errors import NoModel, StorageError
-from animals.records import Card, ExportCheck, Metrics
-from animals.registry import REFERENCE, read_current
+from animals.data.split import read_manifest, write_manifest
+from animals.data.statistics import STATISTICS, standardized, write_statistics
+from animals.errors import DataError, NoModel, StorageError, StorageUnavailable
+from animals.records import Calibration, Card, ExportCheck, Metrics
+from animals.registry import REFERENCE, describe, read_current
 from animals.storage import Storage, open_storage
 from animals.training import tracking
+from animals.training.ask import ask_module
+from animals.training.calibration import calibrate
 from animals.training.card import make_card, write_card
-from animals.training.evaluate import Evaluation, evaluate, measure, plot_confusion, reference_table
+from animals.training.distributed import is_first_process
+from animals.training.evaluate import Evaluation, evaluate, measure, reference_table
 from animals.training.export import check_onnx, export_hub_format, export_onnx
+from animals.training.figures import draw_curves, draw_evaluation
 from animals.training.fit import fit
 from animals.training.hardware import choose_device
-from animals.training.loader import make_loader
+from animals.training.loader import evaluation_loader
 from animals.training.model import build_model, check_names, input_spec
 from animals.training.module import PictureClassifier
 from animals.training.publish import publish
+from animals.training.runs import MANIFEST
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +42,7 @@ CHECKED: Final = 256
 """Test pictures, at most, on which the exported model is held against the trained one."""
 
 
-def train(config: TrainConfig, run: Path) -> Card:
+def train(config: TrainConfig, run: Path) -> Card | None:
     """Read the pictures, train, evaluate, export and publish.
 
     Args:
@@ -41,7 +50,7 @@ def train(config: TrainConfig, run: Path) -> Card:
         run: a folder of its own; everything that the run makes is kept there.
 
     Returns:
-        The card of the published version.
+        The card of the published version; None in all but the first of several processes.
 
     Raises:
         AnimalsError: whatever stands in the way. What cannot work is found before the first epoch where it can be;
@@ -52,14 +61,41 @@ def train(config: TrainConfig, run: Path) -> Card:
     log.info("Run %s", run)
     storage = open_storage(config.bucket)
     _check_bucket(storage)
-    data_set = load_data_set(config.data, input_spec(config.model, config.data))
+    data_set = standardized(load_data_set(config.data, input_spec(config.model, config.data)), config)
     log.info("%d labels; pictures: %s", len(data_set.labels), data_set.counts())
-    run.mkdir(parents=True, exist_ok=True)
-    with tracking.tracked(config, run) as loggers:
+    if is_first_process():
+        _remember_split(run, data_set)
+        write_statistics(run / STATISTICS, data_set, config)
+    with _disk_full(run), tracking.tracked(config, run) as loggers:
         card = _train(config, run, data_set, loggers)
+        if card is None:
+            return None
         tracking.log_model(loggers, card.version, run / "version")
         _publish(run, storage, promote=config.promote)
     return card
+
+
+def _remember_split(run: Path, data_set: DataSet) -> None:
+    """Write which picture is in which split; a run that goes on must find the same pictures in the same splits."""
+    run.mkdir(parents=True, exist_ok=True)
+    path = run / MANIFEST
+    if path.exists() and read_manifest(path) != data_set.manifest:
+        raise DataError(f"The pictures in {data_set.root} changed since {run} began with them. Start a new run.")
+    write_manifest(path, data_set.manifest)
+
+
+@contextmanager
+def _disk_full(run: Path) -> Iterator[None]:
+    """A full disk is no fault of the program."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        raise StorageUnavailable(
+            f"The disk is full. What was trained up to the last whole epoch is in {run}: make room and go on with the "
+            "same command and trainer.resume=auto"
+        ) from error
 
 
 def _check_bucket(storage: Storage) -> None:
@@ -70,33 +106,46 @@ def _check_bucket(storage: Storage) -> None:
         log.info("%s has no published model yet", storage.url)
 
 
-def _train(config: TrainConfig, run: Path, data_set: DataSet, loggers: list[Logger]) -> Card:
-    manifest_sha256 = write_manifest(run / "manifest.csv", data_set.manifest)
+def _train(config: TrainConfig, run: Path, data_set: DataSet, loggers: list[Logger]) -> Card | None:
     pl.seed_everything(config.seed, workers=True, verbose=False)
     model = build_model(config.model, len(data_set.labels), config.data.side)
-    module = PictureClassifier(model, config, data_set.spec)
-    fit(module, data_set, config, run, loggers)
-    evaluation, metrics = _evaluate(module, config, run, data_set, loggers)
+    module = fit(model, data_set, config, run, loggers)
+    if module is None:
+        return None
+    evaluation, calibration = _evaluate(module, config, data_set)
+    metrics = _keep(evaluation, run, data_set, loggers)
     check = _export(module.model, run, data_set, evaluation)
-    card = make_card(run, config, data_set, manifest_sha256, metrics, check)
+    card = make_card(
+        *(run, config, data_set, describe((run / MANIFEST).read_bytes()).sha256),
+        metrics=metrics,
+        temperature=evaluation.temperature,
+        calibration=calibration,
+        export=check,
+    )
     write_card(card, run / "version")
     return card
 
 
-def _evaluate(
-    module: PictureClassifier, config: TrainConfig, run: Path, data_set: DataSet, loggers: list[Logger]
-) -> tuple[Evaluation, Metrics]:
+def _evaluate(module: PictureClassifier, config: TrainConfig, data_set: DataSet) -> tuple[Evaluation, Calibration]:
     settings = config.trainer
     module.to(choose_device(settings.accelerator))
-    evaluation = evaluate(module, data_set, "test", batch_size=settings.batch_size, workers=settings.workers)
+    ask, sizes = ask_module(module), {"batch_size": settings.batch_size, "workers": settings.workers}
+    val, test = (evaluate(ask, data_set, split, **sizes) for split in ("val", "test"))
+    return calibrate(val, test)
+
+
+def _keep(evaluation: Evaluation, run: Path, data_set: DataSet, loggers: list[Logger]) -> Metrics:
+    """Write and show what was found."""
     metrics = measure(evaluation, data_set.labels)
-    figure = run / "figures" / "confusion_matrix.png"
-    plot_confusion(evaluation, data_set.labels, figure)
+    figures = [
+        draw_curves(run / "figures", run / "metrics" / "metrics.csv"),
+        *draw_evaluation(run / "figures", evaluation, data_set),
+    ]
     (run / "version").mkdir(exist_ok=True)
     reference_table(evaluation, data_set).to_parquet(run / "version" / REFERENCE, index=False)
     summary = {"test/accuracy": metrics.accuracy, "test/f1_macro": metrics.f1_macro, "test/loss": metrics.loss}
-    tracking.log_results(loggers, summary=summary, figures=[figure])
-    return evaluation, metrics
+    tracking.log_results(loggers, summary=summary, figures=figures)
+    return metrics
 
 
 def _export(model: nn.Module, run: Path, data_set: DataSet, evaluation: Evaluation) -> ExportCheck:
@@ -104,8 +153,10 @@ def _export(model: nn.Module, run: Path, data_set: DataSet, evaluation: Evaluati
     model = model.cpu().eval().to(memory_format=torch.contiguous_format)
     export_hub_format(model, data_set.labels, data_set.spec, folder)
     onnx = export_onnx(model, data_set.spec, folder)
-    pixels, _ = next(iter(make_loader(data_set, "test", batch_size=CHECKED, workers=0)))
-    return check_onnx(onnx, pixels.numpy(), evaluation.logits[: len(pixels)], data_set.spec)
+    pixels, _ = next(iter(evaluation_loader(data_set, "test", batch_size=CHECKED, workers=0)))
+    return check_onnx(
+        onnx, pixels.numpy(), evaluation.logits[: len(pixels)], data_set.spec, temperature=evaluation.temperature
+    )
 
 
 def _publish(run: Path, storage: Storage, *, promote: bool) -> None:

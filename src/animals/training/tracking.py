@@ -1,4 +1,4 @@
-"""Weights & Biases and the CSV log: who follows a run, and where."""
+"""Weights & Biases: who follows a run, and where."""
 
 import logging
 import netrc
@@ -11,23 +11,24 @@ from typing import Any, cast
 from urllib.parse import urlparse
 
 import wandb
-from pytorch_lightning.loggers import CSVLogger, Logger, WandbLogger
+from pytorch_lightning.loggers import Logger, WandbLogger
 
 from animals.config.training import TrackingConfig, TrainConfig
 from animals.errors import ConfigError
+from animals.training.distributed import is_first_process
 
 log = logging.getLogger(__name__)
 
 
 @contextmanager
 def tracked(config: TrainConfig, run: Path) -> Iterator[list[Logger]]:
-    """`metrics/metrics.csv` in the run's folder, and W&B unless it is disabled, for as long as the block lasts.
+    """W&B, unless it is disabled, for as long as the block lasts.
 
     Raises:
         ConfigError: `tracking.mode=online` without an API key.
     """
-    loggers: list[Logger] = [CSVLogger(run, name="", version="metrics")]
-    mode = _choose_mode(config.tracking)
+    loggers: list[Logger] = []
+    mode = _choose_mode(config.tracking) if is_first_process() else "disabled"
     if mode != "disabled":
         loggers.append(_wandb_logger(config, run, mode))
     try:
@@ -57,6 +58,8 @@ def _has_key() -> bool:
 
 def _wandb_logger(config: TrainConfig, run: Path, mode: str) -> WandbLogger:
     started = wandb.init(
+        id=run.name,  # a run that goes on after an interruption is the same one
+        resume="allow",
         name=run.name,
         dir=run,
         project=config.tracking.project,

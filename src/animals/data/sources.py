@@ -1,0 +1,64 @@
+"""What a person may name as the source of pictures."""
+
+from pathlib import Path
+from typing import Final
+
+from animals.data.archives import open_archive
+from animals.data.buckets import BucketSource
+from animals.data.fetch import Fetched, Source, fetch
+from animals.data.kaggle import download_animals10
+from animals.data.sample import make_sample
+from animals.errors import DataError
+
+SAMPLE: Final = "sample"
+KAGGLE: Final = "kaggle"
+
+SAMPLE_ROOT: Final = Path("data/sample")
+PICTURES_ROOT: Final = Path("data/raw/raw-img")
+
+
+def default_root(source: str) -> Path:
+    """Where the pictures of a source go unless told otherwise; the experiments look there."""
+    return SAMPLE_ROOT if source == SAMPLE else PICTURES_ROOT
+
+
+def bring(source: str, root: Path) -> Fetched:
+    """Bring the pictures that a person named into a folder of label folders.
+
+    Args:
+        source: `sample`, `kaggle`, a URL such as gs://name/raw/raw-img, a folder or an archive.
+        root: gets the label folders.
+
+    Raises:
+        DataError: there is no such source, or it cannot be used as it is.
+        PicturesUnavailable: Kaggle is out of reach.
+        StorageUnavailable: the bucket is out of reach, or the disk is full.
+    """
+    if source == SAMPLE:
+        made = make_sample(root)
+        return Fetched(new=made.made, kept=made.skipped, left_out=())
+    return fetch(open_source(source, root), root)
+
+
+def open_source(source: str, root: Path) -> Source:
+    """The source of that name, for pictures that go to `root`.
+
+    Raises:
+        DataError: there is no such source, or `root` lies in it.
+        PicturesUnavailable: Kaggle is out of reach.
+    """
+    if source == KAGGLE:
+        return BucketSource(str(download_animals10()))
+    if "://" in source:
+        return BucketSource(source)
+    path = Path(source).expanduser()
+    if path.is_file():
+        return open_archive(path)
+    if not path.is_dir():
+        raise DataError(
+            f"There is no source {source}. Expected {SAMPLE}, {KAGGLE}, a URL such as gs://name/raw/raw-img, "
+            "a folder, or a zip or tar file."
+        )
+    if path.resolve() in root.resolve().parents:
+        raise DataError(f"{root} lies in {source}, so that pictures would be copied into their own source.")
+    return BucketSource(str(path))

@@ -1,0 +1,143 @@
+"""`python -m animals.data stats [overrides]`: how many pictures there are, and what their pixels are like."""
+
+import json
+import logging
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Final, cast
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from animals.config.compose import compose_train_config
+from animals.config.training import TrainConfig
+from animals.cpus import available_cpus
+from animals.data.decode import CHUNK, count_values, count_values_of_files
+from animals.data.load import DataSet, load_data_set, spec_without_model
+from animals.data.split import SPLITS
+from animals.data.workers import in_processes
+from animals.preprocess import Channels
+
+STATISTICS: Final = "statistics.json"
+"""Name of the file in a run's folder."""
+
+SMALLEST_STD: Final = 1 / 255
+"""One grey level. A channel that varies less holds nothing, and dividing by less would only enlarge its noise."""
+
+BLOCK: Final = 2**25
+"""Bytes of pixels, about, that are taken from the cache at once."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """Of red, green and blue in [0, 1]."""
+
+    mean: Channels
+    std: Channels
+    """Never less than `SMALLEST_STD`."""
+
+
+def main(overrides: Sequence[str]) -> None:
+    """Show how many pictures each label has in each split, and mean and std of the training pictures.
+
+    Raises:
+        DataError: the folder cannot be used as it is.
+        StorageUnavailable: the disk is full or may not be written to.
+    """
+    config = compose_train_config(overrides).data
+    data_set = load_data_set(config, spec_without_model(config))
+    statistics = pixel_statistics(data_set, workers=config.workers)
+    console = Console(highlight=False)
+    console.print(_table(data_set))
+    channels = (f"{name}: [{', '.join(f'{it:.4f}' for it in values)}]" for name, values in _items(statistics))
+    console.print(*channels, sep="\n", markup=False, soft_wrap=True)
+
+
+def standardized(data_set: DataSet, config: TrainConfig) -> DataSet:
+    """The data set with the mean and std that the configuration asks for.
+
+    Args:
+        data_set: with the model's own.
+        config: of the run.
+    """
+    if not uses_own_statistics(config):
+        return data_set
+    statistics = pixel_statistics(data_set, workers=config.data.workers)
+    log.info(
+        "Pixels of the training pictures: mean %.3f %.3f %.3f, std %.3f %.3f %.3f", *statistics.mean, *statistics.std
+    )
+    return replace(data_set, spec=replace(data_set.spec, mean=statistics.mean, std=statistics.std))
+
+
+def uses_own_statistics(config: TrainConfig) -> bool:
+    """Whether mean and std are those of the data rather than those that the model was pretrained with."""
+    return config.data.statistics == "data" or (config.data.statistics == "auto" and not config.model.pretrained)
+
+
+def write_statistics(path: Path, data_set: DataSet, config: TrainConfig) -> None:
+    """Write the mean and std that a run uses, and whose they are, as JSON."""
+    source = "data" if uses_own_statistics(config) else "model"
+    statistics = Statistics(data_set.spec.mean, data_set.spec.std)
+    path.write_text(json.dumps({"statistics": source, **dict(_items(statistics))}, indent=2) + "\n", encoding="utf-8")
+
+
+def pixel_statistics(data_set: DataSet, *, workers: int) -> Statistics:
+    """Mean and standard deviation of the training split's pixels at the model's size, to six digits.
+
+    They come from whole counts of each value, so that they do not depend on the order or on the cache.
+
+    Args:
+        data_set: with one training picture or more.
+        workers: processes that decode when nothing is cached; -1 for one a CPU.
+    """
+    rows = data_set.rows("train")
+    parts = _decoded_counts(data_set, rows, workers) if data_set.pixels is None else _cached_counts(data_set, rows)
+    counts = sum(parts, np.zeros((3, 256), np.int64)).astype(np.float64)
+    values = np.arange(256) / 255
+    mean = counts @ values / counts.sum(axis=1)
+    variance = (counts * (values - mean[:, None]) ** 2).sum(axis=1) / counts.sum(axis=1)
+    return Statistics(_channels(mean), _channels(np.maximum(np.sqrt(variance), SMALLEST_STD)))
+
+
+def _channels(values: NDArray[np.float64]) -> Channels:
+    return cast(Channels, tuple(round(float(value), 6) for value in values))
+
+
+def _cached_counts(data_set: DataSet, rows: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+    step = max(1, BLOCK // (data_set.spec.side**2 * 3))
+    for first in range(0, len(rows), step):
+        yield count_values(data_set.read_pixels(rows[first : first + step]))
+
+
+def _decoded_counts(data_set: DataSet, rows: NDArray[np.int64], workers: int) -> Iterator[NDArray[np.int64]]:
+    names = [data_set.manifest[row].name for row in rows]
+    chunks = [tuple(names[first : first + CHUNK]) for first in range(0, len(names), CHUNK)]
+    job = partial(count_values_of_files, root=data_set.root, spec=data_set.spec)
+    for _, counts in in_processes(job, chunks, workers=available_cpus() if workers < 0 else workers):
+        yield counts
+
+
+def _items(statistics: Statistics) -> list[tuple[str, Channels]]:
+    return [("mean", statistics.mean), ("std", statistics.std)]
+
+
+def _table(data_set: DataSet) -> Table:
+    """Pictures of each label in each split, and in all."""
+    counts = Counter((row.label, row.split) for row in data_set.manifest)
+    table = Table("Label", show_footer=True)
+    for split in SPLITS:
+        table.add_column(split, f"{len(data_set.rows(split)):,}", justify="right")
+    table.add_column("all", f"{len(data_set.manifest):,}", justify="right")
+    table.columns[0].footer = "All"
+    for label in data_set.labels:
+        row = [counts[label, split] for split in SPLITS]
+        table.add_row(escape(label), *(f"{count:,}" for count in (*row, sum(row))))
+    return table

@@ -1,0 +1,29 @@
+"""A bucket: a local folder or `gs://name/prefix`, behind a few verbs.
+
+Object names are relative paths with forward slashes, as in `models/current.json`. A write that has returned is
+stored; a reader sees the whole old object or the whole new one.
+"""
+
+from pathlib import Path
+
+from animals.errors import ConfigError
+from animals.storage.folder import FolderStorage
+from animals.storage.gcs import GcsStorage
+from animals.storage.protocol import ABSENT, Storage, StoredObject
+
+__all__ = ["ABSENT", "FolderStorage", "GcsStorage", "Storage", "StoredObject", "open_storage"]
+
+
+def open_storage(url: str) -> Storage:
+    """The bucket behind a URL: `gs://name/prefix`, or else a local folder, which need not exist yet.
+
+    Raises:
+        ConfigError: the URL has another scheme or no bucket name.
+    """
+    scheme, separator, rest = url.partition("://")
+    if url and not separator and not url.startswith("gs:"):
+        return FolderStorage(Path(url).expanduser())
+    bucket, _, prefix = rest.partition("/")
+    if scheme != "gs" or not bucket:
+        raise ConfigError(f'The bucket "{url}" is neither a local folder nor of the form gs://name/prefix.')
+    return GcsStorage(bucket, prefix.strip("/"))

@@ -1,0 +1,143 @@
+"""A bucket in a local folder."""
+
+import contextlib
+import hashlib
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from filelock import FileLock
+
+from animals.errors import NoSuchObject, StorageError, StorageUnavailable
+from animals.storage.protocol import ABSENT, StoredObject, changed, checked, checked_prefix, is_name
+
+LOCK_TIMEOUT: Final = 20.0
+"""Seconds that a writer to a folder waits for the others."""
+
+_MISSING: Final = (FileNotFoundError, IsADirectoryError, NotADirectoryError)
+
+
+class FolderStorage:
+    """A bucket in a local folder; several processes on one machine may use it at once."""
+
+    def __init__(self, root: Path, *, lock_timeout: float = LOCK_TIMEOUT) -> None:
+        self.root = root
+        self.url = str(root)
+        self._lock_timeout = lock_timeout
+
+    def _path(self, name: str) -> Path:
+        return self.root / checked(name)
+
+    def read(self, name: str) -> StoredObject:  # noqa: D102 - the protocol says it
+        path = self._path(name)
+        try:
+            data = path.read_bytes()
+        except _MISSING as error:
+            raise self._missing(name) from error
+        except OSError as error:
+            raise StorageUnavailable(f"Could not read {path}: {error.strerror}.") from error
+        return StoredObject(data, _digest(data))
+
+    def write(self, name: str, data: bytes, *, if_generation: str | None = None) -> str:  # noqa: D102
+        path, generation = self._path(name), _digest(data)
+        try:
+            _make_folder(path.parent)
+            with _written_beside(path, data) as temporary, self._lock():
+                if if_generation is not None and self._generation(name) not in (if_generation, generation):
+                    raise changed(name, self.url)
+                temporary.replace(path)
+            _flush_folder(path.parent)
+        except OSError as error:
+            raise StorageUnavailable(f"Could not write {path}: {error.strerror or error}.") from error
+        return generation
+
+    def _lock(self) -> FileLock:
+        return FileLock(self.root / ".lock", timeout=self._lock_timeout)
+
+    def _missing(self, name: str) -> StorageError:
+        if self.root.is_file():
+            return StorageUnavailable(f"The bucket {self.url} is a file; expected a folder, or nothing yet.")
+        return NoSuchObject(f"{self.url} has no object {name}.")
+
+    def _generation(self, name: str) -> str:
+        try:
+            return self.read(name).generation
+        except NoSuchObject:
+            return ABSENT
+
+    def names(self, prefix: str = "") -> Iterator[str]:  # noqa: D102
+        # only the folder that the prefix names is walked, not the whole bucket
+        start = self.root / checked_prefix(prefix).rpartition("/")[0]
+        yield from sorted(name for name in self._walk(start) if name.startswith(prefix) and is_name(name))
+
+    def _walk(self, start: Path) -> Iterator[str]:
+        def only_missing(error: OSError) -> None:
+            if self.root.is_file() or not isinstance(error, _MISSING):
+                raise error
+
+        try:
+            for folder, _, files in os.walk(start, onerror=only_missing):
+                below = Path(folder).relative_to(self.root)
+                yield from ((below / file).as_posix() for file in files)
+        except OSError as error:
+            raise StorageUnavailable(f"Could not list {start}: {error.strerror}.") from error
+
+    def sizes(self, prefix: str = "") -> Iterator[tuple[str, int]]:  # noqa: D102
+        for name in self.names(prefix):
+            path = self.root / name
+            try:
+                size = path.stat().st_size
+            except _MISSING:  # deleted meanwhile
+                continue
+            except OSError as error:
+                raise StorageUnavailable(f"Could not look at {path}: {error.strerror}.") from error
+            yield name, size
+
+    def delete(self, name: str) -> None:  # noqa: D102
+        path = self._path(name)
+        try:
+            with self._lock():
+                path.unlink()
+        except _MISSING as error:
+            raise self._missing(name) from error
+        except OSError as error:
+            raise StorageUnavailable(f"Could not delete {path}: {error.strerror or error}.") from error
+
+
+def _digest(data: bytes) -> str:
+    # A folder keeps no generation numbers. The content's hash serves: two equal contents need no telling apart.
+    return hashlib.sha256(data).hexdigest()
+
+
+@contextlib.contextmanager
+def _written_beside(path: Path, data: bytes) -> Iterator[Path]:
+    """A hidden file next to `path` that holds the data, on the disk and ready to take its place."""
+    temporary = path.with_name(f".{uuid.uuid4().hex}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        yield temporary
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _make_folder(folder: Path) -> None:
+    """Like `mkdir(parents=True, exist_ok=True)`, but durable."""
+    if not folder.is_dir():
+        _make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        _flush_folder(folder.parent)
+
+
+def _flush_folder(folder: Path) -> None:
+    """What was created or renamed in the folder outlasts a power cut."""
+    if os.name == "posix":  # pragma: no branch - elsewhere a folder cannot be opened, and a rename is durable by itself
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,133 @@
+"""A bucket in Google Cloud Storage. The library is imported at first use: it takes half a second."""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Final
+
+from animals.errors import NoSuchObject, StorageUnavailable
+from animals.storage.protocol import ABSENT, StoredObject, changed, checked, checked_prefix, is_name
+
+if TYPE_CHECKING:
+    from google.cloud import storage as gcs
+
+REQUEST_TIMEOUT: Final = 20.0
+"""Seconds for one request to Google Cloud Storage."""
+
+RETRY_DEADLINE: Final = 60.0
+"""Seconds after which the client library stops repeating a request that fails for passing reasons."""
+
+
+class GcsStorage:
+    """A bucket in Google Cloud Storage, or in its emulator when `STORAGE_EMULATOR_HOST` is set."""
+
+    def __init__(
+        self,
+        bucket: str,
+        prefix: str = "",
+        *,
+        request_timeout: float = REQUEST_TIMEOUT,
+        retry_deadline: float = RETRY_DEADLINE,
+    ) -> None:
+        self.url = f"gs://{bucket}/{prefix}".rstrip("/")
+        self._name = bucket
+        self._prefix = f"{checked(prefix)}/" if prefix else ""
+        self._request_timeout = request_timeout
+        self._retry_deadline = retry_deadline
+        self._bucket_made: gcs.Bucket | None = None
+
+    @property
+    def _bucket(self) -> "gcs.Bucket":
+        # made at first use: the import takes half a second and the credentials may be missing
+        if self._bucket_made is None:
+            from google.cloud import storage as gcs
+
+            # else each client asks for the bucket's metadata in the background, which needs a right of its own
+            os.environ.setdefault("DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA", "true")
+            with self._errors():
+                # objects need no project, and without this a log-in that names none would be refused
+                self._bucket_made = gcs.Client(project=None).bucket(self._name)
+        return self._bucket_made
+
+    @contextlib.contextmanager
+    def _errors(self) -> Iterator[None]:
+        """Google's exceptions end here."""
+        from google.api_core import exceptions as google
+        from google.auth.exceptions import GoogleAuthError
+        from google.cloud.storage.exceptions import DataCorruption
+        from requests import RequestException
+
+        try:
+            yield
+        except google.NotFound as error:
+            raise StorageUnavailable(f"There is no bucket {self.url}. Create it or set ANIMALS_BUCKET.") from error
+        except (google.Forbidden, google.Unauthorized, GoogleAuthError) as error:
+            raise StorageUnavailable(
+                f"{self.url} does not let us in: {error}. Log in with `gcloud auth application-default login` "
+                "or give the service account access."
+            ) from error
+        except DataCorruption as error:
+            raise StorageUnavailable(f"{self.url} sent or received damaged data: {error}") from error
+        except (google.GoogleAPIError, RequestException) as error:
+            raise StorageUnavailable(f"{self.url} cannot be reached: {error}") from error
+
+    @contextlib.contextmanager
+    def _missing(self, name: str) -> Iterator[None]:
+        """A 404 for an object says that it is missing, or the whole bucket. A listing is refused only in that case."""
+        from google.api_core.exceptions import NotFound
+
+        try:
+            yield
+        except NotFound as error:
+            next(self._list("", max_results=1), None)
+            raise NoSuchObject(f"{self.url} has no object {name}.") from error
+
+    def _blob(self, name: str) -> "gcs.Blob":
+        return self._bucket.blob(self._prefix + checked(name))
+
+    def _list(self, prefix: str, max_results: int | None = None) -> "Iterator[gcs.Blob]":
+        found = self._bucket.list_blobs(prefix=self._prefix + prefix, max_results=max_results, **self._options())
+        return iter(found)
+
+    def _options(self) -> dict[str, Any]:
+        from google.cloud.storage.retry import DEFAULT_RETRY
+
+        return {"timeout": self._request_timeout, "retry": DEFAULT_RETRY.with_timeout(self._retry_deadline)}
+
+    def read(self, name: str) -> StoredObject:  # noqa: D102 - the protocol says it
+        blob = self._blob(name)
+        with self._errors(), self._missing(name):
+            data = blob.download_as_bytes(**self._options())  # sets the blob's generation from the same answer
+        return StoredObject(data, str(blob.generation))
+
+    def write(self, name: str, data: bytes, *, if_generation: str | None = None) -> str:  # noqa: D102
+        from google.api_core.exceptions import PreconditionFailed
+
+        blob = self._blob(name)
+        expected = None if if_generation is None else 0 if if_generation == ABSENT else int(if_generation)
+        with self._errors():
+            try:
+                blob.upload_from_string(data, if_generation_match=expected, checksum="crc32c", **self._options())
+            except PreconditionFailed as error:
+                # A request whose answer was lost is repeated, and then refused because of itself.
+                with contextlib.suppress(NoSuchObject):
+                    found = self.read(name)
+                    if found.data == data:
+                        return found.generation
+                raise changed(name, self.url) from error
+        return str(blob.generation)
+
+    def names(self, prefix: str = "") -> Iterator[str]:  # noqa: D102
+        for name, _ in self.sizes(prefix):
+            yield name
+
+    def sizes(self, prefix: str = "") -> Iterator[tuple[str, int]]:  # noqa: D102
+        with self._errors():
+            for blob in self._list(checked_prefix(prefix)):
+                if is_name(name := blob.name.removeprefix(self._prefix)):  # others make objects such as "models/"
+                    yield name, blob.size
+
+    def delete(self, name: str) -> None:  # noqa: D102
+        blob = self._blob(name)
+        with self._errors(), self._missing(name):
+            blob.delete(**self._options())

@@ -1,0 +1,54 @@
+"""A model as a function from pixels to logits, whatever runs it."""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import onnxruntime
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from animals.cpus import available_cpus
+from animals.outputs import ONNX_INPUT, ONNX_OUTPUT
+from animals.preprocess import InputSpec, normalize
+
+Ask = Callable[[NDArray[np.uint8]], NDArray[np.float64]]
+"""Pixels of shape (pictures, side, side, 3) -> logits of shape (pictures, labels)."""
+
+BATCH: Final = 64
+"""Pictures that ONNX Runtime works on at once."""
+
+
+def ask_module(module: nn.Module) -> Ask:
+    """A module that takes pixels, put into evaluation mode; it answers where its weights are."""
+    module.eval()
+    device = next(module.parameters()).device
+
+    @torch.inference_mode()
+    def ask(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
+        logits: NDArray[np.float32] = module(torch.from_numpy(pixels).to(device)).float().cpu().numpy()
+        return logits.astype(np.float64)
+
+    return ask
+
+
+def ask_onnx(model: bytes | Path, spec: InputSpec) -> Ask:
+    """An exported model, on all CPUs.
+
+    Args:
+        model: the ONNX file, or its content.
+        spec: how pixels are normalized.
+    """
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = available_cpus()
+    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+    def ask(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
+        parts = np.array_split(pixels, math.ceil(len(pixels) / BATCH))
+        logits = [session.run([ONNX_OUTPUT], {ONNX_INPUT: normalize(part, spec)})[0] for part in parts]
+        return np.concatenate(logits).astype(np.float64)
+
+    return ask

@@ -1,0 +1,103 @@
+"""`python -m animals.data` as a person types it."""
+
+import subprocess
+import sys
+import types
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from animals.data import __main__ as command
+from animals.data.fetch import Fetched
+from animals.data.sources import PICTURES_ROOT, SAMPLE_ROOT
+from animals.labels import ANIMALS10_FOLDERS
+from tests.pictures import write_label_folders
+
+
+def data(folder: Path, *words: str) -> "subprocess.CompletedProcess[str]":
+    line = [sys.executable, "-m", "animals.data", *words]
+    return subprocess.run(line, cwd=folder, capture_output=True, text=True, check=False)
+
+
+def test_a_fetch_ends_with_a_table_of_the_labels_and_what_to_do_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_label_folders(tmp_path / "mine" / "archive", per_label=2)
+    (tmp_path / "mine" / "archive" / "list.csv").write_bytes(b"1")
+    (tmp_path / PICTURES_ROOT / "red").mkdir(parents=True)
+    (tmp_path / PICTURES_ROOT / "red" / "other.jpg").write_bytes(b"1")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["animals.data", "fetch", "mine"])
+
+    command.main()
+
+    told = capsys.readouterr()
+    assert told.err == ""
+    rows = [line.replace("│", " ").split() for line in told.out.splitlines() if line.startswith("│")]
+    assert rows == [["blue", "2"], ["green", "2"], ["red", "3"], ["All", "7"]]
+    assert told.out.endswith(
+        f"""
+{PICTURES_ROOT}: 6 pictures are new, 0 were there already.
+Left out, since no picture in a label folder: archive/list.csv.
+Files there that are not from this source: 1.
+Next: uv run invoke train --args "experiment=folder data.root={PICTURES_ROOT}"
+"""
+    )
+
+
+def test_many_files_that_are_left_out_are_named_in_part() -> None:
+    fetched = Fetched(new=0, kept=0, left_out=("a", "b", "c", "d", "e"))
+    said = command.summary(fetched, Counter(), PICTURES_ROOT)
+    assert "Left out, since no picture in a label folder: a, b, c and 2 more." in said
+
+
+@pytest.mark.parametrize(
+    ("root", "next_command"),
+    [
+        (SAMPLE_ROOT, "train"),
+        (PICTURES_ROOT, 'train --args "experiment=animals10"'),
+        (Path("mine"), 'train --args "experiment=animals10 data.root=mine"'),
+    ],
+)
+def test_the_next_command_is_the_experiment_that_looks_there(root: Path, next_command: str) -> None:
+    said = command.summary(Fetched(10, 0, ()), Counter(ANIMALS10_FOLDERS.keys()), root)
+    assert said.endswith(f"Next: uv run invoke {next_command}")
+
+
+def test_a_folder_of_animals_10_is_shown_with_its_label() -> None:
+    shown = command.table(Counter({"scoiattolo": 2, "[red]": 1}))
+    assert list(shown.columns[0].cells) == ["\\[red]", "squirrel (scoiattolo)"]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["fetch", "gone"], 2, "error: There is no source gone. Expected sample, kaggle, a URL"),
+        (["version"], 2, "error: data/raw/raw-img is no folder. Bring pictures there first: invoke data --source"),
+        (["fetch"], 2, "usage: python -m animals.data fetch"),
+        ([], 2, "usage: python -m animals.data"),
+    ],
+)
+def test_a_mistake_is_one_sentence_and_exit_code_2(words: list[str], code: int, message: str, tmp_path: Path) -> None:
+    done = data(tmp_path, *words)
+    assert done.returncode == code
+    assert done.stderr.replace("\\", "/").startswith(message)
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(("word", "module"), [("check", "checks"), ("stats", "statistics")])
+def test_check_and_stats_hand_the_overrides_on(word: str, module: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    handed: list[list[str]] = []
+    stand_in = types.SimpleNamespace(main=handed.append)
+    monkeypatch.setattr(f"animals.data.{module}", stand_in, raising=False)
+    arguments = command.parse([word, "experiment=folder", "data.root=mine"])
+    arguments.run(arguments)
+    assert handed == [["experiment=folder", "data.root=mine"]]
+
+
+def test_the_task_without_options_says_how_to_use_it() -> None:
+    line = [sys.executable, "-m", "invoke", "data"]
+    done = subprocess.run(line, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    assert all(option in done.stdout for option in ("--source", "--root", "--check", "--stats", "--version", "--args"))

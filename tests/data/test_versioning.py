@@ -1,0 +1,148 @@
+"""Versions of pictures travel between clones through git and a bucket, by DVC itself."""
+
+import contextlib
+import importlib.util
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from animals.data import __main__ as command
+from animals.data.versioning import add_version, pointer
+from animals.errors import PicturesUnavailable, UsageError
+from tests.emulator import Emulator
+from tests.pictures import write_label_folders, write_picture
+
+REPOSITORY = Path(__file__).parents[2]
+PICTURES = "data/raw/raw-img"
+
+
+class Clone:
+    """A clone of a repository that has this one's settings of git and DVC."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.pictures = folder / PICTURES
+
+    def run(self, *words: str) -> str:
+        done = subprocess.run(words, cwd=self.folder, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def git(self, words: str) -> str:
+        return self.run("git", *words.split())
+
+    def dvc(self, words: str) -> None:
+        self.run(sys.executable, "-m", "dvc", *words.split())
+
+    def publish(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """Make a version, and do what the command says is to be done next."""
+        with contextlib.chdir(self.folder):
+            arguments = command.parse(["version"])
+            arguments.run(arguments)
+        *_, add, commit, push = capsys.readouterr().out.splitlines()
+        for line in (add, commit, push):
+            self.run(*shlex.split(line))
+
+    def files(self) -> dict[str, bytes]:
+        return {path.relative_to(self.pictures).as_posix(): path.read_bytes() for path in self.pictures.rglob("*.jpg")}
+
+
+@pytest.fixture
+def clone(tmp_path: Path, emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Clone:
+    """A clone whose origin is a bare repository beside it; the test runs in it."""
+    environment = {
+        **{f"DVC_{place}_DIR": str(tmp_path / place) for place in ("SITE_CACHE", "GLOBAL_CONFIG", "SYSTEM_CONFIG")},
+        **{f"GIT_{who}_{what}": "a@b.c" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")},
+        "GIT_CONFIG_GLOBAL": os.devnull,
+        "GIT_CONFIG_SYSTEM": os.devnull,
+        "STORAGE_EMULATOR_HOST": emulator.url,
+    }
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    first = Clone(tmp_path / "one")
+    for file in (".gitignore", ".dvcignore", ".dvc/config", ".dvc/.gitignore", "data/.gitignore"):
+        (first.folder / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(REPOSITORY / file, first.folder / file)
+    for words in ("init --quiet -b main", "add -A", "commit --quiet -m start", "init --quiet --bare -b main ../origin"):
+        first.git(words)
+    for words in ("remote add origin ../origin", "push --quiet -u origin main"):
+        first.git(words)
+    write_label_folders(first.pictures, per_label=2)
+    monkeypatch.chdir(first.folder)
+    return first
+
+
+def test_two_clones_share_each_version_of_the_pictures(
+    clone: Clone, emulator: Emulator, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = clone.folder / ".dvc" / "config"
+    config.write_text(config.read_text().replace("YOUR-BUCKET", emulator.make_bucket()))
+    clone.git("add .dvc/config")
+    (clone.pictures / "red" / ".half.jpg.unfinished").write_bytes(b"1")
+    clone.publish(capsys)
+    assert clone.git("ls-files data").split() == ["data/.gitignore", f"{PICTURES}.dvc"]
+    assert clone.git("status --short") == ""
+
+    clone.git("clone --quiet ../origin ../two")
+    other = Clone(clone.folder.parent / "two")
+    # the command turns off by itself what hangs before an emulator; a bare `dvc` must be told
+    monkeypatch.setenv("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
+    other.dvc("pull")
+    first = other.files()
+    assert first == clone.files()
+    assert not list(other.pictures.rglob("*.unfinished"))
+
+    write_picture(other.pictures / "red" / "000.jpg", (0, 0, 0), seed=7)
+    other.publish(capsys)
+    clone.git("pull --quiet")
+    clone.dvc("pull")
+    assert clone.files() == other.files() != first
+
+    clone.git("checkout --quiet HEAD~1")
+    clone.dvc("checkout")
+    assert clone.files() == first
+
+
+def test_without_a_bucket_nothing_is_added_and_the_message_says_how_to_name_one(clone: Clone) -> None:
+    with pytest.raises(
+        UsageError, match=r"no bucket to push to \(gs://YOUR-BUCKET/dvc\)\. Name yours and commit"
+    ) as told:
+        add_version(Path(PICTURES))
+    assert str(told.value).endswith(".dvc/config: dvc remote add --force --default bucket gs://NAME/dvc")
+    assert not pointer(clone.pictures).exists()
+
+
+def test_without_any_remote_the_message_is_the_same(clone: Clone) -> None:
+    (clone.folder / ".dvc" / "config").write_text("")
+    with pytest.raises(UsageError, match=r"no bucket to push to \(none is named\).* --default bucket gs://NAME/dvc"):
+        add_version(Path(PICTURES))
+
+
+def test_what_dvc_says_is_shown_when_it_fails(clone: Clone, capfd: pytest.CaptureFixture[str]) -> None:
+    clone.dvc("remote add --force --default bucket .gitignore")  # a file, so that no folder can be made there
+    with pytest.raises(PicturesUnavailable, match=r"`dvc push data/raw/raw-img\.dvc` failed; what it says is above"):
+        add_version(Path(PICTURES))
+    assert "ERROR: " in capfd.readouterr().err
+
+
+def test_without_pictures_it_says_how_to_bring_some(clone: Clone) -> None:
+    shutil.rmtree(clone.pictures)
+    with pytest.raises(UsageError, match=r"raw-img is no folder\. Bring pictures there first: invoke data --source"):
+        add_version(Path(PICTURES))
+
+
+def test_outside_of_a_repository_of_dvc_it_says_so(clone: Clone) -> None:
+    shutil.rmtree(clone.folder / ".dvc")
+    with pytest.raises(UsageError, match=r"is no repository of DVC: it has no folder \.dvc\. Run this in a clone"):
+        add_version(Path(PICTURES))
+
+
+def test_without_dvc_the_message_says_how_to_install_it(clone: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    with pytest.raises(UsageError, match=r'DVC is not installed\. Install it with: pip install "dvc\[gs\]"'):
+        add_version(clone.pictures)
