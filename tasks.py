@@ -78,6 +78,46 @@ def train(_: Context, args: str = "") -> None:
 
 
 @task(
+    help={
+        "args": 'Hydra overrides, as in --args "experiment=animals10 trainer.batch_size=32"',
+        "steps": "that are timed, and then profiled",
+    }
+)
+def profile(_: Context, args: str = "", steps: int = 10) -> None:
+    """See where the time of a training goes: a trace and a table in profiling/."""
+    python("animals.training.profile", *shlex.split(args), "--steps", str(steps))
+
+
+@task(
+    help={
+        "name": "of the sweep, whose folder is runs/sweeps/NAME; the same name goes on with it [the space's]",
+        "space": "what is searched: a name in src/animals/config/conf/sweep, or a .yaml file",
+        "trials": "of the whole sweep, by all workers and calls together",
+        "workers": "processes that each run one trial at a time",
+        "args": 'Hydra overrides of every trial, as in --args "experiment=animals10 trainer.epochs=4"',
+        "metric": "val/accuracy or val/loss",
+        "report": "only show what was found so far",
+        "save": "keep the best settings as the experiment of this name",
+    }
+)
+def sweep(
+    _: Context,
+    name: str = "",
+    space: str = "sample",
+    trials: int = 20,
+    workers: int = 1,
+    args: str = "",
+    metric: str = "val/accuracy",
+    report: bool = False,
+    save: str = "",
+) -> None:
+    """Search for better settings in many short trainings."""
+    options = {"name": name, "space": space, "trials": trials, "workers": workers, "metric": metric, "save": save}
+    given = [f"--{key}={value}" for key, value in options.items() if value != ""]
+    python("animals.training.sweep", *given, *(["--report"] if report else []), f"--args={args}")
+
+
+@task(
     positional=["folder"],
     help={"folder": "a finished run's folder under runs/", "no-promote": "do not let it serve"},
 )

@@ -1,6 +1,7 @@
 """What all tests share: a clean environment, no network, and a bucket of each kind."""
 
 import os
+import signal
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,13 @@ from tests.emulator import Emulator
 
 _OUTSIDE = ("AIP_", "ANIMALS_", "CLOUDSDK_", "GCLOUD_", "GOOGLE_", "K_", "PORT", "STORAGE_EMULATOR_HOST", "WANDB_")
 """Variables that start so tell of a cloud, a service or an account."""
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _ctrl_c() -> None:
+    """A shell starts jobs in the background with Ctrl-C ignored, which the processes that tests start would inherit."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

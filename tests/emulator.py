@@ -38,7 +38,7 @@ class Emulator:
         self._process = subprocess.Popen([program, *address, *place])
 
     def __enter__(self) -> Self:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while self._process.poll() is None and time.monotonic() < deadline:
             try:
                 socket.create_connection((HOST, self.port)).close()

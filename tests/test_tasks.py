@@ -17,7 +17,7 @@ def invoke(*arguments: str) -> "subprocess.CompletedProcess[str]":
 def test_invoke_alone_lists_the_tasks_with_a_line_of_help_each() -> None:
     done = invoke()
     assert done.returncode == 0
-    for task in ("data", "evaluate", "format", "lint", "publish", "requirements", "serve", "test", "train"):
+    for task in ("data", "evaluate", "format", "lint", "profile", "publish", "requirements", "serve", "test", "train"):
         (line,) = [line for line in done.stdout.splitlines() if line.startswith(f"  {task} ")]
         assert len(line.split()) > 3, f"{task} has no help"
 

@@ -17,6 +17,7 @@
     ├── PicturesUnavailable       pictures are not to be had from where they should come
     ├── WeightsUnavailable        pretrained weights are neither cached nor to be had
     ├── Interrupted               exit code 130: a run was ended by a signal and can be continued
+    ├── SweepFailed               trial after trial fails, or a worker was killed
     ├── ExportMismatch            the exported model answers otherwise than the trained one
     └── InvalidToken              a prediction id that this service did not sign
 
@@ -99,6 +100,10 @@ class Interrupted(AnimalsError):
     """A run was ended by a signal and can be continued."""
 
     exit_code = 130
+
+
+class SweepFailed(AnimalsError):
+    """Trial after trial fails, or a worker was killed."""
 
 
 class ExportMismatch(AnimalsError):

@@ -33,7 +33,7 @@ class Process:
 
     def wait_for(self, pattern: str) -> str:
         """Wait for a line of the log; what the pattern's group found in it."""
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while not (found := re.search(pattern, self.log)):
             assert self.popen.poll() is None, self.log
             assert time.monotonic() < deadline, self.log
@@ -49,7 +49,7 @@ class Process:
         return f"http://127.0.0.1:{self.port}"
 
     def wait_until_ready(self) -> None:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while (answer := httpx.get(f"{self.url}/readyz")).status_code != 200:
             assert time.monotonic() < deadline, answer.text
             time.sleep(0.02)
@@ -77,7 +77,7 @@ def running(tmp_path: Path, *command: str, **environment: str) -> Iterator[Proce
 def refused(*, environment: dict[str, str], cwd: Path) -> tuple[int, str]:
     """Exit code and words of a process that does not start."""
     ended = subprocess.run(
-        SERVING, env={**os.environ, **environment}, cwd=cwd, capture_output=True, text=True, timeout=30, check=False
+        SERVING, env={**os.environ, **environment}, cwd=cwd, capture_output=True, text=True, timeout=60, check=False
     )
     return ended.returncode, ended.stderr
 
@@ -118,7 +118,7 @@ def test_a_request_in_progress_is_answered_after_sigterm(folder: FolderStorage, 
     head = "".join(f"{name}: {value}\r\n" for name, value in request.headers.items())
     with running(tmp_path, ANIMALS_BUCKET=folder.url) as process:
         process.wait_until_ready()
-        with socket.create_connection(("127.0.0.1", process.port), timeout=10) as connection:
+        with socket.create_connection(("127.0.0.1", process.port), timeout=30) as connection:
             connection.sendall(f"POST /classify/ HTTP/1.1\r\n{head}\r\n".encode() + body[:50])
             time.sleep(0.2)
             process.popen.send_signal(signal.SIGTERM)
@@ -141,7 +141,7 @@ def test_a_bucket_that_cannot_be_reached_keeps_it_alive_and_its_end_prompt(tmp_p
 def test_bodies_without_an_end_or_with_a_wrong_length_are_refused(folder: FolderStorage, tmp_path: Path) -> None:
     head = b'--x\r\nContent-Disposition: form-data; name="file"; filename="cat.jpg"\r\n\r\n'
     with running(tmp_path, ANIMALS_BUCKET=folder.url, ANIMALS_MAX_UPLOAD_BYTES="50000") as process:
-        with socket.create_connection(("127.0.0.1", process.port), timeout=10) as connection:
+        with socket.create_connection(("127.0.0.1", process.port), timeout=30) as connection:
             connection.sendall(
                 b"POST /classify/ HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n"
                 b"Content-Type: multipart/form-data; boundary=x\r\n\r\n"
@@ -150,7 +150,7 @@ def test_bodies_without_an_end_or_with_a_wrong_length_are_refused(folder: Folder
                 connection.sendall(b"%x\r\n%s\r\n" % (len(chunk), chunk))
             answer = connection.recv(10_000)  # although the body goes on
         assert answer.startswith(b"HTTP/1.1 413")
-        with socket.create_connection(("127.0.0.1", process.port), timeout=10) as connection:
+        with socket.create_connection(("127.0.0.1", process.port), timeout=30) as connection:
             connection.sendall(b"POST /classify/ HTTP/1.1\r\nHost: x\r\nContent-Length: many\r\n\r\n")
             assert connection.recv(10_000).startswith(b"HTTP/1.1 400")
         assert httpx.get(f"{process.url}/healthz").status_code == 200

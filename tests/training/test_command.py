@@ -34,6 +34,7 @@ def test_a_run_ends_with_accuracy_version_place_and_the_next_command(pictures: P
     ("overrides", "message"),
     [
         (["optimizer.lrr=1"], "error: There is no setting optimizer.lrr. Did you mean lr?\n"),
+        (["model.name=resnet81"], 'error: model.name is "resnet81", which timm does not know. Nearest: '),
         (["optimizer.lr=-1"], "error: optimizer.lr is -1.0; expected more than 0.\n"),
         (["experiment=folder", "data.root=gone"], "error: data.root=gone is no folder. Expected a folder that holds"),
     ],
@@ -44,11 +45,12 @@ def test_a_mistake_is_one_sentence_and_exit_code_2(overrides: list[str], message
     assert done.stderr.startswith(message)
     assert done.stderr.count("\n") == 1
     assert done.stdout == ""
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_summary_says_when_a_version_does_not_serve(trained: Trained) -> None:
     trained.config.promote = False
     try:
-        assert "published, not promoted, in" in summary(trained.card, trained.config, trained.run)
+        assert "published, not promoted, in" in summary(trained.card, trained.config)
     finally:
         trained.config.promote = True

@@ -49,7 +49,7 @@ def started(pictures: Path, tmp_path: Path) -> Iterator["subprocess.Popen[str]"]
 
 def wait_for_epoch(folder: Path, epoch: int) -> Path:
     """Wait until an epoch is over, then a little into the next."""
-    for _ in range(600):
+    for _ in range(1800):
         for metrics in folder.glob("runs/*/metrics/metrics.csv"):
             with metrics.open() as file:
                 if len(list(csv.DictReader(file))) >= epoch:

@@ -2,7 +2,6 @@
 
 import os
 import sys
-from pathlib import Path
 
 import hydra
 from hydra.errors import HydraException
@@ -14,7 +13,7 @@ from animals.config.training import CONF_DIR, TrainConfig, register_schema
 from animals.errors import ConfigError
 from animals.records import Card
 from animals.training.distributed import join_cluster
-from animals.training.runs import logged, open_run
+from animals.training.runs import RUNS
 
 
 @hydra.main(version_base=None, config_path=str(CONF_DIR), config_name="train")
@@ -25,21 +24,18 @@ def run(composed: DictConfig) -> None:
         from animals.training.pipeline import train  # only now: torch takes seconds to import
 
         join_cluster()
-        folder = open_run(config)
-        with logged(folder):
-            card = train(config, folder)
-        if card:
-            sys.stdout.write(summary(card, config, folder))
+        if card := train(config):
+            sys.stdout.write(summary(card, config))
 
 
-def summary(card: Card, config: TrainConfig, run: Path) -> str:
+def summary(card: Card, config: TrainConfig) -> str:
     """What a run ends with: how good, which version, where, and what to do next."""
     metrics = card.metrics
     state = "serves from" if config.promote else "published, not promoted, in"
     return f"""
 Accuracy  {metrics.accuracy:.1%} of {metrics.pictures} test pictures, macro F1 {metrics.f1_macro:.3f}
 Version   {card.version}, {state} {config.bucket}
-Run       {run}
+Run       {RUNS / card.run}
 Next      uv run invoke serve
           curl -X POST -F "file=@cat.jpg" http://localhost:8000/classify/
 """

@@ -18,18 +18,18 @@ POLICY_PICTURES: Final = 8
 class Normalize(nn.Module):
     """The tensor twin of `preprocess.normalize`."""
 
-    mean: Tensor
-    std: Tensor
+    scale: Tensor
+    offset: Tensor
 
     def __init__(self, spec: InputSpec) -> None:
         super().__init__()
-        self.register_buffer("mean", torch.tensor(spec.mean).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(spec.std).view(1, 3, 1, 1), persistent=False)
+        mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (spec.mean, spec.std))
+        self.register_buffer("scale", 1 / std, persistent=False)
+        self.register_buffer("offset", -mean / std, persistent=False)
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Subtract the mean and divide by the standard deviation; values in [0, 1], shape (pictures, 3, side, side)."""
-        normalized: Tensor = (pictures - self.mean) / self.std
-        return normalized
+        return torch.addcmul(self.offset, pictures, self.scale)  # in one pass
 
 
 def to_unit(pixels: Tensor) -> Tensor:
@@ -112,9 +112,12 @@ def _move(pictures: Tensor, affine: Tensor) -> Tensor:
 
 
 def _recolor(pictures: Tensor, amounts: Tensor) -> Tensor:
+    """Contrast is about the picture's mean, saturation about each pixel's.
+
+    All three are linear, so together they are one pass over the pictures, which memory limits.
+    """
     brightness, contrast, saturation = 1 + amounts
     grey = pictures.mean(1, keepdim=True)
-    pictures = grey + (pictures - grey) * saturation
     middle = grey.mean((2, 3), keepdim=True)
-    recolored: Tensor = (middle + (pictures - middle) * contrast) * brightness
-    return recolored.clamp_(0, 1)
+    others = brightness * (contrast * (1 - saturation) * grey + (1 - contrast) * middle)
+    return torch.addcmul(others, pictures, brightness * contrast * saturation).clamp_(0, 1)

@@ -30,11 +30,24 @@ MONITOR: Final = "val/loss"
 
 
 def fit(
-    model: nn.Module, data_set: DataSet, config: TrainConfig, run: Path, loggers: Sequence[Logger]
+    model: nn.Module,
+    data_set: DataSet,
+    config: TrainConfig,
+    run: Path,
+    loggers: Sequence[Logger],
+    watchers: Sequence[Callback] = (),
 ) -> PictureClassifier | None:
     """Train, or go on where an interrupted run was.
 
     Writes `checkpoints/best.ckpt` and `checkpoints/last.ckpt` into the run's folder after each epoch.
+
+    Args:
+        model: one output a label.
+        data_set: the pictures.
+        config: of the run.
+        run: its folder.
+        loggers: follow the metrics.
+        watchers: further callbacks.
 
     Returns:
         The module with the weights of its best epoch, on the CPU; None in all but the first of several processes.
@@ -45,7 +58,8 @@ def fit(
     settings = config.trainer
     signals = SaveOnSignal(run)
     with _quiet_lightning(), signals.watching():
-        trainer = _make_trainer(config, run, loggers, signals)
+        # signals last: what it saves includes the others' work
+        trainer = _make_trainer(config, run, loggers, [*watchers, signals])
         sizes = {"batch_size": settings.batch_size, "workers": settings.workers}
         part = Part(trainer.global_rank, trainer.world_size)
         train = training_loader(data_set, seed=config.seed, part=part, **sizes)
@@ -61,7 +75,7 @@ def fit(
     return module
 
 
-def _make_trainer(config: TrainConfig, run: Path, loggers: Sequence[Logger], signals: SaveOnSignal) -> pl.Trainer:
+def _make_trainer(config: TrainConfig, run: Path, loggers: Sequence[Logger], last: Sequence[Callback]) -> pl.Trainer:
     settings = config.trainer
     device = choose_device(settings.accelerator)
     precision = choose_precision(settings.precision, device)
@@ -80,7 +94,7 @@ def _make_trainer(config: TrainConfig, run: Path, loggers: Sequence[Logger], sig
         accumulate_grad_batches=settings.accumulate,
         gradient_clip_val=settings.gradient_clip or None,
         logger=list(loggers),
-        callbacks=[best, *_callbacks(config, run), signals],  # signals last: what it saves includes the others' work
+        callbacks=[best, *_callbacks(config, run), *last],
         enable_progress_bar=sys.stderr.isatty(),
         enable_model_summary=False,
         num_sanity_val_steps=0,

@@ -34,7 +34,7 @@ from animals.training.loader import evaluation_loader
 from animals.training.model import build_model, check_names, input_spec
 from animals.training.module import PictureClassifier
 from animals.training.publish import publish
-from animals.training.runs import MANIFEST
+from animals.training.runs import MANIFEST, logged, open_run
 
 log = logging.getLogger(__name__)
 
@@ -42,12 +42,13 @@ CHECKED: Final = 256
 """Test pictures, at most, on which the exported model is held against the trained one."""
 
 
-def train(config: TrainConfig, run: Path) -> Card | None:
+def train(config: TrainConfig, run: Path | None = None) -> Card | None:
     """Read the pictures, train, evaluate, export and publish.
 
     Args:
         config: what to do.
-        run: a folder of its own; everything that the run makes is kept there.
+        run: a folder of its own, in which everything that the run makes is kept; by default one under `runs/`, as
+            `trainer.resume` says.
 
     Returns:
         The card of the published version; None in all but the first of several processes.
@@ -58,9 +59,15 @@ def train(config: TrainConfig, run: Path) -> Card | None:
     """
     check_names(config.model, config.optimizer)
     choose_device(config.trainer.accelerator)
-    log.info("Run %s", run)
     storage = open_storage(config.bucket)
     _check_bucket(storage)
+    run = run or open_run(config)
+    with logged(run):
+        return _run(config, run, storage)
+
+
+def _run(config: TrainConfig, run: Path, storage: Storage) -> Card | None:
+    log.info("Run %s", run)
     data_set = standardized(load_data_set(config.data, input_spec(config.model, config.data)), config)
     log.info("%d labels; pictures: %s", len(data_set.labels), data_set.counts())
     if is_first_process():
@@ -77,7 +84,6 @@ def train(config: TrainConfig, run: Path) -> Card | None:
 
 def _remember_split(run: Path, data_set: DataSet) -> None:
     """Write which picture is in which split; a run that goes on must find the same pictures in the same splits."""
-    run.mkdir(parents=True, exist_ok=True)
     path = run / MANIFEST
     if path.exists() and read_manifest(path) != data_set.manifest:
         raise DataError(f"The pictures in {data_set.root} changed since {run} began with them. Start a new run.")

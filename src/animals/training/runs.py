@@ -132,6 +132,7 @@ def logged(run: Path) -> Iterator[None]:
     if not is_first_process():
         yield
         return
+    run.mkdir(parents=True, exist_ok=True)
     handler = logging.FileHandler(run / "run.log", encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.getLogger().addHandler(handler)

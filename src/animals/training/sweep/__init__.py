@@ -1,0 +1,1 @@
+"""Many short runs that search for better settings."""

@@ -1,0 +1,90 @@
+"""`python -m animals.training.sweep`: search for better settings."""
+
+import argparse
+import shlex
+import sys
+from pathlib import Path
+
+from animals.cli import exit_on_error
+
+
+def main() -> None:
+    """Search settings in many short trainings that share one study, and report the best ones.
+
+    The same command goes on where it was, and may run several times at once.
+    """
+    arguments = _parser().parse_args()
+    with exit_on_error():
+        arguments.name = arguments.name or Path(arguments.space).stem
+        if not arguments.report:
+            _search(arguments)
+        _report(arguments.name, arguments.save)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m animals.training.sweep", description=main.__doc__)
+    parser.add_argument("--name", default="", help="its folder is runs/sweeps/NAME (default: the space's name)")
+    parser.add_argument("--space", default="sample", help="a name in conf/sweep or a .yaml file (default: sample)")
+    parser.add_argument("--trials", type=_positive, default=20, help="of the whole sweep (default: 20)")
+    parser.add_argument("--workers", type=_positive, default=1, help="processes (default: 1)")
+    parser.add_argument("--args", type=_words, default="", help="Hydra overrides of every trial, in one string")
+    parser.add_argument("--metric", default="val/accuracy", choices=("val/accuracy", "val/loss"), help="looked for")
+    parser.add_argument("--seed", type=int, default=0, help="of the values that are tried (default: 0)")
+    parser.add_argument("--report", action="store_true", help="only show what was found so far")
+    parser.add_argument("--save", default="", help="keep the best settings as the experiment of this name")
+    return parser
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"it is {text}; expected a whole number of 1 or more")
+    return int(text)
+
+
+def _words(text: str) -> list[str]:
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text} has a quotation mark without its other one") from error
+
+
+def _search(arguments: argparse.Namespace) -> None:
+    # only now: optuna, torch and timm take seconds to import
+    from animals.training.model import check_names
+    from animals.training.sweep.processes import work_in_processes
+    from animals.training.sweep.space import check_space, read_space
+    from animals.training.sweep.study import Sweep, sweep_folder
+    from animals.training.sweep.work import say_what_happens, work
+
+    sweep_folder(arguments.name)  # a bad name is told before the slow checks
+    sweep = Sweep(
+        name=arguments.name,
+        space=read_space(arguments.space),
+        args=arguments.args,
+        metric=arguments.metric,
+        seed=arguments.seed,
+        trials=arguments.trials,
+    )
+    for config in check_space(sweep.space, sweep.args):
+        check_names(config.model, config.optimizer)
+    say_what_happens()
+    if arguments.workers == 1:
+        work(sweep)
+    else:
+        work_in_processes(sweep, arguments.workers)
+
+
+def _report(name: str, save_as: str) -> None:
+    from rich.console import Console
+
+    from animals.training.sweep.report import report, save
+    from animals.training.sweep.study import existing, sweep_folder
+
+    with existing(name) as study:
+        report(study, sweep_folder(name), Console())
+        if save_as:
+            sys.stdout.write(f"Experiment {save(study, save_as)}; train with: experiment={save_as}\n")
+
+
+if __name__ == "__main__":
+    main()
