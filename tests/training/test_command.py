@@ -26,7 +26,7 @@ def test_a_run_ends_with_accuracy_version_place_and_the_next_command(pictures: P
     assert "uv run invoke serve" in done.stdout
     assert (tmp_path / "data" / "bucket" / "models" / "current.json").is_file()
     (run,) = (tmp_path / "runs").iterdir()
-    assert {"run.log", "manifest.csv", "version", "checkpoints", "hydra"} <= {path.name for path in run.iterdir()}
+    assert {"run.log", "manifest.csv", "version", "checkpoints", "config.yaml"} <= {path.name for path in run.iterdir()}
     assert "Warning" not in done.stderr
 
 
