@@ -1,8 +1,10 @@
 """Every command ends with a sentence and an exit code."""
 
+import logging
+
 import pytest
 
-from animals.cli import exit_on_error
+from animals.cli import StderrHandler, exit_on_error
 from animals.errors import ConfigError, StorageUnavailable
 
 
@@ -32,3 +34,9 @@ def test_ctrl_c_ends_with_130() -> None:
     with pytest.raises(SystemExit) as caught, exit_on_error():
         raise KeyboardInterrupt
     assert caught.value.code == 130
+
+
+def test_log_lines_go_to_what_stderr_is_when_they_are_written(capsys: pytest.CaptureFixture[str]) -> None:
+    handler = StderrHandler()
+    handler.emit(logging.LogRecord("name", logging.INFO, "file", 1, "a line", None, None))
+    assert capsys.readouterr().err == "a line\n"

@@ -1,6 +1,7 @@
-"""How every command of this package ends: a sentence and an exit code, or the traceback when asked for it."""
+"""How the commands of this package speak: log lines on stderr, and at the end a sentence and an exit code."""
 
 import contextlib
+import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -27,3 +28,11 @@ def exit_on_error() -> Iterator[None]:
     except KeyboardInterrupt as interrupt:
         sys.stderr.write("\ninterrupted\n")
         raise SystemExit(130) from interrupt
+
+
+class StderrHandler(logging.Handler):
+    """Writes to what `sys.stderr` is at the moment: a progress bar replaces it, to print lines above itself."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one line."""
+        sys.stderr.write(self.format(record) + "\n")

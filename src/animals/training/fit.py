@@ -116,7 +116,15 @@ def _callbacks(config: TrainConfig, run: Path) -> Iterator[Callback]:
     if config.trainer.patience:
         yield EarlyStopping(MONITOR, patience=config.trainer.patience)
     if sys.stderr.isatty():
-        yield RichProgressBar(leave=False)
+        yield PlainProgressBar(leave=False)
+
+
+class PlainProgressBar(RichProgressBar):
+    """A bar without numbers beside it: they have a line each epoch."""
+
+    def get_metrics(self, *_: Any) -> dict[str, Any]:
+        """None."""
+        return {}
 
 
 class GoOnWithinEpoch(Callback):
