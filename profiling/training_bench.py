@@ -4,7 +4,7 @@
 
 Each variant runs in a process of its own, one after the other, as often as `--repeat` says: plain, timm, ours,
 ceiling, plain, timm, … So a machine that gets slower or faster in between does so for all of them, and each ratio is
-one of neighbours. What the variants are: training_variants.py. What came out: profiling/results/.
+one of neighbours. What the variants are: training_variants.py. What came out: reports/training_speed.md.
 """
 
 import argparse
@@ -29,7 +29,7 @@ from animals.cpus import available_cpus
 from animals.data.folders import find_pictures
 from animals.errors import UsageError
 
-OUT: Final = Path("profiling", "results", "training_bench.json")
+OUT: Final = Path("reports", "training_speed.json")
 PACKAGES: Final = ("torch", "torchvision", "timm", "pytorch-lightning", "pillow")
 OTHERS: Final = ("plain", "timm", "ceiling")
 """What this trainer is compared with."""

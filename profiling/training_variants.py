@@ -154,13 +154,12 @@ VARIANTS: Final[dict[str, Callable[[Setup], tuple[float, float | None]]]] = {
 
 def step_of_this_trainer(setup: Setup, labels: int) -> Step:
     """Its layout, precision and optimizer, without its loop."""
-    from timm.optim import create_optimizer_v2
+    from animals.training.optimizer import make_optimizer
 
     config = setup.config
     model = build_model(config.model, labels, setup.side).to(setup.device)
     model.to(memory_format=torch.channels_last)
-    settings = config.optimizer
-    optimizer = create_optimizer_v2(model, opt=settings.name, lr=settings.lr, weight_decay=settings.weight_decay)
+    optimizer = make_optimizer(model, config.optimizer)
     return make_step(model, optimizer, setup.device, precision=setup.precision, layout=torch.channels_last)
 
 

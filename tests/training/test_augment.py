@@ -5,10 +5,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional
 
 from animals.config.training import AugmentConfig
 from animals.preprocess import InputSpec, normalize
-from animals.training.augment import Augment, Normalize, mix_up, to_unit
+from animals.training.augment import Augment, Normalize, in_parts, mix_up, to_unit
 
 STILL: dict[str, Any] = {"flip": 0.0, "rotate": 0.0, "zoom": 0.0, "shift": 0.0, "color": 0.0}
 
@@ -21,9 +22,9 @@ def picture() -> torch.Tensor:
 
 
 def vary(pictures: torch.Tensor, seed: int = 0, **settings: Any) -> torch.Tensor:
-    varied: torch.Tensor = Augment(AugmentConfig(**{**STILL, **settings}))(
-        pictures, torch.Generator().manual_seed(seed)
-    )
+    augment = Augment(AugmentConfig(**{**STILL, **settings}))
+    amounts = augment.draw(len(pictures), torch.Generator().manual_seed(seed), pictures.device)
+    varied: torch.Tensor = augment(pictures, *amounts)
     return varied
 
 
@@ -68,6 +69,22 @@ def test_the_same_generator_gives_the_same_pictures_and_another_others() -> None
     everything: dict[str, Any] = {"flip": 0.5, "rotate": 10.0, "zoom": 0.2, "shift": 0.1, "color": 0.2}
     assert torch.equal(vary(pictures, seed=1, **everything), vary(pictures, seed=1, **everything))
     assert not torch.equal(vary(pictures, seed=1, **everything), vary(pictures, seed=2, **everything))
+
+
+def test_pictures_move_as_torch_moves_them() -> None:
+    pictures = torch.rand(5, 3, 16, 16)
+    augment = Augment(AugmentConfig(color=0.0))
+    affine, color = augment.draw(5, torch.Generator().manual_seed(1), pictures.device)
+    grid = functional.affine_grid(affine, list(pictures.shape), align_corners=False)
+    expected = functional.grid_sample(pictures, grid, padding_mode="reflection", align_corners=False)
+    torch.testing.assert_close(augment(pictures, affine, color), expected, atol=1e-5, rtol=0)
+
+
+def test_a_batch_in_parts_is_the_batch_at_once() -> None:
+    pictures = torch.rand(19, 3, 16, 16)
+    augment = Augment(AugmentConfig())
+    amounts = augment.draw(19, torch.Generator().manual_seed(1), pictures.device)
+    torch.testing.assert_close(in_parts(augment, pictures, *amounts), augment(pictures, *amounts))
 
 
 def test_training_normalizes_as_serving_does() -> None:

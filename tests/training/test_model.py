@@ -6,11 +6,10 @@ import pytest
 import timm
 import torch
 
-from animals.config.training import DataConfig, ModelConfig, OptimizerConfig, SchedulerConfig
+from animals.config.training import DataConfig, ModelConfig, OptimizerConfig
 from animals.errors import ConfigError, WeightsUnavailable
 from animals.training.hardware import choose_device, choose_precision
 from animals.training.model import build_model, check_names, input_spec
-from animals.training.module import learning_rate_factor
 
 
 def test_a_model_has_one_output_a_label() -> None:
@@ -71,17 +70,3 @@ def test_an_older_gpu_computes_in_fp16(supported: bool, expected: str, monkeypat
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: supported)
     assert choose_precision("auto", torch.device("cuda")) == expected
     assert choose_precision("auto", torch.device("mps")) == "fp32"
-
-
-def test_the_learning_rate_rises_in_a_line_and_falls_to_nothing() -> None:
-    config = SchedulerConfig(name="cosine", warmup=0.25)
-    factors = [learning_rate_factor(step, steps=100, config=config) for step in range(101)]
-    assert factors[:25] == sorted(factors[:25])
-    assert factors[25] == max(factors) == 1
-    assert factors[25:] == sorted(factors[25:], reverse=True)
-    assert factors[100] == pytest.approx(0, abs=1e-9)
-
-
-def test_a_constant_learning_rate_stays() -> None:
-    config = SchedulerConfig(name="constant", warmup=0)
-    assert {learning_rate_factor(step, steps=10, config=config) for step in range(10)} == {1.0}

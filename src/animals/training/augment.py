@@ -1,5 +1,6 @@
-"""From pixels to the model's input on tensors: a whole batch at once, on the device that trains."""
+"""From pixels to the model's input on tensors, on the device that trains."""
 
+from collections.abc import Callable
 from typing import Final
 
 import numpy as np
@@ -11,8 +12,24 @@ from torchvision.transforms.v2 import TrivialAugmentWide
 from animals.config.training import AugmentConfig
 from animals.preprocess import InputSpec
 
-POLICY_PICTURES: Final = 8
-"""Pictures that share one operation of the policy: fewer vary more, more are quicker."""
+PART: Final = 8
+"""Pictures that are prepared together on a CPU: its caches hold no more, and a batch at once takes ten times as long.
+They also share one operation of the policy."""
+
+Color = Tensor
+"""Amounts of brightness, contrast and saturation, shape (pictures, 3, 1, 1, 1)."""
+
+
+def in_parts(change: Callable[..., Tensor], *tensors: Tensor) -> Tensor:
+    """What a function makes of a batch, a few pictures at a time on a CPU, all at once elsewhere.
+
+    Args:
+        change: from parts of the tensors to a tensor with as many rows.
+        tensors: with one row a picture.
+    """
+    size = PART if tensors[0].device.type == "cpu" else len(tensors[0])
+    split: list[tuple[Tensor, ...]] = [torch.split(tensor, size) for tensor in tensors]
+    return torch.cat([change(*parts) for parts in zip(*split, strict=True)])
 
 
 class Normalize(nn.Module):
@@ -47,27 +64,41 @@ class Augment(nn.Module):
         super().__init__()
         self.config = config
 
-    def forward(self, pictures: Tensor, generator: torch.Generator) -> Tensor:
-        """Vary a batch.
+    def draw(self, pictures: int, generator: torch.Generator, device: torch.device) -> tuple[Tensor, Color]:
+        """By how much to vary each picture.
+
+        Args:
+            pictures: how many.
+            generator: on the CPU; the same one gives the same amounts on every device.
+            device: where the amounts are wanted.
+
+        Returns:
+            One matrix a picture, shape (pictures, 2, 3): where in the original each point of the result lies; and how
+            its colours change.
+        """
+        affine = _affine(self.config, pictures, generator)
+        color = _amounts(self.config.color, (3, pictures, 1, 1, 1), generator).transpose(0, 1)
+        return affine.to(device), color.to(device)
+
+    def forward(self, pictures: Tensor, affine: Tensor, color: Color) -> Tensor:
+        """Vary pictures by the amounts that were drawn for them.
 
         Args:
             pictures: in [0, 1], shape (pictures, 3, side, side).
-            generator: on the CPU; the same one gives the same amounts on every device. The policy draws from
-                torch's global one.
+            affine: of `draw`.
+            color: of `draw`. The policy draws by itself, from torch's global generator.
 
         Returns:
             The same shape, in [0, 1].
         """
         if self.config.policy == "trivial":
             pictures = _trivial(pictures)
-        count, device = len(pictures), pictures.device
-        moved = _move(pictures, _affine(self.config, count, generator).to(device))
-        return _recolor(moved, _amounts(self.config.color, (3, count, 1, 1, 1), generator).to(device))
+        return _recolor(_move(pictures, affine), color)
 
 
 def _trivial(pictures: Tensor) -> Tensor:
     """One operation and strength for each few pictures: torchvision draws one for all that it is given at once."""
-    few: tuple[Tensor, ...] = torch.split(pictures.mul(255).byte(), POLICY_PICTURES)
+    few: tuple[Tensor, ...] = torch.split(pictures.mul(255).byte(), PART)
     return torch.cat([TrivialAugmentWide()(part) for part in few]).float().div_(255)
 
 
@@ -94,7 +125,6 @@ def _amounts(most: float, shape: tuple[int, ...], generator: torch.Generator) ->
 
 
 def _affine(config: AugmentConfig, count: int, generator: torch.Generator) -> Tensor:
-    """One matrix a picture, shape (count, 2, 3): where in the original each point of the result lies."""
     angle = torch.deg2rad(_amounts(config.rotate, (count,), generator))
     scale = 1 / (1 + _amounts(config.zoom, (count,), generator))
     mirror = torch.where(torch.rand(count, generator=generator) < config.flip, -1.0, 1.0)
@@ -105,18 +135,25 @@ def _affine(config: AugmentConfig, count: int, generator: torch.Generator) -> Te
 
 
 def _move(pictures: Tensor, affine: Tensor) -> Tensor:
-    grid = functional.affine_grid(affine, list(pictures.shape), align_corners=False)
     # reflection: a black border would be a thing to learn
+    grid = _grid(affine, pictures.shape[-1])
     moved: Tensor = functional.grid_sample(pictures, grid, padding_mode="reflection", align_corners=False)
     return moved
 
 
-def _recolor(pictures: Tensor, amounts: Tensor) -> Tensor:
+def _grid(affine: Tensor, side: int) -> Tensor:
+    """What `functional.affine_grid` gives, shape (pictures, side, side, 2), as one sum instead of a matrix product."""
+    at = (torch.arange(side, device=affine.device) * 2 + 1) / side - 1
+    along_x, along_y, start = affine.transpose(0, 1)[..., None, None].unbind(2)
+    return (along_x * at + (along_y * at[:, None] + start)).permute(1, 2, 3, 0)
+
+
+def _recolor(pictures: Tensor, color: Color) -> Tensor:
     """Contrast is about the picture's mean, saturation about each pixel's.
 
     All three are linear, so together they are one pass over the pictures, which memory limits.
     """
-    brightness, contrast, saturation = 1 + amounts
+    brightness, contrast, saturation = (1 + color).unbind(1)
     grey = pictures.mean(1, keepdim=True)
     middle = grey.mean((2, 3), keepdim=True)
     others = brightness * (contrast * (1 - saturation) * grey + (1 - contrast) * middle)

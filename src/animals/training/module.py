@@ -1,30 +1,19 @@
-"""One training step, one validation step, and what moves the weights."""
+"""One training step, one validation step."""
 
-import math
 from functools import partial
 from typing import Any, cast
 
 import pytorch_lightning as pl
-import timm.optim
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim.lr_scheduler import LambdaLR
 
-from animals.config.training import SchedulerConfig, TrainConfig
+from animals.config.training import TrainConfig
 from animals.preprocess import InputSpec
-from animals.training.augment import Augment, Normalize, mix_up, to_unit
+from animals.training.augment import Augment, Normalize, in_parts, mix_up, to_unit
 from animals.training.loader import Batch
-
-
-def learning_rate_factor(step: int, *, steps: int, config: SchedulerConfig) -> float:
-    """Part of the highest learning rate that a step uses: up in a line, then down along a cosine or level."""
-    warmup = round(steps * config.warmup)
-    if step < warmup:
-        return (step + 1) / (warmup + 1)
-    if config.name == "constant":
-        return 1.0
-    return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, steps - warmup)))
+from animals.training.optimizer import learning_rate_factor, make_optimizer
 
 
 class PictureClassifier(pl.LightningModule):
@@ -51,25 +40,31 @@ class PictureClassifier(pl.LightningModule):
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Logits of shape (pictures, labels) for pixels of shape (pictures, side, side, 3)."""
-        return self._logits(to_unit(pixels))
+        return cast(Tensor, self.model(in_parts(self._as_they_are, pixels)))
 
-    def _logits(self, pictures: Tensor) -> Tensor:
-        """The same for pictures in [0, 1] of shape (pictures, 3, side, side)."""
-        return cast(Tensor, self.model(self.normalize(pictures).contiguous(memory_format=self._layout)))
+    def _as_they_are(self, pixels: Tensor) -> Tensor:
+        return self._input(to_unit(pixels))
+
+    def _varied(self, pixels: Tensor, affine: Tensor, color: Tensor) -> Tensor:
+        return self._input(self.augment(to_unit(pixels), affine, color))
+
+    def _input(self, pictures: Tensor) -> Tensor:
+        """The model's input for pictures in [0, 1], shape (pictures, 3, side, side)."""
+        return cast(Tensor, self.normalize(pictures)).contiguous(memory_format=self._layout)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """The loss of one batch, on varied pictures and smoothed targets."""
         pixels, targets = batch
         generator = self._seed_step(batch_idx)
-        pictures = self.augment(to_unit(pixels), generator)
+        pictures = in_parts(self._varied, pixels, *self.augment.draw(len(pixels), generator, pixels.device))
         smoothing = self.config.trainer.label_smoothing
         if self.config.augment.mixup:
             pictures, others, share = mix_up(pictures, targets, self.config.augment.mixup, generator)
-            logits = self._logits(pictures)
+            logits = self.model(pictures)
             loss = share * functional.cross_entropy(logits, targets, label_smoothing=smoothing)
             loss = loss + (1 - share) * functional.cross_entropy(logits, others, label_smoothing=smoothing)
         else:
-            logits = self._logits(pictures)
+            logits = self.model(pictures)
             loss = functional.cross_entropy(logits, targets, label_smoothing=smoothing)
         self._log("train", loss, logits, targets)
         return loss
@@ -100,10 +95,8 @@ class PictureClassifier(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """Lightning's form: an optimizer, and a schedule that moves on with each step."""
-        config = self.config.optimizer
-        optimizer = timm.optim.create_optimizer_v2(
-            self.model, opt=config.name, lr=config.lr, weight_decay=config.weight_decay
-        )
+        fp16 = self.trainer.precision == "16-mixed"
+        optimizer = make_optimizer(self.model, self.config.optimizer, fused=not fp16)
         factor = partial(learning_rate_factor, steps=self._steps, config=self.config.scheduler)
         return {
             "optimizer": optimizer,
