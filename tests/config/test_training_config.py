@@ -55,6 +55,8 @@ def test_the_bucket_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) 
     [
         ("optimizer.lr=-1", "optimizer.lr is -1.0; expected more than 0."),
         ("trainer.epochs=0", "trainer.epochs is 0; expected at least 1."),
+        ("data.streams=0", "data.streams is 0; expected from 1 to 1024."),
+        ("trainer.save_minutes=-1", "trainer.save_minutes is -1.0; expected at least 0."),
         ("data.val=0.9", "data.val is 0.9; expected from 0.01 to 0.5."),
         (
             "trainer.precision=bf6",
@@ -75,6 +77,12 @@ def test_an_impossible_value_is_named(override: str, message: str) -> None:
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"data\.root=.*gone is no folder\. Expected a folder that holds"):
         configured("experiment=folder", f"data.root={tmp_path / 'gone'}")
+
+
+def test_shards_may_lie_in_a_bucket_but_not_behind_any_url() -> None:
+    assert configured("experiment=shards", "data.root=gs://name/shards").data.shards
+    with pytest.raises(ConfigError, match=r"s3://name/shards. is neither a local folder"):
+        configured("experiment=shards", "data.root=s3://name/shards")
 
 
 def test_a_single_label_is_refused(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from animals.data.buckets import THREADS, BucketSource, _in_threads
+from animals.data.buckets import THREADS, BucketSource, in_threads
 from animals.data.fetch import Fetched, fetch
 from animals.errors import ConfigError, StorageUnavailable
 from animals.storage import Storage, open_storage
@@ -113,12 +113,12 @@ def test_an_impossible_url_is_refused_at_once() -> None:
 
 def test_many_objects_are_read_at_once() -> None:
     together = threading.Barrier(THREADS, timeout=30)
-    assert [item for item, _ in _in_threads(lambda _: together.wait(), range(2 * THREADS))] == list(range(2 * THREADS))
+    assert [item for item, _ in in_threads(lambda _: together.wait(), range(2 * THREADS))] == list(range(2 * THREADS))
 
 
 def test_few_objects_wait_in_memory_for_a_slow_disk() -> None:
     begun: list[int] = []
-    results = _in_threads(begun.append, range(1000))
+    results = in_threads(begun.append, range(1000))
     next(results)
     time.sleep(0.1)
     assert len(begun) <= 2 * THREADS

@@ -75,6 +75,8 @@ def test_a_folder_of_animals_10_is_shown_with_its_label() -> None:
     [
         (["fetch", "gone"], 2, "error: There is no source gone. Expected sample, kaggle, a URL"),
         (["version"], 2, "error: data/raw/raw-img is no folder. Bring pictures there first: invoke data --source"),
+        (["check", "experiment=shards", "data.root=gs://a/b"], 2, "error: gs://a/b holds shards, whose pictures were"),
+        (["shards"], 2, "usage: python -m animals.data shards"),
         (["fetch"], 2, "usage: python -m animals.data fetch"),
         ([], 2, "usage: python -m animals.data"),
     ],
@@ -100,4 +102,7 @@ def test_the_task_without_options_says_how_to_use_it() -> None:
     line = [sys.executable, "-m", "invoke", "data"]
     done = subprocess.run(line, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False)
     assert done.returncode == 0
-    assert all(option in done.stdout for option in ("--source", "--root", "--check", "--stats", "--version", "--args"))
+    assert all(
+        option in done.stdout
+        for option in ("--source", "--root", "--check", "--stats", "--shards", "--version", "--args")
+    )

@@ -15,6 +15,7 @@ from hydra.core.config_store import ConfigStore
 from animals.config.services import DEFAULT_BUCKET
 from animals.errors import ConfigError
 from animals.labels import ANIMALS10_FOLDERS
+from animals.storage import open_storage
 
 CONF_DIR: Final = Path(__file__).parent / "conf"
 """Folder of the YAML files."""
@@ -43,7 +44,16 @@ class DataConfig:
     """Which pictures, how they are split and how they are brought to the model's size."""
 
     root: str = ""
-    """Folder of label folders."""
+    """Folder of label folders; of shards their URL."""
+    shards: bool = False
+    """`root` is a folder or gs://name/prefix of shards that `invoke data --shards` wrote: training pictures are
+    streamed from there. How they are split was decided then, so `folders`, `val`, `test`, `split_seed` and
+    `duplicate_distance` have no effect."""
+    streams: int = 16
+    """Streams in which all processes together read the shards; workers, of which more would idle, share them. Each
+    holds two shards and `window` pictures in memory."""
+    window: int = 256
+    """Pictures of each stream that are shuffled together."""
     sample: bool = False
     """Make the sample pictures in `root` if they are not there."""
     sample_per_label: int = 375
@@ -69,7 +79,7 @@ class DataConfig:
     """Mean and standard deviation that pixels are brought to: the `model`'s own, those of the training pictures
     (`data`), or `auto`: the model's own when it is pretrained, else the data's."""
     cache: bool = True
-    """Decode each picture once, into `cache_dir`. Off: decode again in each epoch."""
+    """Decode each picture once, into `cache_dir`; of shards those of val and test. Off: decode again in each epoch."""
     cache_dir: str = "data/cache"
     """Where the decoded pictures of all data sets and sizes lie; may be deleted at any time."""
     workers: int = -1
@@ -78,6 +88,8 @@ class DataConfig:
     def __post_init__(self) -> None:
         """Check what can be checked without reading data."""
         _between("data.sample_per_label", self.sample_per_label, 1)
+        _between("data.streams", self.streams, 1, 1024)
+        _between("data.window", self.window, 1)
         _between("data.side", self.side, 8, 4096)
         _one_of("data.resize", self.resize, ("center", "squash"))
         _between("data.crop_pct", self.crop_pct, 0.1, 1.0)
@@ -201,7 +213,9 @@ class TrainerConfig:
     sync_batchnorm: bool = False
     """Normalize over the batch of all GPUs together rather than each GPU's part."""
     workers: int = -1
-    """Processes that feed the model when `data.cache` is off. -1: one for each CPU."""
+    """Processes that feed the model when `data.cache` is off or pictures are streamed. -1: one for each CPU."""
+    save_minutes: float = 10.0
+    """Minutes after which a run saves itself within an epoch, so that no more is lost. 0: only after each epoch."""
     resume: str = "never"
     """`auto`: go on with the last unfinished run of the same configuration. A folder under runs/: with that one."""
 
@@ -217,6 +231,7 @@ class TrainerConfig:
         _between("trainer.ema", self.ema, 0, 0.99999)
         _between("trainer.patience", self.patience, 0)
         _between("trainer.workers", self.workers, -1)
+        _between("trainer.save_minutes", self.save_minutes, 0)
         _one_of("trainer.precision", self.precision, ("auto", "bf16", "fp16", "fp32"))
         _one_of("trainer.accelerator", self.accelerator, ("auto", "cpu", "gpu", "mps"))
 
@@ -266,7 +281,9 @@ class TrainConfig:
         _between("seed", self.seed, 0, 2**32 - 1)
         if not self.data.root:
             raise ConfigError("data.root is empty. Give the folder of label folders: data.root=path/to/pictures")
-        if not self.data.sample and not Path(self.data.root).is_dir():
+        if self.data.shards:
+            open_storage(self.data.root)  # says what is wrong with a URL, and reads nothing
+        elif not self.data.sample and not Path(self.data.root).is_dir():
             raise ConfigError(
                 f"data.root={self.data.root} is no folder. Expected a folder that holds a folder of pictures a label."
             )
@@ -280,5 +297,6 @@ def register_schema() -> None:
     store.store(group="data", name="sample", node=DataConfig(root="data/sample", sample=True, folders=animals10))
     store.store(group="data", name="animals10", node=DataConfig(root="data/raw/raw-img", folders=animals10))
     store.store(group="data", name="folder", node=DataConfig())
+    store.store(group="data", name="shards", node=DataConfig(shards=True))
     store.store(group="trainer", name="default", node=TrainerConfig())
     store.store(group="trainer", name="ddp", node=TrainerConfig(devices=0, sync_batchnorm=True))

@@ -1,4 +1,4 @@
-"""`python -m animals.data`: bring pictures, check them, describe them, and keep versions of them."""
+"""`python -m animals.data`: bring pictures, check them, describe them, write shards and keep versions of them."""
 
 import argparse
 import sys
@@ -77,6 +77,13 @@ def stats(arguments: argparse.Namespace) -> None:
     statistics.main(arguments.overrides)
 
 
+def shards(arguments: argparse.Namespace) -> None:
+    """Write pictures as shards, which a training streams; the same command goes on where it was."""
+    from animals.data.shards import write
+
+    write.main(arguments.url, arguments.overrides)
+
+
 def version(arguments: argparse.Namespace) -> None:
     """Add the pictures to DVC, push them, and say what to type next."""
     url = add_version(arguments.root)
@@ -102,6 +109,10 @@ def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
         command = commands.add_parser(run.__name__, help=about, description=run.__doc__)
         command.add_argument("overrides", nargs="*", help="Hydra overrides, as in experiment=animals10 [sample]")
         command.set_defaults(run=run)
+    command = commands.add_parser("shards", help="write them as shards to stream", description=shards.__doc__)
+    command.add_argument("url", help="where to: gs://name/prefix or a folder")
+    command.add_argument("overrides", nargs="*", help="Hydra overrides, as in experiment=animals10 [sample]")
+    command.set_defaults(run=shards)
     command = commands.add_parser("version", help="keep a version of them in a bucket", description=version.__doc__)
     command.add_argument("--root", type=Path, default=PICTURES_ROOT, help=f"folder of the pictures [{PICTURES_ROOT}]")
     command.set_defaults(run=version)

@@ -29,7 +29,7 @@ class BucketSource:
         return dict(self._storage().sizes())
 
     def read(self, names: Collection[str]) -> Iterator[tuple[str, Iterable[bytes]]]:  # noqa: D102
-        for name, data in _in_threads(self._read, names):
+        for name, data in in_threads(self._read, names):
             yield name, [data]
 
     def _read(self, name: str) -> bytes:
@@ -43,14 +43,16 @@ class BucketSource:
         return storage
 
 
-def _in_threads(job: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[tuple[Item, Result]]:
-    """Like `map` with threads, but with few results waiting, so that memory stays small."""
+def in_threads(
+    job: Callable[[Item], Result], items: Iterable[Item], *, threads: int = THREADS
+) -> Iterator[tuple[Item, Result]]:
+    """Like `map` with threads, but with few results waiting, so that memory stays small: two a thread."""
     waiting: deque[tuple[Item, Future[Result]]] = deque()
-    with ThreadPoolExecutor(THREADS) as pool:
+    with ThreadPoolExecutor(threads) as pool:
         try:
             for item in items:
                 waiting.append((item, pool.submit(job, item)))
-                if len(waiting) == 2 * THREADS:
+                if len(waiting) == 2 * threads:
                     first, future = waiting.popleft()
                     yield first, future.result()
             for item, future in waiting:

@@ -23,7 +23,7 @@ from animals.data.folders import Picture
 from animals.errors import StorageUnavailable
 from animals.preprocess import InputSpec
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 """Raised when pictures are decoded otherwise than before, or more is told of them; older caches are not taken then."""
 
 

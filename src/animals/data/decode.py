@@ -18,7 +18,7 @@ from animals.cpus import available_cpus
 from animals.data.duplicates import perceptual_hash
 from animals.data.workers import in_processes, progress_bar
 from animals.errors import PictureError
-from animals.preprocess import InputSpec, decode_picture, open_picture, to_pixels
+from animals.preprocess import InputSpec, decode_picture, read_pixels, to_pixels
 
 CHUNK: Final = 64
 """Pictures that a worker takes at once: some tenths of a second's work."""
@@ -114,25 +114,25 @@ def _inspect(path: Path, spec: InputSpec, pixels: NDArray[np.uint8]) -> Inspecti
         return Inspection("", f"cannot be read: {error.strerror}")
     sha256 = hashlib.sha256(data).hexdigest()
     try:
-        picture = decode_picture(data)
+        picture = decode_picture(data, spec=spec)
     except PictureError as error:
         return Inspection(sha256, str(error))
-    image = picture.image
-    pixels[:] = to_pixels(image, spec)
+    pixels[:] = to_pixels(picture.image, spec, picture.box)
+    width, height = picture.size
     return Inspection(
         sha256,
-        width=image.width,
-        height=image.height,
+        width=width,
+        height=height,
         format=picture.format,
         mode=picture.mode,
         orientation=picture.orientation,
-        look=perceptual_hash(image),
+        look=perceptual_hash(picture.image),
     )
 
 
 def count_values_of_files(names: Sequence[str], *, root: Path, spec: InputSpec) -> NDArray[np.int64]:
     """How often each value is there in each channel of some readable pictures, decoded now; as `count_values`."""
-    return count_values(np.stack([to_pixels(open_picture(root / name), spec) for name in names]))
+    return count_values(np.stack([read_pixels(root / name, spec) for name in names]))
 
 
 def count_values(pixels: NDArray[np.uint8]) -> NDArray[np.int64]:

@@ -1,6 +1,7 @@
 """The data set of one run: found, checked, decoded and split."""
 
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +16,10 @@ from animals.data.decode import Inspection, inspect_pictures
 from animals.data.duplicates import group_duplicates
 from animals.data.folders import Picture, find_pictures
 from animals.data.sample import make_sample
+from animals.data.shards.index import ShardSet
 from animals.data.split import SPLITS, ManifestRow, stratified_split
 from animals.errors import DataError
-from animals.preprocess import InputSpec, Resize, open_picture, to_pixels
+from animals.preprocess import InputSpec, Resize, read_pixels
 
 log = logging.getLogger(__name__)
 
@@ -27,20 +29,24 @@ NAMED = 5
 
 @dataclass(frozen=True, slots=True)
 class DataSet:
-    """The readable pictures of a folder, each in one split."""
+    """The readable pictures of a folder, each in one split; or of shards, whose training pictures are only streamed."""
 
     root: Path
     spec: InputSpec
     labels: tuple[str, ...]
     """In the order of the model's outputs."""
     manifest: list[ManifestRow]
-    """One row a readable picture, sorted by name."""
+    """One row a readable picture, sorted by name; from shards those of val and test."""
     pixels: NDArray[np.uint8] | None
     """All files' pixels, shape (files, side, side, 3); None when nothing is cached."""
     places: NDArray[np.int64]
     """Where each row's pixels lie in `pixels`."""
     sizes: NDArray[np.int64]
     """Width and height of each row's upright picture, shape (rows, 2)."""
+    split_seed: int = 0
+    """What the split was drawn with."""
+    shards: ShardSet | None = None
+    """Where the training pictures are streamed from; None where they are rows like all others."""
 
     @property
     def targets(self) -> NDArray[np.int64]:
@@ -57,11 +63,22 @@ class DataSet:
         if self.pixels is not None:
             return np.asarray(self.pixels[self.places[rows]])
         paths = [self.root / self.manifest[row].name for row in rows]
-        return np.stack([to_pixels(open_picture(path), self.spec) for path in paths])
+        return np.stack([read_pixels(path, self.spec) for path in paths])
+
+    def label_counts(self, split: str) -> Counter[str]:
+        """Pictures of each label in a split."""
+        if self.shards:
+            return Counter({label: counts[split] for label, counts in self.shards.index.labels.items()})
+        return Counter(row.label for row in self.manifest if row.split == split)
 
     def counts(self) -> dict[str, int]:
         """Pictures in each split."""
-        return {split: len(self.rows(split)) for split in SPLITS}
+        return {split: self.label_counts(split).total() for split in SPLITS}
+
+    @property
+    def remembered(self) -> list[ManifestRow]:
+        """What a run's manifest holds: the rows, and a row for each shard of training pictures."""
+        return [*self.manifest, *(self.shards.train_rows if self.shards else [])]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +104,17 @@ class Inspected:
 
 
 def load_data_set(config: DataConfig, spec: InputSpec) -> DataSet:
-    """Find, check, decode and split the pictures that the configuration names.
+    """Find, check, decode and split the pictures that the configuration names; or look into its shards.
 
     Raises:
-        DataError: the folder cannot be used as it is.
-        StorageUnavailable: the disk is full or may not be written to.
+        DataError: the folder, or the index of the shards, cannot be used as it is.
+        PicturesUnavailable: a shard is missing or damaged.
+        StorageUnavailable: the disk is full or may not be written to, or the bucket of the shards is out of reach.
     """
+    if config.shards:
+        from animals.data.shards.load import load_shards  # only now: it imports this module
+
+        return load_shards(config, spec)
     inspected = inspect_folder(config, spec)
     files, inspections, readable = inspected.files, inspected.inspections, inspected.readable
     _report_unreadable(files, inspections)
@@ -108,7 +130,16 @@ def load_data_set(config: DataConfig, spec: InputSpec) -> DataSet:
     ]
     sizes = np.array([(inspections[place].width, inspections[place].height) for place in readable], np.int64)
     places = np.array(readable, np.int64)
-    return DataSet(inspected.root, spec, tuple(sorted(set(labels))), manifest, inspected.pixels, places, sizes)
+    return DataSet(
+        root=inspected.root,
+        spec=spec,
+        labels=tuple(sorted(set(labels))),
+        manifest=manifest,
+        pixels=inspected.pixels,
+        places=places,
+        sizes=sizes,
+        split_seed=config.split_seed,
+    )
 
 
 def inspect_folder(config: DataConfig, spec: InputSpec) -> Inspected:
@@ -118,6 +149,8 @@ def inspect_folder(config: DataConfig, spec: InputSpec) -> Inspected:
         DataError: the folder cannot be used as it is.
         StorageUnavailable: the disk is full or may not be written to.
     """
+    if config.shards:
+        raise DataError(f"{config.root} holds shards, whose pictures were looked at when they were written.")
     root = Path(config.root)
     if config.sample:
         make_sample(root, per_label=config.sample_per_label)

@@ -2,7 +2,6 @@
 
 import json
 import logging
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -92,12 +91,16 @@ def write_statistics(path: Path, data_set: DataSet, config: TrainConfig) -> None
 def pixel_statistics(data_set: DataSet, *, workers: int) -> Statistics:
     """Mean and standard deviation of the training split's pixels at the model's size, to six digits.
 
-    They come from whole counts of each value, so that they do not depend on the order or on the cache.
+    They come from whole counts of each value, so that they do not depend on the order or on the cache. Those of shards
+    were found when they were written, at the size that was then configured.
 
     Args:
         data_set: with one training picture or more.
         workers: processes that decode when nothing is cached; -1 for one a CPU.
     """
+    if data_set.shards:
+        pixels = data_set.shards.index.pixels
+        return Statistics(pixels.mean, pixels.std)
     rows = data_set.rows("train")
     parts = _decoded_counts(data_set, rows, workers) if data_set.pixels is None else _cached_counts(data_set, rows)
     counts = sum(parts, np.zeros((3, 256), np.int64)).astype(np.float64)
@@ -131,13 +134,13 @@ def _items(statistics: Statistics) -> list[tuple[str, Channels]]:
 
 def _table(data_set: DataSet) -> Table:
     """Pictures of each label in each split, and in all."""
-    counts = Counter((row.label, row.split) for row in data_set.manifest)
+    counts = [data_set.label_counts(split) for split in SPLITS]
     table = Table("Label", show_footer=True)
-    for split in SPLITS:
-        table.add_column(split, f"{len(data_set.rows(split)):,}", justify="right")
-    table.add_column("all", f"{len(data_set.manifest):,}", justify="right")
+    for split, of_split in zip(SPLITS, counts, strict=True):
+        table.add_column(split, f"{of_split.total():,}", justify="right")
+    table.add_column("all", f"{sum(it.total() for it in counts):,}", justify="right")
     table.columns[0].footer = "All"
     for label in data_set.labels:
-        row = [counts[label, split] for split in SPLITS]
+        row = [of_split[label] for of_split in counts]
         table.add_row(escape(label), *(f"{count:,}" for count in (*row, sum(row))))
     return table

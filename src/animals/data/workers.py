@@ -5,7 +5,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from typing import TypeVar
 
 from rich.console import Console
@@ -41,12 +41,22 @@ def in_processes(
     # spawn, not fork: the same on every system, and safe beside the threads of torch
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(min(workers, len(items)), mp_context=context, initializer=_start_worker)
+    waiting: dict[Future[Result], Item] = {}
     try:
-        futures = {pool.submit(job, item): item for item in items}
-        for future in as_completed(futures):
-            yield futures[future], future.result()
+        for item in items:
+            waiting[pool.submit(job, item)] = item
+            if len(waiting) >= 3 * workers:  # enough to keep all of them busy; millions would fill the memory
+                yield from _done(waiting)
+        while waiting:
+            yield from _done(waiting)
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _done(waiting: dict[Future[Result], Item]) -> Iterator[tuple[Item, Result]]:
+    """Wait for the next, and take what is done by then."""
+    for future in wait(waiting, return_when=FIRST_COMPLETED).done:
+        yield waiting.pop(future), future.result()
 
 
 def _start_worker() -> None:

@@ -14,9 +14,11 @@ import torch
 from pytorch_lightning.callbacks import Callback, EarlyStopping, EMAWeightAveraging, ModelCheckpoint, RichProgressBar
 from pytorch_lightning.loggers import Logger
 from torch import nn
+from torch.distributed import DistBackendError
 
 from animals.config.training import TrainConfig
 from animals.data.load import DataSet
+from animals.errors import AnimalsError, PicturesUnavailable, StorageError
 from animals.training.epochs import EpochReport
 from animals.training.hardware import LIGHTNING_PRECISION, choose_device, choose_precision, count_devices
 from animals.training.interrupt import SaveOnSignal
@@ -54,10 +56,12 @@ def fit(
 
     Raises:
         Interrupted: Ctrl-C or SIGTERM; what is needed to go on is saved.
+        PicturesUnavailable, StorageUnavailable: pictures that are streamed are not to be had any more.
+        AnimalsError: another of several processes has ended.
     """
     settings = config.trainer
-    signals = SaveOnSignal(run)
-    with _quiet_lightning(), signals.watching():
+    signals = SaveOnSignal(run, settings.save_minutes)
+    with _quiet_lightning(), _explained(run), signals.watching():
         # signals last: what it saves includes the others' work
         trainer = _make_trainer(config, run, loggers, [*watchers, signals])
         sizes = {"batch_size": settings.batch_size, "workers": settings.workers}
@@ -73,6 +77,23 @@ def fit(
     weights = torch.load(run / BEST, weights_only=True, map_location="cpu")["state_dict"]
     module.cpu().load_state_dict(weights)
     return module
+
+
+@contextlib.contextmanager
+def _explained(run: Path) -> Iterator[None]:
+    """Say how to go on when pictures are lost, and that it is another process's message that counts."""
+    try:
+        yield
+    except (PicturesUnavailable, StorageError) as error:
+        if not (run / LAST).is_file():
+            raise
+        raise type(error)(
+            f"{error}\nWhat was trained is in {run}: go on with the same command and trainer.resume=auto"
+        ) from error
+    except RuntimeError as error:
+        if not isinstance(error, DistBackendError) and "by peer" not in str(error):
+            raise
+        raise AnimalsError("Another of the training processes has ended; its own message says why.") from error
 
 
 def _make_trainer(config: TrainConfig, run: Path, loggers: Sequence[Logger], last: Sequence[Callback]) -> pl.Trainer:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import torch
@@ -12,7 +12,10 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from animals.cpus import available_cpus
 from animals.data.load import DataSet
-from animals.preprocess import open_picture, to_pixels
+from animals.preprocess import read_pixels
+
+if TYPE_CHECKING:
+    from animals.training.streaming import StreamedBatches
 
 Batch = tuple[Tensor, Tensor]
 """Pixels, uint8 of shape (pictures, side, side, 3); targets, int64 of shape (pictures,)."""
@@ -59,7 +62,7 @@ class PictureRows(Dataset[Batch]):
     def _decode(self, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
         data_set = self._data_set
         paths = [data_set.root / data_set.manifest[row].name for row in rows]
-        return np.stack([to_pixels(open_picture(path), data_set.spec) for path in paths])
+        return np.stack([read_pixels(path, data_set.spec) for path in paths])
 
 
 class ShuffledBatches(Sampler[list[int]]):
@@ -105,7 +108,7 @@ class ShuffledBatches(Sampler[list[int]]):
 
 def training_loader(
     data_set: DataSet, *, batch_size: int, workers: int, seed: int, part: Part = WHOLE
-) -> DataLoader[Batch]:
+) -> "DataLoader[Batch] | StreamedBatches":
     """The train split, shuffled anew in each epoch.
 
     Args:
@@ -114,7 +117,15 @@ def training_loader(
         workers: processes that decode when nothing is cached; -1 for one a CPU.
         seed: of the order.
         part: which part of each batch is this process's.
+
+    Raises:
+        ConfigError: pictures are streamed, and there are fewer streams than processes.
     """
+    if data_set.shards:
+        from animals.training.streaming import streaming_loader  # only now: it imports this module
+
+        shards = data_set.shards
+        return streaming_loader(data_set, shards, batch_size=batch_size, workers=workers, seed=seed, part=part)
     pictures = PictureRows(data_set, data_set.rows("train"))
     return _loader(pictures, workers, batch_sampler=ShuffledBatches(len(pictures), batch_size, seed, part))
 

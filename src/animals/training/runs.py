@@ -41,6 +41,7 @@ _MAY_DIFFER: Final = (
     "promote",
     "tracking",
     "trainer.resume",
+    "trainer.save_minutes",
     "trainer.workers",
     "data.workers",
 )

@@ -27,7 +27,7 @@ NOT_SEARCHED: Final = ("name", "bucket", "promote", "tracking.", "trainer.resume
 """Settings that change nothing that is learned, or how trials are run."""
 
 SAME_FOR_ALL: Final = (
-    *("data.root", "data.sample", "data.folders", "data.val", "data.test"),
+    *("data.root", "data.shards", "data.sample", "data.folders", "data.val", "data.test"),
     *("data.split_seed", "data.duplicate_distance"),
 )
 """Settings that decide which pictures validate: trials on different ones could not be compared."""

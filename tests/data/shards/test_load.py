@@ -1,0 +1,111 @@
+"""Shards as a data set: val and test are here, the training pictures are not."""
+
+import errno
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from animals.config.training import DataConfig
+from animals.data import statistics
+from animals.data.load import load_data_set
+from animals.data.shards import load
+from animals.data.shards.index import ShardSet
+from animals.data.shards.stream import ShardPicture
+from animals.errors import DataError, StorageUnavailable
+from animals.preprocess import open_picture, to_pixels
+from tests.pictures import write_label_folders
+from tests.shards import SPEC, write_tiny_shards
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_label_folders(tmp_path_factory.mktemp("pictures"))
+
+
+@pytest.fixture(scope="module")
+def shards(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> ShardSet:
+    folder = tmp_path_factory.mktemp("shards")
+    return write_tiny_shards(pictures, str(folder / "shards"), folder / "cache")
+
+
+@pytest.fixture
+def config(shards: ShardSet, tmp_path: Path) -> DataConfig:
+    return DataConfig(root=shards.url, shards=True, side=16, cache_dir=str(tmp_path / "cache"), workers=0)
+
+
+def test_val_and_test_are_those_of_the_folder(config: DataConfig, pictures: Path, tmp_path: Path) -> None:
+    whole = load_data_set(DataConfig(root=str(pictures), cache_dir=str(tmp_path / "other"), workers=0), SPEC)
+    found = load_data_set(config, SPEC)
+    assert found.manifest == [row for row in whole.manifest if row.split != "train"]
+    assert (found.labels, found.counts()) == (whole.labels, whole.counts())
+    assert [found.label_counts(split) for split in whole.counts()] == [whole.label_counts(it) for it in whole.counts()]
+
+
+@pytest.mark.parametrize("cache", [True, False])
+def test_their_pixels_and_sizes_are_at_hand(config: DataConfig, pictures: Path, cache: bool) -> None:
+    found = load_data_set(replace(config, cache=cache), SPEC)
+    rows = found.rows("test")
+    expected = [to_pixels(open_picture(pictures / found.manifest[row].name), SPEC) for row in rows]
+    np.testing.assert_array_equal(found.read_pixels(rows), expected)
+    assert found.sizes.tolist() == [[40, 30]] * 12
+    assert (found.root / found.manifest[0].name).is_file()
+
+
+def test_a_second_training_brings_nothing(config: DataConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    once = load_data_set(config, SPEC)
+    monkeypatch.setattr(load, "read_split", lambda *_: pytest.fail("It was brought again."))
+    assert load_data_set(config, SPEC).manifest == once.manifest
+
+
+def test_what_a_run_remembers_changes_with_the_training_pictures(
+    config: DataConfig, shards: ShardSet, pictures: Path, tmp_path: Path
+) -> None:
+    remembered = load_data_set(config, SPEC).remembered
+    assert [row.sha256 for row in remembered if row.split == "train"] == [it.file.sha256 for it in shards.of("train")]
+    other = write_tiny_shards(pictures, str(tmp_path / "other"), tmp_path / "made", shard_bytes=9_000)
+    assert load_data_set(replace(config, root=other.url), SPEC).remembered != remembered
+
+
+def test_the_statistics_are_those_of_all_training_pictures(
+    config: DataConfig, pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = load_data_set(
+        DataConfig(root=str(pictures), resize="squash", cache_dir=str(tmp_path / "other"), workers=0), SPEC
+    )
+    found = statistics.pixel_statistics(load_data_set(config, SPEC), workers=0)
+    assert found == statistics.pixel_statistics(whole, workers=0)
+    statistics.main(["experiment=shards", f"data.root={config.root}", f"data.cache_dir={config.cache_dir}"])
+    shown = capsys.readouterr().out
+    rows = [line.replace("│", " ").split() for line in shown.splitlines() if line.startswith("│")]
+    assert rows == [
+        *([label, "16", "2", "2", "20"] for label in ("blue", "green", "red")),
+        ["All", "48", "6", "6", "60"],
+    ]
+
+
+def test_a_place_without_shards_is_named_with_what_to_do(config: DataConfig, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"none holds no shards: it has no index\.json\. Write them"):
+        load_data_set(replace(config, root=str(tmp_path / "none")), SPEC)
+
+
+def test_a_full_disk_leaves_nothing_half_done(config: DataConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(StorageUnavailable, match=r"val and test .* could not be kept in .*No space left.*cache_dir"):
+        load_data_set(config, SPEC)
+    monkeypatch.undo()
+    assert load_data_set(config, SPEC).counts()["test"] == 6
+
+
+def test_a_name_that_leads_out_of_the_folder_is_refused(
+    config: DataConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evil = ShardPicture("../../evil.jpg", "red", "1", b"1")
+    monkeypatch.setattr(load, "read_split", lambda *_: iter([evil]))
+    with pytest.raises(DataError, match=r"holds '../../evil.jpg', a name that leads out of its folder"):
+        load_data_set(config, SPEC)
+    assert not list(tmp_path.rglob("evil.jpg"))

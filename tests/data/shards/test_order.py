@@ -1,0 +1,66 @@
+"""Which picture comes when: all of them once, the same again for the same seed."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from animals.data.shards.order import ShardOrder
+
+UNEVEN = [7, 1, 12, 5, 5, 3, 20]
+
+
+def places(order: ShardOrder, counts: Sequence[int], stream: int, epoch: int = 0, skip: int = 0) -> list[int]:
+    """The numbers of a stream's pictures among all, in its order."""
+    starts = np.cumsum([0, *counts])
+    found = order.segments(epoch, stream, skip)
+    return [int(starts[it.shard]) + place for it in found for place in range(it.first, it.stop)]
+
+
+@pytest.mark.parametrize("counts", [UNEVEN, [1], [53], [1] * 53, [10, 10]])
+@pytest.mark.parametrize(("batch_size", "streams"), [(8, 3), (64, 16), (2, 5), (53, 1), (7, 7)])
+def test_the_streams_have_every_picture_once(counts: list[int], batch_size: int, streams: int) -> None:
+    order = ShardOrder(counts, batch_size, streams, seed=0)
+    seen = Counter(place for stream in range(order.streams) for place in places(order, counts, stream))
+    assert seen == Counter(range(sum(counts)))
+
+
+@pytest.mark.parametrize(("batch_size", "sizes"), [(53, {53}), (52, {26, 27}), (10, {8, 9}), (100, {53})])
+def test_batches_are_no_larger_than_asked_for_and_differ_by_one(batch_size: int, sizes: set[int]) -> None:
+    order = ShardOrder(UNEVEN, batch_size, 4, seed=0)
+    assert set(order.sizes.tolist()) == sizes
+    assert order.sizes.sum() == 53
+    assert len(order.sizes) == order.batches
+
+
+def test_the_streams_make_up_every_batch() -> None:
+    order = ShardOrder(UNEVEN, 10, 4, seed=0)
+    np.testing.assert_array_equal(sum(order.shares(stream) for stream in range(4)), order.sizes)
+    assert {int(order.shares(stream).min()) for stream in range(4)} <= {2, 3}
+
+
+def test_a_batch_that_is_smaller_than_the_streams_has_fewer_of_them() -> None:
+    assert ShardOrder(UNEVEN, 4, 16, seed=0).streams == 3
+    assert ShardOrder([1], 64, 16, seed=0).streams == 1
+
+
+def test_shards_come_in_another_order_in_another_epoch_and_with_another_seed() -> None:
+    def line(seed: int, epoch: int) -> list[int]:
+        return places(ShardOrder(UNEVEN, 10, 1, seed), UNEVEN, 0, epoch)
+
+    assert line(0, 1) == line(0, 1)
+    assert line(0, 1) != line(0, 2)
+    assert line(0, 1) != line(1, 1)
+
+
+@pytest.mark.parametrize("skip", [1, 7, 12, 13, 14])
+def test_a_stream_goes_on_after_any_picture(skip: int) -> None:
+    order = ShardOrder(UNEVEN, 10, 4, seed=0)
+    assert places(order, UNEVEN, 2, skip=skip) == places(order, UNEVEN, 2)[skip:]
+
+
+def test_only_the_shards_that_are_needed_are_read() -> None:
+    order = ShardOrder([10] * 100, 10, 10, seed=0)
+    assert [len(list(order.segments(0, stream, 0))) for stream in range(10)] == [10] * 10
+    assert list(order.segments(0, 3, 100)) == []
