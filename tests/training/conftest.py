@@ -4,10 +4,14 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from animals.config.training import DataConfig, ModelConfig, TrackingConfig, TrainConfig, TrainerConfig
+from animals.data.load import DataSet, load_data_set
+from animals.preprocess import InputSpec
 from animals.records import Card
+from animals.training.evaluate import Evaluation
 from animals.training.pipeline import train
 from tests.pictures import write_label_folders
 
@@ -62,3 +66,18 @@ def trained(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained
         logging.getLogger().removeHandler(log)
         log.close()
     return Trained(config, run, card, (folder / "log.txt").read_text())
+
+
+@pytest.fixture
+def data_set(pictures: Path, tmp_path: Path) -> DataSet:
+    spec = InputSpec(side=16, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
+    return load_data_set(DataConfig(root=str(pictures), cache_dir=str(tmp_path), workers=0, test=0.5), spec)
+
+
+@pytest.fixture
+def evaluation(data_set: DataSet) -> Evaluation:
+    """Everything is taken for the first label, the surer the later it comes: 10 right, 20 wrong."""
+    rows = data_set.rows("test")
+    logits = np.zeros((len(rows), 3))
+    logits[:, 0] = np.linspace(1, 4, len(rows))
+    return Evaluation(rows=rows, targets=data_set.targets[rows], logits=logits, features={}, temperature=2.0)

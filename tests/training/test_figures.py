@@ -4,12 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pytest
 from PIL import Image
 
-from animals.config.training import DataConfig
-from animals.data.load import DataSet, load_data_set
-from animals.preprocess import InputSpec
+from animals.data.load import DataSet
 from animals.training.evaluate import Evaluation
 from animals.training.figures import (
     MISTAKES,
@@ -23,21 +20,6 @@ from animals.training.figures import (
     plot_robustness,
 )
 from tests.training.conftest import Trained
-
-
-@pytest.fixture
-def data_set(pictures: Path, tmp_path: Path) -> DataSet:
-    spec = InputSpec(side=16, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
-    return load_data_set(DataConfig(root=str(pictures), cache_dir=str(tmp_path), workers=0, test=0.5), spec)
-
-
-@pytest.fixture
-def evaluation(data_set: DataSet) -> Evaluation:
-    """Everything is taken for the first label, the surer the later it comes: 10 right, 20 wrong."""
-    rows = data_set.rows("test")
-    logits = np.zeros((len(rows), 3))
-    logits[:, 0] = np.linspace(1, 4, len(rows))
-    return Evaluation(rows=rows, targets=data_set.targets[rows], logits=logits, features={}, temperature=2.0)
 
 
 def test_each_figure_is_a_file_of_its_own(evaluation: Evaluation, data_set: DataSet, tmp_path: Path) -> None:

@@ -2,13 +2,15 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from animals import registry
 from animals.errors import UsageError
+from animals.records import Card
 from animals.storage import Storage, open_storage
-from animals.training.publish import main, publish, read_run
+from animals.training.publish import is_best, main, publish, read_run
 from tests.training.conftest import Trained
 
 
@@ -46,3 +48,16 @@ def test_a_card_of_another_time_is_a_usage_error(tmp_path: Path) -> None:
     (tmp_path / "version" / "card.json").write_text("{}")
     with pytest.raises(UsageError, match="cannot be read by this version of animals"):
         read_run(tmp_path)
+
+
+def with_accuracy(card: Card, accuracy: float, **changes: Any) -> Card:
+    return card.model_copy(update={"metrics": card.metrics.model_copy(update={"accuracy": accuracy}), **changes})
+
+
+def test_a_versionis_best_unless_one_serves_that_was_better_on_the_same_pictures(trained: Trained) -> None:
+    storage = open_storage(trained.config.bucket)
+    serving = trained.card.metrics.accuracy
+    assert is_best(with_accuracy(trained.card, serving), storage)
+    assert not is_best(with_accuracy(trained.card, serving - 0.01), storage)
+    other = trained.card.split.model_copy(update={"manifest_sha256": "0" * 64})
+    assert is_best(with_accuracy(trained.card, serving - 0.01, split=other), storage)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,8 +12,8 @@ from sklearn.metrics import classification_report, log_loss
 from animals import outputs
 from animals.data.load import DataSet
 from animals.features import picture_features
-from animals.records import LabelMetrics, Metrics
-from animals.training.ask import Ask
+from animals.records import LabelMetrics, Metrics, probability_columns, projection_columns
+from animals.training.ask import Ask, project_onnx
 from animals.training.loader import evaluation_loader
 
 
@@ -45,6 +46,12 @@ class Evaluation:
     def probabilities(self) -> NDArray[np.float64]:
         """Shape (pictures, labels)."""
         return outputs.probabilities(self.logits, self.temperature)
+
+    def worst_mistakes(self, most: int) -> NDArray[np.int64]:
+        """Places of the wrong answers that the model was surest of, the surest first, at most so many."""
+        wrong = np.flatnonzero(~self.right)
+        surest = np.argsort(-self.probabilities[wrong].max(1), kind="stable")
+        return np.asarray(wrong[surest[:most]])
 
 
 def evaluate(ask: Ask, data_set: DataSet, split: str, *, batch_size: int, workers: int) -> Evaluation:
@@ -97,18 +104,40 @@ def _label_metrics(row: dict[str, float]) -> LabelMetrics:
     )
 
 
-def reference_table(evaluation: Evaluation, data_set: DataSet) -> pd.DataFrame:
+def project(model: Path, data_set: DataSet, split: str, *, batch_size: int, workers: int) -> NDArray[np.float32]:
+    """Projections of every picture of a split by the exported model that will serve, in the manifest's order.
+
+    Serving is compared with these: the 8-bit model's differ a little from those of the trained one.
+
+    Returns:
+        Shape (pictures, dimensions); without dimensions where the model gives no projections.
+    """
+    ask = project_onnx(model, data_set.spec)
+    if ask is None:
+        return np.empty((len(data_set.rows(split)), 0), np.float32)
+    batches = evaluation_loader(data_set, split, batch_size=batch_size, workers=workers)
+    return np.concatenate([ask(pixels.numpy()) for pixels, _ in batches])
+
+
+def reference_table(evaluation: Evaluation, data_set: DataSet, projections: NDArray[np.float32]) -> pd.DataFrame:
     """What monitoring compares with: one row a picture.
 
-    Columns: `picture`, `target`, `prediction`, `confidence`, `p_<label>` for each label, and the picture's features.
+    Columns: `picture`, `target`, and those of `LoggedPrediction.row` that tell of picture and answer: `prediction`,
+    `confidence`, `p_<label>` for each label, the picture's features, `width`, `height`, and `projection_<dimension>`.
     """
     labels = np.array(data_set.labels)
     probabilities = evaluation.probabilities
-    answers = {
-        "picture": [data_set.manifest[row].name for row in evaluation.rows],
-        "target": labels[evaluation.targets],
-        "prediction": labels[probabilities.argmax(1)],
-        "confidence": probabilities.max(1),
-    }
-    per_label = {f"p_{label}": probabilities[:, place] for place, label in enumerate(labels)}
-    return pd.DataFrame({**answers, **per_label, **evaluation.features})
+    width, height = data_set.sizes[evaluation.rows].T
+    return pd.DataFrame(
+        {
+            "picture": [data_set.manifest[row].name for row in evaluation.rows],
+            "target": labels[evaluation.targets],
+            "prediction": labels[probabilities.argmax(1)],
+            "confidence": probabilities.max(1),
+            **probability_columns(dict(zip(data_set.labels, probabilities.T, strict=True))),
+            **evaluation.features,
+            "width": width,
+            "height": height,
+            **projection_columns(projections.T),
+        }
+    )

@@ -144,9 +144,7 @@ def _plot_bins(above: Axes, below: Axes, found: Reliability, *, color: str, labe
 
 def plot_mistakes(evaluation: Evaluation, data_set: DataSet) -> Figure:
     """The wrong answers that the model was surest of: each picture with truth and answer."""
-    confidence = evaluation.probabilities.max(1)
-    worst = np.argsort(np.where(evaluation.right, 0, -confidence), kind="stable")[:MISTAKES]
-    worst = worst[~evaluation.right[worst]]
+    confidence, worst = evaluation.probabilities.max(1), evaluation.worst_mistakes(MISTAKES)
     rows = math.ceil(len(worst) / _COLUMNS)
     figure = Figure(figsize=(2.2 * _COLUMNS, 2.3 * rows + 0.4), layout="constrained")
     figure.suptitle(f"The surest of {(~evaluation.right).sum()} wrong answers to {len(evaluation.rows)} pictures")

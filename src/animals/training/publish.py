@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from animals import registry
 from animals.cli import exit_on_error
 from animals.config.services import read_settings
-from animals.errors import UsageError
+from animals.errors import BrokenModel, NoModel, UsageError
 from animals.records import Card
 from animals.storage import Storage, open_storage
 
@@ -46,6 +46,19 @@ def publish(run: Path, storage: Storage, *, promote: bool) -> Card:
     if promote:
         registry.promote(storage, card.version, reason=f"published by run {run.name}")
     return card
+
+
+def is_best(card: Card, storage: Storage) -> bool:
+    """Whether the version that serves was not more accurate on the same pictures.
+
+    Raises:
+        StorageUnavailable: the bucket cannot be reached.
+    """
+    try:
+        serving = registry.read_card(storage, registry.read_current(storage).version)
+    except (NoModel, BrokenModel):
+        return True
+    return serving.split != card.split or card.metrics.accuracy >= serving.metrics.accuracy
 
 
 def main() -> None:

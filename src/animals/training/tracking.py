@@ -7,17 +7,25 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Final, cast
 from urllib.parse import urlparse
 
 import wandb
 from pytorch_lightning.loggers import Logger, WandbLogger
 
 from animals.config.training import TrackingConfig, TrainConfig
+from animals.data.load import DataSet
 from animals.errors import ConfigError
+from animals.preprocess import open_picture
 from animals.training.distributed import is_first_process
+from animals.training.evaluate import Evaluation
 
 log = logging.getLogger(__name__)
+
+MISTAKES: Final = 50
+"""Wrong answers, at most, in W&B's table."""
+
+MISTAKE_COLUMNS: Final = ("image", "picture", "target", "prediction", "confidence")
 
 
 @contextmanager
@@ -87,12 +95,37 @@ def log_results(loggers: Iterable[Logger], *, summary: dict[str, float], figures
         run.log({figure.stem: wandb.Image(str(figure)) for figure in figures})
 
 
-def log_model(loggers: Iterable[Logger], version: str, folder: Path) -> None:
-    """Mirror a version in W&B; the bucket stays the source of truth."""
+def log_mistakes(loggers: Iterable[Logger], evaluation: Evaluation, data_set: DataSet) -> None:
+    """Add the wrong answers that the model was surest of to W&B's page of the run: a table with their pictures."""
+    for run in _wandb_runs(loggers):
+        table = wandb.Table(columns=list(MISTAKE_COLUMNS))
+        for place in evaluation.worst_mistakes(MISTAKES):
+            table.add_data(*_mistake(evaluation, data_set, int(place)))
+        run.log({"worst_mistakes_table": table})
+
+
+def _mistake(evaluation: Evaluation, data_set: DataSet, place: int) -> tuple[Any, ...]:
+    """One row, in the order of `MISTAKE_COLUMNS`."""
+    row = data_set.manifest[evaluation.rows[place]]
+    picture = wandb.Image(open_picture(data_set.root / row.name))
+    prediction = data_set.labels[evaluation.predictions[place]]
+    return picture, row.name, row.label, prediction, float(evaluation.probabilities[place].max())
+
+
+def log_model(loggers: Iterable[Logger], version: str, folder: Path, *, best: bool) -> None:
+    """Mirror a version in W&B; the bucket stays the source of truth.
+
+    Args:
+        loggers: of the run.
+        version: also one of its aliases, beside `latest`.
+        folder: its files.
+        best: give it the alias `best`, which the version that had it loses.
+    """
+    aliases = ["latest", version, *(["best"] if best else [])]
     for run in _wandb_runs(loggers):
         artifact = wandb.Artifact("animals", type="model", metadata={"version": version})
         artifact.add_dir(str(folder))
-        run.log_artifact(artifact, aliases=["latest", version])
+        run.log_artifact(artifact, aliases=aliases)
 
 
 def _finish(loggers: Iterable[Logger], *, exit_code: int) -> None:

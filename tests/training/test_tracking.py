@@ -1,0 +1,41 @@
+"""What W&B gets, read from the files that it keeps of a run without a key."""
+
+import json
+from itertools import permutations
+from pathlib import Path
+from typing import Any
+
+from wandb.proto import wandb_internal_pb2
+
+from animals.data.load import DataSet
+from animals.training.evaluate import Evaluation
+from animals.training.tracking import log_mistakes, tracked
+from tests.training.conftest import Trained, tiny_config
+
+
+def test_the_worst_mistakes_are_a_table_with_pictures(
+    evaluation: Evaluation, data_set: DataSet, pictures: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    with tracked(tiny_config(pictures, tmp_path, tracking="offline"), run) as loggers:
+        log_mistakes(loggers, evaluation, data_set)
+    (path,) = run.glob("wandb/offline-run-*/files/media/table/worst_mistakes_table*.json")
+    table = json.loads(path.read_text())
+    assert table["columns"] == ["image", "picture", "target", "prediction", "confidence"]
+    assert len(table["data"]) == (~evaluation.right).sum() > 0
+    for image, picture, target, prediction, confidence in table["data"]:
+        assert image == "Image"  # as W&B names one; the file itself goes to its server
+        assert picture.startswith(f"{target}/")
+        assert prediction == data_set.labels[0] != target
+        assert 0 < confidence <= 1
+    confidences = [row[-1] for row in table["data"]]
+    assert confidences == sorted(confidences, reverse=True)
+
+
+def test_the_model_is_an_artifact_with_aliases(trained: Trained) -> None:
+    (path,) = trained.run.glob("wandb/offline-run-*/run-*.wandb")
+    messages: Any = wandb_internal_pb2  # without types
+    orders = permutations(["best", "latest", trained.card.version])
+    said = path.read_bytes()
+    assert any(messages.ArtifactRecord(aliases=order).SerializeToString() in said for order in orders)
