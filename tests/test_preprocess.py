@@ -1,3 +1,4 @@
+import functools
 import random
 import struct
 import warnings
@@ -13,7 +14,18 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from animals.errors import ConfigError, NotAPicture, PictureError, PictureTooLarge
-from animals.preprocess import FORMATS, InputSpec, normalize, open_picture, preprocess, to_pixels
+from animals.preprocess import (
+    FORMATS,
+    LARGE,
+    InputSpec,
+    decode_picture,
+    normalize,
+    open_picture,
+    preprocess,
+    read_pixels,
+    to_pixels,
+)
+from tests.pictures import scene, turned
 
 SPEC = InputSpec(side=2, mean=(0.5, 0.4, 0.3), std=(0.2, 0.25, 0.5))
 
@@ -337,3 +349,103 @@ def test_an_impossible_input_is_refused(wrong: dict[str, Any]) -> None:
     settings: dict[str, Any] = {"side": 2, "mean": SPEC.mean, "std": SPEC.std}
     with pytest.raises(ConfigError, match="expected side >= 1, 0 < crop_pct <= 1, std > 0"):
         InputSpec(**settings | wrong)
+
+
+@functools.cache
+def photo(width: int, height: int) -> Image.Image:
+    """A picture with details of every size, down to noise."""
+    grain = np.random.default_rng(1).normal(0, 8, (height, width, 3))
+    return Image.fromarray(np.clip(np.asarray(scene(1, (width, height))) + grain, 0, 255).astype(np.uint8))
+
+
+def specs(resize: Any, side: int = 64, crop_pct: float = 1.0) -> InputSpec:
+    return InputSpec(side=side, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5), resize=resize, crop_pct=crop_pct)
+
+
+def difference(data: bytes, spec: InputSpec) -> NDArray[np.int64]:
+    """Grey levels between a picture prepared from the reduced and from the whole picture."""
+    whole = to_pixels(open_picture(data), spec).astype(int)
+    return np.asarray(np.abs(read_pixels(data, spec).astype(int) - whole))
+
+
+@pytest.mark.parametrize("resize", ["squash", "center"])
+@pytest.mark.parametrize("size", [(LARGE, LARGE), (LARGE, 300), (300, LARGE), (60, 40)])
+def test_up_to_the_limit_every_pixel_is_that_of_the_whole_picture(size: tuple[int, int], resize: Any) -> None:
+    assert not difference(encoded(photo(*size), "JPEG"), specs(resize, side=32)).any()
+
+
+# sizes that are no multiple of eight: at an eighth of its scale such a picture ends within the last pixel
+@pytest.mark.parametrize("resize", ["squash", "center"])
+@pytest.mark.parametrize("size", [(2400, 1801), (LARGE + 1, 771), (775, LARGE + 1)])
+def test_a_large_photo_is_prepared_within_two_grey_levels(size: tuple[int, int], resize: Any) -> None:
+    found = difference(encoded(photo(*size), "JPEG", quality=90), specs(resize))
+    assert found.max() <= 2
+    assert 0 < found.mean() < 0.4
+
+
+@pytest.mark.parametrize("options", [{"progressive": True}, {"subsampling": 0}, {"restart_marker_rows": 1}])
+def test_a_large_jpeg_of_any_kind_is_prepared_within_two_grey_levels(options: dict[str, Any]) -> None:
+    assert difference(encoded(photo(1307, 1001), "JPEG", quality=90, **options), specs("center")).max() <= 2
+
+
+@pytest.mark.parametrize("mode", ["L", "CMYK"])
+def test_a_large_jpeg_of_any_mode_is_prepared_within_two_grey_levels(mode: str) -> None:
+    data = encoded(photo(1307, 1001).convert(mode), "JPEG", quality=90)
+    assert difference(data, specs("center")).max() <= 2
+
+
+def test_even_noise_is_prepared_within_ten_grey_levels() -> None:
+    found = difference(encoded(noise(1801, 1207), "JPEG", quality=90), specs("center", side=224))
+    assert found.max() <= 10
+    assert found.mean() < 2
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_large_photo_is_turned_upright_and_keeps_its_place(orientation: int) -> None:
+    data = encoded(photo(1307, 1001), "JPEG", quality=90, exif=turned(orientation))
+    assert difference(data, specs("squash")).max() <= 2
+    assert decode_picture(data, spec=specs("squash")).size == open_picture(data).size
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        (specs("squash", side=64), (500, 375)),  # an eighth, the least there is
+        (specs("squash", side=187), (500, 375)),  # 2 x 187 of a height of 375
+        (specs("squash", side=188), (1000, 750)),
+        (specs("center", side=187, crop_pct=0.5), (1000, 750)),  # of a height of 750 a half is kept
+        (specs("center", side=188, crop_pct=0.5), (2000, 1500)),
+        (specs("center", side=750), (2000, 1500)),
+        (specs("center", side=751), (4000, 3000)),
+    ],
+)
+def test_twice_the_pixels_that_are_wanted_are_left(spec: InputSpec, expected: tuple[int, int]) -> None:
+    picture = decode_picture(encoded(Image.new("RGB", (4000, 3000)), "JPEG"), spec=spec)
+    assert picture.image.size == expected
+    assert picture.size == (4000, 3000)
+    kept = min(picture.image.size) * spec.crop_pct
+    assert kept >= 2 * spec.side or picture.image.size == (4000, 3000)
+
+
+@pytest.mark.parametrize("format_", ["PNG", "WEBP", "BMP"])
+def test_other_formats_have_no_reduced_scale(format_: str) -> None:
+    data = encoded(photo(1100, 700), format_)
+    assert decode_picture(data, spec=specs("squash")).image.size == (1100, 700)
+    assert not difference(data, specs("squash")).any()
+
+
+def test_the_limit_of_pixels_is_that_of_the_whole_picture() -> None:
+    data = encoded(Image.new("RGB", (2000, 1000)), "JPEG")
+    with pytest.raises(PictureTooLarge, match="2000x1000"):
+        read_pixels(data, specs("squash"), max_pixels=1_999_999)
+    assert read_pixels(data, specs("squash"), max_pixels=2_000_000).shape == (64, 64, 3)
+
+
+def test_a_large_jpeg_that_ends_too_early_is_refused_at_reduced_scale_too() -> None:
+    data = encoded(photo(1307, 1001), "JPEG", quality=90)
+    with pytest.raises(NotAPicture, match="ends too early"):
+        read_pixels(data[: len(data) // 2], specs("squash"))
+
+
+def test_who_wants_to_look_at_a_picture_gets_all_of_it() -> None:
+    assert open_picture(encoded(Image.new("RGB", (2000, 1500)), "JPEG")).size == (2000, 1500)

@@ -119,3 +119,10 @@ def test_a_pointer_says_when_it_was_made() -> None:
 def test_the_present_is_in_utc_and_whole_seconds() -> None:
     assert now().tzinfo is UTC
     assert now().microsecond == 0
+
+
+@pytest.mark.parametrize(("passed", "file"), [(None, "model.onnx"), (False, "model.onnx"), (True, "model.int8.onnx")])
+def test_the_model_in_8_bits_serves_only_where_it_passed(passed: bool | None, file: str) -> None:
+    figures = {"accuracy": 0.9, "accuracy_fp32": 0.9, "same_label": 1.0, "pictures": 10, "reason": "Why"}
+    quantized = {} if passed is None else {"quantized": {**figures, "passed": passed}}
+    assert Card.model_validate({**CARD, **quantized}).serving_file == file

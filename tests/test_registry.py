@@ -65,6 +65,7 @@ class Watched:
         self.names = inner.names
         self.sizes = inner.sizes
         self.delete = inner.delete
+        self.read_if_changed = inner.read_if_changed
         self._inner = inner
         self._before_write = before_write
         self._after_read = after_read

@@ -12,7 +12,7 @@ from filelock import FileLock
 from google.cloud import storage as gcs
 
 from animals.errors import ConfigError, NoSuchObject, ObjectChanged, StorageUnavailable
-from animals.storage import ABSENT, FolderStorage, GcsStorage, Storage, open_storage
+from animals.storage import ABSENT, FolderStorage, GcsStorage, Storage, StoredObject, open_storage
 from tests.emulator import Answer, Emulator, Proxy, free_port
 
 BAD_NAMES = [
@@ -463,3 +463,13 @@ def test_two_prefixes_of_one_bucket_do_not_see_each_other(gcs_url: str) -> None:
     assert list(open_storage(gcs_url).names()) == ["one/x"]
     with pytest.raises(NoSuchObject):
         two.read("x")
+
+
+def test_what_did_not_change_is_not_read_again(bucket: Storage) -> None:
+    first = bucket.write("a", b"1")
+    assert bucket.read_if_changed("a", None) == StoredObject(b"1", first)
+    assert bucket.read_if_changed("a", first) is None
+    second = bucket.write("a", b"2")
+    assert bucket.read_if_changed("a", first) == StoredObject(b"2", second)
+    with pytest.raises(NoSuchObject):
+        bucket.read_if_changed("b", first)

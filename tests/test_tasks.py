@@ -17,7 +17,20 @@ def invoke(*arguments: str) -> "subprocess.CompletedProcess[str]":
 def test_invoke_alone_lists_the_tasks_with_a_line_of_help_each() -> None:
     done = invoke()
     assert done.returncode == 0
-    for task in ("data", "evaluate", "format", "lint", "profile", "publish", "requirements", "serve", "test", "train"):
+    for task in (
+        "data",
+        "evaluate",
+        "format",
+        "lint",
+        "profile",
+        "promote",
+        "publish",
+        "requirements",
+        "rollback",
+        "serve",
+        "test",
+        "train",
+    ):
         (line,) = [line for line in done.stdout.splitlines() if line.startswith(f"  {task} ")]
         assert len(line.split()) > 3, f"{task} has no help"
 
@@ -43,5 +56,5 @@ def test_the_requirements_files_hold_versions_of_one_resolution() -> None:
         for path in ROOT.glob("requirements*.txt")
     }
     everything = pins.pop("requirements_dev.txt")
-    assert len(pins) == 2
+    assert len(pins) == 3
     assert all(some <= everything for some in pins.values())

@@ -18,7 +18,12 @@
     ├── WeightsUnavailable        pretrained weights are neither cached nor to be had
     ├── Interrupted               exit code 130: a run was ended by a signal and can be continued
     ├── SweepFailed               trial after trial fails, or a worker was killed
+    ├── PromotionRefused          a version is worse than the one that serves, or it cannot be told
+    ├── Busy                      more is asked than can be answered in time
+    ├── ClientGone                nobody waits for the answer any more
+    ├── WrongRequest              a request does not follow the Open Inference Protocol
     ├── ExportMismatch            the exported model answers otherwise than the trained one
+    ├── NotConvertible            a model cannot be quantized, pruned or compiled
     └── InvalidToken              a prediction id that this service did not sign
 
 A message says what happened, what was expected and what to do. Errors of other libraries become one of these where
@@ -106,8 +111,37 @@ class SweepFailed(AnimalsError):
     """Trial after trial fails, or a worker was killed."""
 
 
+class PromotionRefused(AnimalsError):
+    """A version is worse than the one that serves, or it cannot be told."""
+
+
+class Busy(AnimalsError):
+    """More is asked than can be answered in time.
+
+    Args:
+        message: for the one who asks.
+        wait: seconds after which it is worth trying again.
+    """
+
+    def __init__(self, message: str, wait: int = 1) -> None:
+        super().__init__(message)
+        self.wait = wait
+
+
+class ClientGone(AnimalsError):
+    """Nobody waits for the answer any more."""
+
+
+class WrongRequest(AnimalsError, ValueError):
+    """A request does not follow the Open Inference Protocol."""
+
+
 class ExportMismatch(AnimalsError):
     """The exported model answers otherwise than the trained one."""
+
+
+class NotConvertible(AnimalsError):
+    """A model cannot be quantized, pruned or compiled."""
 
 
 class InvalidToken(AnimalsError, ValueError):

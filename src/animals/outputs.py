@@ -11,6 +11,13 @@ ONNX_INPUT: Final = "input"
 ONNX_OUTPUT: Final = "logits"
 """Name of an exported model's output: float32 of shape (pictures, labels)."""
 
+ONNX_PROJECTION: Final = "projection"
+"""Name of its second output, which older models lack: what the network sees before it decides, as a few numbers.
+
+The pooled features times a fixed random matrix, float32 of shape (pictures, dimensions): pictures of another kind than
+those trained on lie elsewhere.
+"""
+
 
 def probabilities(logits: NDArray[np.floating], temperature: float) -> NDArray[np.float64]:
     """Logits to probabilities along the last axis, in double precision.

@@ -1,5 +1,6 @@
 """One picture -> one array: the only place that does it, for training, evaluation and serving alike."""
 
+import math
 import struct
 import zlib
 from dataclasses import dataclass
@@ -19,8 +20,13 @@ FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 MAX_PIXELS: Final = 50_000_000
 """A 48-megapixel camera's picture passes; decoded it takes 150 MB."""
 
+LARGE: Final = 1024
+"""Pixels on the longer side over which a JPEG is decoded at reduced scale where a model's input is made of it."""
+
 Channels = tuple[float, float, float]
 """One number for red, for green and for blue."""
+Box = tuple[float, float, float, float]
+"""Left, top, right and bottom, in pixels from the upper left corner."""
 Resize = Literal["squash", "center"]
 Interpolation = Literal["bilinear", "bicubic"]
 
@@ -35,6 +41,21 @@ _TURNS: Final = {
     6: Image.Transpose.ROTATE_270,
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
+}
+
+_LYING: Final = (5, 6, 7, 8)
+"""Orientations whose turn exchanges width and height."""
+
+# EXIF orientation -> what that turn makes of the margins left, top, right and bottom: places among those before it
+_MARGINS: Final = {
+    1: (0, 1, 2, 3),
+    2: (2, 1, 0, 3),
+    3: (2, 3, 0, 1),
+    4: (0, 3, 2, 1),
+    5: (1, 0, 3, 2),
+    6: (3, 0, 1, 2),
+    7: (3, 2, 1, 0),
+    8: (1, 2, 3, 0),
 }
 
 # Pillow's decoders let all of these through on damaged files, each seen from one format or another.
@@ -78,6 +99,10 @@ class DecodedPicture:
     """A picture, and what its file was before it became upright and RGB."""
 
     image: Image.Image
+    box: Box
+    """Where the picture lies in `image`: all of it, except that at reduced scale it may end within the last pixels."""
+    size: tuple[int, int]
+    """Width and height that the upright picture has at full scale."""
     format: str
     """As Pillow names it: one of `FORMATS`, or MPO for a JPEG that carries further pictures."""
     mode: str
@@ -87,16 +112,21 @@ class DecodedPicture:
 
 
 def open_picture(source: bytes | Path, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
-    """Decode a picture, upright and in RGB: the picture of `decode_picture` alone."""
+    """Decode a picture at full scale, upright and in RGB: the picture of `decode_picture` alone."""
     return decode_picture(source, max_pixels=max_pixels).image
 
 
-def decode_picture(source: bytes | Path, *, max_pixels: int = MAX_PIXELS) -> DecodedPicture:
+def decode_picture(
+    source: bytes | Path, *, max_pixels: int = MAX_PIXELS, spec: InputSpec | None = None
+) -> DecodedPicture:
     """Decode a picture, upright and in RGB.
 
     Args:
         source: the file's bytes or its path.
         max_pixels: width times height that is still decoded.
+        spec: what the picture is decoded for. A JPEG over `LARGE` is then decoded at a half, a quarter or an eighth of
+            its scale, in a sixth of the time for a camera's picture, where that leaves `to_pixels` at least twice the
+            pixels of each side that it gives.
 
     Returns:
         With a loaded picture of mode RGB: rotated as its EXIF orientation says, transparent parts on white, the first
@@ -120,14 +150,45 @@ def decode_picture(source: bytes | Path, *, max_pixels: int = MAX_PIXELS) -> Dec
                 f"The picture has {image.width}x{image.height} pixels; up to {max_pixels:,} in all are read. "
                 "Send a smaller one."
             )
-        mode = image.mode
+        mode, size = image.mode, image.size
         try:
+            box = _reduce(image, spec) if spec and max(size) > LARGE else (0, 0, *size)
             image.load()
             orientation = _orientation(image)
             upright = _to_rgb(_upright(image, orientation))
         except _DECODER_ERRORS as error:
             raise NotAPicture(f"The {image.format} picture is damaged or ends too early: {error}.") from error
-        return DecodedPicture(upright, image.format or "", mode, orientation)
+        if orientation in _LYING:
+            size = size[1], size[0]
+        return DecodedPicture(
+            upright, _upright_box(box, image, orientation), size, image.format or "", mode, orientation
+        )
+
+
+def _reduce(image: Image.Image, spec: InputSpec) -> Box:
+    """Have a JPEG decoded at the smallest scale that `to_pixels` still scales down by two or more.
+
+    Returns:
+        Where the picture lies in what will be decoded.
+    """
+    kept = spec.crop_pct if spec.resize == "center" else 1.0
+    least = math.ceil(2 * spec.side / kept)
+    drafted = image.draft(None, (least, least))
+    return drafted[1] if drafted else (0, 0, *image.size)
+
+
+def _upright_box(box: Box, image: Image.Image, orientation: int) -> Box:
+    """Where that part of a picture is when the picture has been turned upright."""
+    margins = (box[0], box[1], image.width - box[2], image.height - box[3])
+    left, top, right, bottom = (margins[place] for place in _MARGINS[orientation])
+    width, height = image.size[::-1] if orientation in _LYING else image.size
+    return left, top, width - right, height - bottom
+
+
+def read_pixels(source: bytes | Path, spec: InputSpec, *, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
+    """Decode a picture for a model and bring it to its side, shape (side, side, 3); errors as for `decode_picture`."""
+    picture = decode_picture(source, max_pixels=max_pixels, spec=spec)
+    return to_pixels(picture.image, spec, picture.box)
 
 
 def _orientation(image: Image.Image) -> int:
@@ -158,25 +219,29 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def to_pixels(image: Image.Image, spec: InputSpec) -> NDArray[np.uint8]:
+def to_pixels(image: Image.Image, spec: InputSpec, box: Box | None = None) -> NDArray[np.uint8]:
     """Scale and cut a picture of mode RGB to the model's side.
+
+    Args:
+        image: the picture.
+        spec: the side, and how to cut.
+        box: the part of `image` that is the picture; None: all of it.
 
     Returns:
         Height, width, colour: shape (side, side, 3).
     """
-    resampling = _RESAMPLING[spec.interpolation]
-    if spec.resize == "squash":
-        scaled = image.resize((spec.side, spec.side), resampling)
-    else:
-        scaled = _center(image, spec, resampling)
+    box = box or (0, 0, *image.size)
+    kept = box if spec.resize == "squash" else _center(box, spec.crop_pct)
+    scaled = image.resize((spec.side, spec.side), _RESAMPLING[spec.interpolation], kept)
     return np.array(scaled)  # a copy, since what Pillow hands out cannot be written to
 
 
-def _center(image: Image.Image, spec: InputSpec, resampling: Image.Resampling) -> Image.Image:
-    """The middle square of `crop_pct` of the short side, scaled to the model's side in one step."""
-    kept = min(image.size) * spec.crop_pct
-    left, top = (image.width - kept) / 2, (image.height - kept) / 2
-    return image.resize((spec.side, spec.side), resampling, box=(left, top, left + kept, top + kept))
+def _center(box: Box, crop_pct: float) -> Box:
+    """The middle square of `crop_pct` of the short side."""
+    left, top, right, bottom = box
+    kept = min(right - left, bottom - top) * crop_pct
+    left, top = (left + right - kept) / 2, (top + bottom - kept) / 2
+    return left, top, left + kept, top + kept
 
 
 def normalize(pixels: NDArray[np.uint8], spec: InputSpec) -> NDArray[np.float32]:
@@ -190,10 +255,13 @@ def normalize(pixels: NDArray[np.uint8], spec: InputSpec) -> NDArray[np.float32]
         Channels first: shape (..., 3, side, side).
     """
     mean, std = np.asarray(spec.mean, np.float32), np.asarray(spec.std, np.float32)
-    scaled = pixels * (1 / (255 * std)) - mean / std
-    return np.ascontiguousarray(np.moveaxis(scaled, -1, -3), dtype=np.float32)
+    # channels first, then the arithmetic in place: a tenth of the time of the other order
+    numbers = np.ascontiguousarray(np.moveaxis(pixels, -1, -3), dtype=np.float32)
+    numbers *= (1 / (255 * std))[:, None, None]
+    numbers -= (mean / std)[:, None, None]
+    return numbers
 
 
-def preprocess(image: Image.Image, spec: InputSpec) -> NDArray[np.float32]:
-    """Turn one picture of mode RGB into the model's input of shape (3, side, side)."""
-    return normalize(to_pixels(image, spec), spec)
+def preprocess(image: Image.Image, spec: InputSpec, box: Box | None = None) -> NDArray[np.float32]:
+    """Turn one picture of mode RGB, or a part of it, into the model's input of shape (3, side, side)."""
+    return normalize(to_pixels(image, spec, box), spec)

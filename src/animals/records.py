@@ -1,11 +1,17 @@
 """What is written to the bucket or sent over HTTP."""
 
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from animals.preprocess import InputSpec
+
+ONNX: Final = "model.onnx"
+INT8: Final = "model.int8.onnx"
+
+T = TypeVar("T")
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 
@@ -74,6 +80,21 @@ class ExportCheck(Record):
     max_probability_difference: float
 
 
+class Quantized(Record):
+    """How the exported model in 8-bit integers does against the one in 32-bit numbers, on the whole test split."""
+
+    accuracy: Probability | None
+    """None where no model in 8 bits could be made."""
+    accuracy_fp32: Probability
+    same_label: Probability | None
+    """Share of the pictures to which both give the same label."""
+    pictures: int
+    passed: bool
+    """Whether it is good enough to serve: only then is it published."""
+    reason: str
+    """Why it serves or does not, in one sentence."""
+
+
 class Calibration(Record):
     """How far the confidence can be taken at its word: 80 of 100 answers given with 80 % should be right."""
 
@@ -104,6 +125,8 @@ class Card(Record):
     calibration: Calibration | None = None
     split: SplitInfo
     export: ExportCheck
+    quantized: Quantized | None = None
+    """None in versions from before there was one."""
     config: dict[str, Any]
     """The whole configuration of the run."""
     git_commit: str | None
@@ -111,6 +134,11 @@ class Card(Record):
     """Versions of the libraries that made it."""
     files: dict[str, FileInfo]
     """Every other file of the version except the model card for people, which is made from this one."""
+
+    @property
+    def serving_file(self) -> str:
+        """Name of the file that answers pictures."""
+        return INT8 if self.quantized and self.quantized.passed else ONNX
 
 
 class Current(Record):
@@ -132,6 +160,44 @@ class Prediction(Record):
     model_version: str
     prediction_id: str
     """A signed token that carries this answer; feedback sends it back."""
+
+
+class LoggedPrediction(Record):
+    """One line of the prediction log: what was asked and answered, without the picture and without who asked."""
+
+    id: str
+    """The same as in feedback on this answer; an entry may be stored twice, and this tells."""
+    time: AwareDatetime
+    version: str
+    prediction: str
+    confidence: Probability
+    probabilities: dict[str, Probability]
+    brightness: float
+    """Mean of the grey values in [0, 1], at the model's size; so too contrast and sharpness, see `features.py`."""
+    contrast: float
+    sharpness: float
+    width: int
+    """Of the picture as it was sent, upright, in pixels."""
+    height: int
+    projection: tuple[float, ...] = ()
+    """Of the embedding, see `outputs.ONNX_PROJECTION`; empty where the model does not give it."""
+    milliseconds: float
+    """From the beginning of decoding to the answer."""
+
+    def row(self) -> dict[str, Any]:
+        """As a row of a table, whose columns are called as those of `reference.parquet`."""
+        nested = self.model_dump(exclude={"probabilities", "projection"})
+        return {**nested, **probability_columns(self.probabilities), **projection_columns(self.projection)}
+
+
+def probability_columns(values: Mapping[str, T]) -> dict[str, T]:
+    """What each label has, by the name of its column in tables."""
+    return {f"p_{label}": value for label, value in values.items()}
+
+
+def projection_columns(values: Iterable[T]) -> dict[str, T]:
+    """What each dimension of the projection has, by the name of its column in tables."""
+    return {f"projection_{dimension}": value for dimension, value in enumerate(values)}
 
 
 class Problem(Record):

@@ -6,19 +6,22 @@ models/current.json         the version that serves; written last
 ```
 """
 
+import contextlib
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from pydantic import ValidationError
 
+from animals import records
 from animals.errors import BrokenModel, NoModel, NoSuchObject
 from animals.records import Card, Current, FileInfo, explain
 from animals.storage import ABSENT, Storage
 
 CURRENT: Final = "models/current.json"
 CARD: Final = "card.json"
-ONNX: Final = "model.onnx"
+ONNX: Final = records.ONNX
+INT8: Final = records.INT8
 REFERENCE: Final = "reference.parquet"
 
 
@@ -39,8 +42,26 @@ def read_current(storage: Storage) -> Current:
         NoModel: nothing is published yet.
         BrokenModel: the pointer cannot be read.
     """
-    try:
+    with _published(storage):
         return _parse_current(storage, storage.read(CURRENT).data)
+
+
+def read_current_if_changed(storage: Storage, generation: str | None) -> tuple[Current, str] | None:
+    """Which version serves, and the pointer's generation; None while it still has the generation given.
+
+    Raises:
+        NoModel: nothing is published yet.
+        BrokenModel: the pointer cannot be read.
+    """
+    with _published(storage):
+        found = storage.read_if_changed(CURRENT, generation)
+    return None if found is None else (_parse_current(storage, found.data), found.generation)
+
+
+@contextlib.contextmanager
+def _published(storage: Storage) -> Iterator[None]:
+    try:
+        yield
     except NoSuchObject as error:
         raise NoModel(f"No model is published in {storage.url}. Train one first: invoke train") from error
 
@@ -142,3 +163,20 @@ def promote(storage: Storage, version: str, *, reason: str) -> Current:
     current = Current(version=version, previous=previous, reason=reason)
     storage.write(CURRENT, current.model_dump_json(indent=2).encode(), if_generation=generation)
     return current
+
+
+def rollback(storage: Storage, *, reason: str) -> Current:
+    """Let the version serve again that did before; a second time undoes the first.
+
+    Raises:
+        NoModel: nothing is published, or nothing served before.
+        BrokenModel: the card of that version or the pointer cannot be read.
+        ObjectChanged: somebody else promoted another version at the same moment.
+    """
+    current = read_current(storage)
+    if current.previous is None:
+        raise NoModel(
+            f"No version served before {current.version}. Promote another: invoke promote VERSION. "
+            f"There are: {_known(storage)}."
+        )
+    return promote(storage, current.previous, reason=reason)

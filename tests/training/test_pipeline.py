@@ -12,16 +12,20 @@ import pandas as pd
 import pytest
 import timm
 import torch
+from PIL import Image
 
 from animals import registry
 from animals.data.split import read_manifest
 from animals.errors import ConfigError, StorageUnavailable
-from animals.preprocess import open_picture, preprocess
+from animals.preprocess import open_picture, preprocess, to_pixels
+from animals.records import LoggedPrediction, now
 from animals.storage import Storage, open_storage
 from animals.training import publish as publishing
+from animals.training.ask import project_onnx
 from animals.training.model import build_model, input_spec
 from animals.training.module import PictureClassifier
 from animals.training.pipeline import train
+from animals.training.projection import DIMENSIONS
 from tests.training.conftest import Trained, published, tiny_config
 
 
@@ -37,10 +41,9 @@ def test_it_learns(trained: Trained) -> None:
 
 def test_the_bucket_has_every_file_of_the_version(trained: Trained, storage: Storage) -> None:
     version = trained.card.version
-    assert set(storage.names(f"models/{version}/")) == {
-        f"models/{version}/{file}"
-        for file in ("model.safetensors", "config.json", "model.onnx", "card.json", "README.md", "reference.parquet")
-    }
+    files = {"model.safetensors", "config.json", "model.onnx", "card.json", "README.md", "reference.parquet"}
+    files.add(trained.card.serving_file)  # model.int8.onnx, where it is good enough
+    assert set(storage.names(f"models/{version}/")) == {f"models/{version}/{file}" for file in files}
 
 
 def test_the_version_serves(trained: Trained, storage: Storage) -> None:
@@ -82,6 +85,28 @@ def test_the_reference_is_the_test_split_with_what_was_answered(trained: Trained
     assert (reference["prediction"] == reference["target"]).mean() == trained.card.metrics.accuracy
     assert (reference["confidence"] == reference[["p_blue", "p_green", "p_red"]].max(axis=1)).all()
     assert {"brightness", "contrast", "sharpness"} <= set(reference.columns)
+
+
+def test_the_reference_compares_with_the_prediction_log(trained: Trained, pictures: Path) -> None:
+    reference = pd.read_parquet(trained.run / "version" / "reference.parquet")
+    first = reference.iloc[0]
+    with Image.open(pictures / first["picture"]) as image:
+        assert (first["width"], first["height"]) == image.size
+    pixels = np.stack([to_pixels(open_picture(pictures / first["picture"]), trained.card.input)])
+    project = project_onnx(trained.run / "version" / trained.card.serving_file, trained.card.input)
+    assert project
+    found = [first[f"projection_{dimension}"] for dimension in range(DIMENSIONS)]
+    np.testing.assert_allclose(found, project(pixels)[0], rtol=1e-4, atol=1e-5)
+    entry = LoggedPrediction(
+        **{**first[["prediction", "confidence", "brightness", "contrast", "sharpness", "width", "height"]]},
+        probabilities={label: first[f"p_{label}"] for label in trained.card.labels},
+        projection=tuple(found),
+        **{"id": "a", "version": "r1", "time": now(), "milliseconds": 1.0},
+    )
+    assert set(entry.row()) - {"id", "version", "time", "milliseconds"} == set(reference.columns) - {
+        "picture",
+        "target",
+    }
 
 
 def test_the_card_tells_how_it_came_about(trained: Trained) -> None:

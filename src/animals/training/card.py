@@ -9,7 +9,7 @@ from typing import Final
 from animals.config.training import TrainConfig
 from animals.data.load import DataSet
 from animals.preprocess import InputSpec
-from animals.records import Calibration, Card, ExportCheck, Metrics, SplitInfo, now
+from animals.records import Calibration, Card, ExportCheck, Metrics, Quantized, SplitInfo, now
 from animals.registry import CARD, describe
 
 README: Final = "README.md"
@@ -27,6 +27,7 @@ def make_card(
     temperature: float,
     calibration: Calibration,
     export: ExportCheck,
+    quantized: Quantized,
 ) -> Card:
     """Describe the files in the run's `version` folder."""
     files = {path.name: describe(path.read_bytes()) for path in sorted((run / "version").iterdir())}
@@ -43,8 +44,9 @@ def make_card(
         metrics=metrics,
         temperature=temperature,
         calibration=calibration,
-        split=SplitInfo(manifest_sha256=manifest_sha256, seed=config.data.split_seed, counts=data_set.counts()),
+        split=SplitInfo(manifest_sha256=manifest_sha256, seed=data_set.split_seed, counts=data_set.counts()),
         export=export,
+        quantized=quantized,
         config=asdict(config),
         git_commit=git_commit(),
         packages={name: importlib.metadata.version(name) for name in PACKAGES},
@@ -94,6 +96,7 @@ A {card.architecture} that tells {len(card.labels)} labels apart: {", ".join(car
 | Pictures | {", ".join(f"{count} {split}" for split, count in card.split.counts.items())} |
 | Input | {_input_line(card.input)} |
 | ONNX against torch | {_export_line(card.export)} |
+| Serves | {card.quantized.reason if card.quantized else card.serving_file} |
 | Made | {card.created:%Y-%m-%d %H:%M} UTC by run {card.run}, commit {card.git_commit or "unknown"} |
 
 | label | precision | recall | F1 | test pictures |
@@ -107,8 +110,8 @@ it was trained on: one trained on drawings does not know photographs.
 
 ## Use
 
-`timm.create_model("local-dir:FOLDER", pretrained=True)` loads the weights; `model.onnx` runs without torch. The exact
-preprocessing is under `input` in `card.json`.
+`timm.create_model("local-dir:FOLDER", pretrained=True)` loads the weights; `{card.serving_file}` runs without torch.
+The exact preprocessing is under `input` in `card.json`.
 """
 
 

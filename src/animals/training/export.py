@@ -12,11 +12,12 @@ from timm.models import save_for_hf
 from torch import nn
 
 from animals.errors import ExportMismatch
-from animals.outputs import ONNX_INPUT, ONNX_OUTPUT, probabilities
+from animals.outputs import ONNX_INPUT, ONNX_OUTPUT, ONNX_PROJECTION, probabilities
 from animals.preprocess import InputSpec
 from animals.records import ExportCheck
 from animals.registry import ONNX
 from animals.training.ask import ask_onnx
+from animals.training.projection import projected
 
 TOLERANCE: Final = 1e-4
 """Largest difference of a probability between the trained and the exported model."""
@@ -41,22 +42,23 @@ def export_hub_format(model: nn.Module, labels: Sequence[str], spec: InputSpec, 
 
 
 def export_onnx(model: nn.Module, spec: InputSpec, folder: Path) -> Path:
-    """Write `model.onnx`, which takes any number of pictures at once, in one file."""
+    """Write `model.onnx`, which takes any number of pictures at once, in one file; it gives logits and projections."""
     model.eval()
+    both = projected(model, spec.side)
     path = folder / ONNX
     example = torch.zeros(2, 3, spec.side, spec.side)
     # each rewritten operator would be a line on the terminal
     logging.getLogger("onnxscript").setLevel(logging.WARNING)
     logging.getLogger("onnx_ir").setLevel(logging.WARNING)
     torch.onnx.export(
-        model,
+        model if both is None else both.eval(),
         (example,),
         path,
         dynamo=True,
         external_data=False,
         verbose=False,
         input_names=[ONNX_INPUT],
-        output_names=[ONNX_OUTPUT],
+        output_names=[ONNX_OUTPUT, *([] if both is None else [ONNX_PROJECTION])],
         dynamic_shapes=({0: torch.export.Dim("pictures")},),
     )
     return path

@@ -18,14 +18,14 @@ from animals.data.split import read_manifest, write_manifest
 from animals.data.statistics import STATISTICS, standardized, write_statistics
 from animals.errors import DataError, NoModel, StorageError, StorageUnavailable
 from animals.records import Calibration, Card, ExportCheck, Metrics
-from animals.registry import REFERENCE, describe, read_current
+from animals.registry import INT8, ONNX, REFERENCE, describe, read_current
 from animals.storage import Storage, open_storage
 from animals.training import tracking
 from animals.training.ask import ask_module
 from animals.training.calibration import calibrate
 from animals.training.card import make_card, write_card
 from animals.training.distributed import is_first_process
-from animals.training.evaluate import Evaluation, evaluate, measure, reference_table
+from animals.training.evaluate import Evaluation, evaluate, measure, project, reference_table
 from animals.training.export import check_onnx, export_hub_format, export_onnx
 from animals.training.figures import draw_curves, draw_evaluation
 from animals.training.fit import fit
@@ -33,7 +33,8 @@ from animals.training.hardware import choose_device
 from animals.training.loader import evaluation_loader
 from animals.training.model import build_model, check_names, input_spec
 from animals.training.module import PictureClassifier
-from animals.training.publish import publish
+from animals.training.publish import is_best, publish
+from animals.training.quantize import export_int8
 from animals.training.runs import MANIFEST, logged, open_run
 
 log = logging.getLogger(__name__)
@@ -77,17 +78,18 @@ def _run(config: TrainConfig, run: Path, storage: Storage) -> Card | None:
         card = _train(config, run, data_set, loggers)
         if card is None:
             return None
-        tracking.log_model(loggers, card.version, run / "version")
-        _publish(run, storage, promote=config.promote)
+        with _nothing_lost(run):
+            tracking.log_model(loggers, card.version, run / "version", best=is_best(card, storage))
+            publish(run, storage, promote=config.promote)
     return card
 
 
 def _remember_split(run: Path, data_set: DataSet) -> None:
     """Write which picture is in which split; a run that goes on must find the same pictures in the same splits."""
     path = run / MANIFEST
-    if path.exists() and read_manifest(path) != data_set.manifest:
+    if path.exists() and read_manifest(path) != data_set.remembered:
         raise DataError(f"The pictures in {data_set.root} changed since {run} began with them. Start a new run.")
-    write_manifest(path, data_set.manifest)
+    write_manifest(path, data_set.remembered)
 
 
 @contextmanager
@@ -121,12 +123,15 @@ def _train(config: TrainConfig, run: Path, data_set: DataSet, loggers: list[Logg
     evaluation, calibration = _evaluate(module, config, data_set)
     metrics = _keep(evaluation, run, data_set, loggers)
     check = _export(module.model, run, data_set, evaluation)
+    quantized = export_int8(run / "version", data_set, evaluation, workers=config.trainer.workers)
+    _write_reference(evaluation, data_set, config, run / "version", INT8 if quantized.passed else ONNX)
     card = make_card(
         *(run, config, data_set, describe((run / MANIFEST).read_bytes()).sha256),
         metrics=metrics,
         temperature=evaluation.temperature,
         calibration=calibration,
         export=check,
+        quantized=quantized,
     )
     write_card(card, run / "version")
     return card
@@ -148,9 +153,9 @@ def _keep(evaluation: Evaluation, run: Path, data_set: DataSet, loggers: list[Lo
         *draw_evaluation(run / "figures", evaluation, data_set),
     ]
     (run / "version").mkdir(exist_ok=True)
-    reference_table(evaluation, data_set).to_parquet(run / "version" / REFERENCE, index=False)
     summary = {"test/accuracy": metrics.accuracy, "test/f1_macro": metrics.f1_macro, "test/loss": metrics.loss}
     tracking.log_results(loggers, summary=summary, figures=figures)
+    tracking.log_mistakes(loggers, evaluation, data_set)
     return metrics
 
 
@@ -165,9 +170,18 @@ def _export(model: nn.Module, run: Path, data_set: DataSet, evaluation: Evaluati
     )
 
 
-def _publish(run: Path, storage: Storage, *, promote: bool) -> None:
+def _write_reference(evaluation: Evaluation, data_set: DataSet, config: TrainConfig, folder: Path, served: str) -> None:
+    """Write what monitoring compares with; the projections are those of the file that will serve."""
+    sizes = {"batch_size": config.trainer.batch_size, "workers": config.trainer.workers}
+    projections = project(folder / served, data_set, "test", **sizes)
+    reference_table(evaluation, data_set, projections).to_parquet(folder / REFERENCE, index=False)
+
+
+@contextmanager
+def _nothing_lost(run: Path) -> Iterator[None]:
+    """Say how to go on when the bucket is out of reach after training."""
     try:
-        publish(run, storage, promote=promote)
+        yield
     except StorageError as error:
         hint = f"Nothing is lost: the run stays in {run}. Finish it with: invoke publish {run}"
         raise type(error)(f"{error}\n{hint}") from error

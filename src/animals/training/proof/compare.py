@@ -39,19 +39,26 @@ def find_rival(storage: Storage, card: Card, against: str | None) -> Rival | str
         UsageError: the version asked for is the same, or was made with other pictures.
     """
     if against is not None:
-        return _rival(storage, card, find_card(storage, against))
+        return read_rival(storage, card, find_card(storage, against))
     try:
         serving = find_card(storage, CURRENT)
         if serving.version == card.version:
             return "It is the version that serves. To compare it with another: --against VERSION."
-        return _rival(storage, card, serving)
+        return read_rival(storage, card, serving)
     except NoModel:
         return "No version serves that it could be compared with."
     except DataError as error:
         return str(error)
 
 
-def _rival(storage: Storage, card: Card, other: Card) -> Rival:
+def read_rival(storage: Storage, card: Card, other: Card) -> Rival:
+    """Another version to compare one with.
+
+    Raises:
+        BrokenModel: the table of its answers is missing or was changed.
+        DataError: it was made with other pictures.
+        UsageError: it is the same version.
+    """
     if other.version == card.version:
         raise UsageError(f"{card.version} cannot be compared with itself. Name another version.")
     if card.split.manifest_sha256 != other.split.manifest_sha256:
@@ -60,8 +67,17 @@ def _rival(storage: Storage, card: Card, other: Card) -> Rival:
             f"(manifests {card.split.manifest_sha256[:12]} and {other.split.manifest_sha256[:12]}). Train one of them "
             "again on the other's pictures."
         )
-    table = pd.read_parquet(BytesIO(registry.read_file(storage, other, registry.REFERENCE)))
-    return Rival(other.version, (table["prediction"] == table["target"]).to_numpy())
+    return Rival(other.version, right_answers(storage, other))
+
+
+def right_answers(storage: Storage, card: Card) -> NDArray[np.bool_]:
+    """Of each test picture, in the manifest's order, whether a version had it right when it was made.
+
+    Raises:
+        BrokenModel: the table of its answers is missing or was changed.
+    """
+    table = pd.read_parquet(BytesIO(registry.read_file(storage, card, registry.REFERENCE)))
+    return (table["prediction"] == table["target"]).to_numpy()
 
 
 def compare(right: NDArray[np.bool_], rival: Rival) -> Comparison:

@@ -57,7 +57,7 @@ def load_subject(storage: Storage, card: Card) -> Subject:
     data_set = load_data_set(_data_config(card), card.input)
     _check_manifest(card, data_set)
     try:
-        ask = ask_onnx(registry.read_file(storage, card, registry.ONNX), card.input)
+        ask = ask_onnx(registry.read_file(storage, card, card.serving_file), card.input)
     except _ONNX_ERRORS as error:
         made_with = card.packages.get("onnxruntime", "unknown")
         raise BrokenModel(
@@ -78,7 +78,7 @@ def _data_config(card: Card) -> DataConfig:
 
 def _check_manifest(card: Card, data_set: DataSet) -> None:
     with TemporaryDirectory() as folder:
-        found = write_manifest(Path(folder) / "manifest.csv", data_set.manifest)
+        found = write_manifest(Path(folder) / "manifest.csv", data_set.remembered)
     if found != card.split.manifest_sha256:
         raise DataError(
             f"The pictures in {data_set.root} changed since {card.version} was made with them: its split manifest is "

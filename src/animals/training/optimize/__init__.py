@@ -1,0 +1,1 @@
+"""How a published version could answer faster, and what that would cost it in accuracy."""

@@ -1,0 +1,72 @@
+"""A few numbers on what the network sees before it decides: what drift in unlabelled pictures is found by.
+
+The pooled features are hundreds of numbers a picture. A random projection keeps distances between pictures roughly as
+they are (Johnson and Lindenstrauss, 1984), needs no fitting, and its matrix goes into the exported graph as a constant.
+"""
+
+from typing import Any, Final
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+DIMENSIONS: Final = 8
+SEED: Final = 1984
+
+
+def projected(model: nn.Module, side: int) -> "Projected | None":
+    """A model of timm with a second output, the projection of its pooled features.
+
+    Args:
+        model: in evaluation mode.
+        side: of its pictures.
+
+    Returns:
+        None where the model does not say what it pools; a few of timm's do not.
+    """
+    try:
+        with torch.inference_mode():
+            pooled = _pooled(model, _features(model, torch.zeros(1, 3, side, side)))
+    except (AttributeError, TypeError):  # no such method, or without `pre_logits`
+        return None
+    return Projected(model, pooled.shape[1]) if pooled.ndim == 2 else None
+
+
+# timm's models have these methods without a class that says so
+def _features(model: Any, pictures: Tensor) -> Tensor:
+    features: Tensor = model.forward_features(pictures)
+    return features
+
+
+def _pooled(model: Any, features: Tensor) -> Tensor:
+    pooled: Tensor = model.forward_head(features, pre_logits=True)
+    return pooled
+
+
+def _logits(model: Any, features: Tensor) -> Tensor:
+    logits: Tensor = model.forward_head(features)
+    return logits
+
+
+class Projected(nn.Module):
+    """A model that also gives the projection of its pooled features.
+
+    Args:
+        model: of timm.
+        width: how many features it pools.
+    """
+
+    matrix: Tensor
+
+    def __init__(self, model: nn.Module, width: int) -> None:
+        super().__init__()
+        self.model = model
+        # the same for every model of that width; squared distances keep their mean
+        matrix = np.random.default_rng(SEED).standard_normal((width, DIMENSIONS)) / np.sqrt(DIMENSIONS)
+        self.register_buffer("matrix", torch.from_numpy(matrix.astype(np.float32)))
+
+    def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits of shape (pictures, labels) and projections of shape (pictures, DIMENSIONS)."""
+        features = _features(self.model, pictures)
+        # the pooling stands twice in the graph; ONNX Runtime does it once
+        return _logits(self.model, features), _pooled(self.model, features) @ self.matrix
