@@ -72,19 +72,20 @@ class Answer(NamedTuple):
 
 
 class Proxy:
-    """Hands requests on to a server, and its answers back after `spoil` had them."""
+    """Hands requests on to a server, and its answers back after `spoil` had them; or `instead` answers by itself."""
 
-    def __init__(self, upstream: int, spoil: Callable[[str, Answer], Answer]) -> None:
+    def __init__(
+        self,
+        upstream: int,
+        spoil: Callable[[str, Answer], Answer] = lambda _, answer: answer,
+        instead: Callable[[str], Answer | None] = lambda _: None,
+    ) -> None:
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
             def do_GET(self) -> None:
                 request = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                connection = HTTPConnection(HOST, upstream)
-                connection.request(self.command, self.path, request, dict(self.headers))
-                response = connection.getresponse()
-                answer = spoil(self.command, Answer(response.status, dict(response.headers), response.read()))
-                connection.close()
+                answer = instead(self.command) or self.handed_on(request)
                 self.send_response(answer.status)
                 for name, value in (answer.headers | {"Content-Length": str(len(answer.body))}).items():
                     if name != "Transfer-Encoding":  # the body is whole by now
@@ -93,6 +94,14 @@ class Proxy:
                 self.wfile.write(answer.body)
 
             do_POST = do_DELETE = do_GET  # noqa: N815
+
+            def handed_on(self, request: bytes) -> Answer:
+                connection = HTTPConnection(HOST, upstream)
+                connection.request(self.command, self.path, request, dict(self.headers))
+                response = connection.getresponse()
+                answer = Answer(response.status, dict(response.headers), response.read())
+                connection.close()
+                return spoil(self.command, answer)
 
             def log_message(self, format: str, *args: object) -> None:
                 """Not to the tests' output."""

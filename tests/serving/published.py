@@ -29,9 +29,9 @@ INPUT = InputSpec(side=SIDE, mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25))
 
 def until(reached: Callable[[], bool]) -> None:
     """Wait for what another thread brings about."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 30
     while not reached():
-        assert time.monotonic() < deadline, "It did not happen within a minute."
+        assert time.monotonic() < deadline, "It did not happen within half a minute."
         time.sleep(0.005)
 
 

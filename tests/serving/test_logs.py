@@ -71,14 +71,23 @@ def test_without_a_project_the_trace_is_given_alone() -> None:
     assert inside["logging.googleapis.com/trace"] == TRACE
 
 
-def test_a_traceback_is_part_of_the_message() -> None:
+def test_an_error_has_its_traceback_in_a_field_of_its_own() -> None:
     try:
         os.environ["LOST"]
     except KeyError:
         record = logging.LogRecord("x", logging.ERROR, "f", 1, "It failed", (), sys.exc_info())
     entry = json.loads(CloudFormatter(None).format(record))
-    assert entry["message"].startswith("It failed\nTraceback")
-    assert "KeyError: 'LOST'" in entry["message"]
+    assert (entry["severity"], entry["message"]) == ("ERROR", "It failed")
+    assert entry["stack_trace"].startswith("It failed\nTraceback")
+    assert "KeyError: 'LOST'" in entry["stack_trace"]
+
+
+def test_a_line_about_a_request_has_the_fields_that_cloud_logging_shows_as_one() -> None:
+    request = {"requestMethod": "GET", "requestUrl": "/model", "status": 200, "latency": "0.001000s"}
+    record = logging.makeLogRecord({"levelname": "INFO", "msg": "GET /model 200", "httpRequest": request})
+    entry = json.loads(CloudFormatter(None).format(record))
+    assert entry["httpRequest"] == request
+    assert "stack_trace" not in entry
 
 
 @pytest.mark.parametrize("service", ["", "backend"])

@@ -7,14 +7,16 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
 
-from animals.storage import FolderStorage
+from animals.storage import FolderStorage, open_storage
+from tests.emulator import Answer, Emulator, Proxy
 from tests.serving.published import KEY, plain, publish
 
 SERVING = (sys.executable, "-m", "animals.serving")
@@ -138,16 +140,43 @@ def test_a_bucket_that_cannot_be_reached_keeps_it_alive_and_its_end_prompt(tmp_p
         assert process.end() == 0
 
 
+def test_a_bucket_that_comes_back_makes_it_ready(emulator: Emulator, gcs_url: str, tmp_path: Path) -> None:
+    publish(open_storage(gcs_url))
+    away = threading.Event()
+    away.set()
+
+    def spoil(_: str, answer: Answer) -> Answer:
+        return Answer(503, {}, b"away") if away.is_set() else answer
+
+    with (
+        Proxy(emulator.port, spoil) as proxy,
+        running(
+            tmp_path, ANIMALS_BUCKET=gcs_url, STORAGE_EMULATOR_HOST=proxy.url, ANIMALS_RELOAD_SECONDS="0.2"
+        ) as process,
+    ):
+        process.wait_for("(Not ready, looking again each 0.2 s: gs://.* cannot be reached)")
+        assert "cannot be reached" in httpx.get(f"{process.url}/readyz").text
+        away.clear()
+        started = time.monotonic()
+        process.wait_until_ready()
+        assert time.monotonic() - started < 10
+        answer = httpx.post(f"{process.url}/classify/", files={"file": plain("lime")})
+        assert answer.json()["prediction"] == "green"
+
+
 def test_bodies_without_an_end_or_with_a_wrong_length_are_refused(folder: FolderStorage, tmp_path: Path) -> None:
     head = b'--x\r\nContent-Disposition: form-data; name="file"; filename="cat.jpg"\r\n\r\n'
+    publish(folder)
     with running(tmp_path, ANIMALS_BUCKET=folder.url, ANIMALS_MAX_UPLOAD_BYTES="50000") as process:
+        process.wait_until_ready()
         with socket.create_connection(("127.0.0.1", process.port), timeout=30) as connection:
             connection.sendall(
                 b"POST /classify/ HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n"
                 b"Content-Type: multipart/form-data; boundary=x\r\n\r\n"
             )
-            for chunk in [head, *[bytes(1000)] * 60]:
-                connection.sendall(b"%x\r\n%s\r\n" % (len(chunk), chunk))
+            with suppress(ConnectionError):  # the service hangs up
+                for chunk in [head, *[bytes(1000)] * 60]:
+                    connection.sendall(b"%x\r\n%s\r\n" % (len(chunk), chunk))
             answer = connection.recv(10_000)  # although the body goes on
         assert answer.startswith(b"HTTP/1.1 413")
         with socket.create_connection(("127.0.0.1", process.port), timeout=30) as connection:
@@ -203,8 +232,8 @@ def test_the_help_names_the_settings_and_an_argument_is_refused(tmp_path: Path) 
     assert wrong.returncode == 2
 
 
-def test_importing_the_service_loads_no_cloud_library_and_no_training_library() -> None:
-    heavy = ["google", "pandas", "torch", "onnx"]
+def test_nothing_that_takes_long_is_imported_before_the_model_is_on_its_way() -> None:
+    heavy = ["fastapi", "google", "onnxruntime", "pandas", "torch", "onnx", "uvicorn"]
     found = subprocess.run(
         [
             sys.executable,
@@ -216,3 +245,20 @@ def test_importing_the_service_loads_no_cloud_library_and_no_training_library() 
         check=True,
     )
     assert found.stdout.strip() == "[]"
+
+
+def test_a_running_service_has_no_library_that_it_does_not_need(folder: FolderStorage, tmp_path: Path) -> None:
+    publish(folder)
+    (tmp_path / "sitecustomize.py").write_text(
+        "import atexit, pathlib, sys\n"
+        "atexit.register(lambda: pathlib.Path('modules').write_text(' '.join(sys.modules)))\n"
+    )
+    with running(tmp_path, ANIMALS_BUCKET=folder.url, PYTHONPATH=str(tmp_path)) as process:
+        process.wait_until_ready()
+        assert httpx.post(f"{process.url}/classify/", files={"file": plain("red")}).status_code == 200
+        assert process.end() == 0
+    loaded = {module.partition(".")[0] for module in (tmp_path / "modules").read_text().split()}
+    assert (
+        loaded & {"google", "limits", "onnx", "pandas", "pyarrow", "ray", "rich", "scipy", "sklearn", "torch"} == set()
+    )
+    assert {"httptools", "uvloop"} <= loaded

@@ -1,5 +1,7 @@
 """What people and programs send: good pictures of every kind, and everything else."""
 
+import struct
+import zlib
 from collections.abc import Iterator
 from io import BytesIO
 
@@ -56,6 +58,25 @@ def test_what_hides_under_a_transparent_part_is_not_seen(client: TestClient) -> 
     palette.putpalette([255, 0, 0])
     assert probabilities(client, encode(palette, transparency=0)) == pytest.approx([1 / 3] * 3)
     assert probabilities(client, encode(palette)) == pytest.approx(certainty(1, 0, 0), abs=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["GIF", "WEBP"])
+def test_of_an_animation_the_first_frame_counts(client: TestClient, kind: str) -> None:
+    frames = [Image.new("RGB", (40, 40), colour) for colour in ("red", *["blue", "lime"] * 50)]
+    animation = encode(frames[0], kind, save_all=True, append_images=frames[1:])
+    assert probabilities(client, animation) == pytest.approx(certainty(1, 0, 0), abs=0.02)
+
+
+def test_broken_metadata_is_no_reason_to_refuse_a_picture(client: TestClient) -> None:
+    picture = plain("red", kind="JPEG", quality=100, exif=b"Exif\x00\x00" + bytes(range(200)))
+    assert probabilities(client, picture) == pytest.approx(certainty(1, 0, 0), abs=0.02)
+
+
+def test_a_small_file_that_would_unpack_to_gigabytes_is_answered_with_413(client: TestClient) -> None:
+    bomb = bytearray(plain("red"))
+    bomb[16:24] = struct.pack(">II", 60_000, 60_000)
+    bomb[29:33] = struct.pack(">I", zlib.crc32(bomb[12:29]))
+    assert "pixels" in refusal(client, 413, files={"file": bytes(bomb)})
 
 
 @pytest.mark.parametrize(("orientation", "turned"), [(3, 180), (6, 90), (8, 270)])

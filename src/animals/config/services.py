@@ -26,8 +26,26 @@ class ServiceSettings(BaseSettings):
     """Largest request that is read."""
     max_pixels: Annotated[int, Field(ge=1)] = MAX_PIXELS
     """Largest picture, width times height, that is decoded."""
+    max_uploads_bytes: Annotated[int, Field(ge=1)] = 100_000_000
+    """Of all requests together that are not answered yet."""
+    upload_seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 30.0
+    """How long a request's body may take to come."""
+    deadline_seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.95
+    """How long a picture may wait for its turn; if it would be longer, the answer is 503 at once."""
+    api_keys: SecretStr | None = None
+    """Keys, with commas between, of which a request must send one as X-API-Key. By default anybody may ask."""
+    rate_limit: str | None = None
+    """How often one client may ask, such as 60/minute, at each instance. By default as often as it likes."""
+    cors_origins: str | None = None
+    """Web pages, with commas between, whose scripts may ask, such as https://example.org; * for all."""
     reload_seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 5.0
-    """How long to wait before looking again for a published model."""
+    """How long to wait before looking again for a promoted model."""
+    predictions_batch: Annotated[int, Field(ge=1)] = 500
+    """Entries of the prediction log that make one object in the bucket."""
+    predictions_seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 30.0
+    """After how long fewer entries are stored too."""
+    predictions_bytes: Annotated[int, Field(ge=0)] = 8_000_000
+    """Memory for entries that are not stored yet, beyond which the oldest are dropped; 0 turns the log off."""
     host: str | None = None
     """Address to listen on. By default this machine only; on Cloud Run every address."""
     port: Annotated[int, Field(ge=0, le=65535, validation_alias="PORT")] = 8000
@@ -43,9 +61,23 @@ class ServiceSettings(BaseSettings):
         return self.k_service is not None
 
     @property
+    def keys(self) -> frozenset[str]:
+        """API keys, of which a request must send one; none: anybody may ask."""
+        return frozenset(_parts(self.api_keys.get_secret_value() if self.api_keys else ""))
+
+    @property
+    def origins(self) -> list[str]:
+        """Web pages whose scripts may ask."""
+        return _parts(self.cors_origins or "")
+
+    @property
     def address(self) -> tuple[str, int]:
         """Host and port to listen on."""
         return self.host or ("0.0.0.0" if self.in_cloud else "127.0.0.1"), self.port  # noqa: S104 - it must be there
+
+
+def _parts(text: str) -> list[str]:
+    return [stripped for part in text.split(",") if (stripped := part.strip())]
 
 
 def read_settings() -> ServiceSettings:

@@ -1,25 +1,29 @@
 """Start the backend: `python -m animals.serving`; PORT and ANIMALS_HOST say where it listens."""
 
 import argparse
+import gc
 import logging
 import logging.config
 import signal
 import socket
 import sys
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-import uvicorn
-from fastapi import FastAPI
+from pydantic import SecretStr
 
 from animals.config.services import ServiceSettings, explain_settings, read_settings
 from animals.errors import ConfigError
-from animals.serving.app import create_app
 from animals.serving.logs import log_config
+from animals.serving.tokens import signing_key
+from animals.serving.watcher import Watcher, make_watcher
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
 
 logger = logging.getLogger("animals.serving")
 
-GRACE_SECONDS: Final = 8
-"""For answers in progress after SIGTERM; Cloud Run kills after ten."""
+GRACE_SECONDS: Final = 6
+"""For answers in progress after SIGTERM; then the prediction log is stored. Cloud Run kills after ten."""
 
 
 def main() -> int:
@@ -40,9 +44,26 @@ def main() -> int:
     try:
         settings = read_settings()
         logging.config.dictConfig(log_config(settings))
-        app = create_app(settings)
+        settings = settings.model_copy(update={"secret": SecretStr(signing_key(settings))})  # told before all else
+        with make_watcher(settings) as watcher:  # from here on the model comes, while libraries are imported
+            app = _import_app(settings, watcher)
+            return _listen(app, settings)
     except ConfigError as error:
         return _refuse(str(error), error.exit_code)
+
+
+def _import_app(settings: ServiceSettings, watcher: Watcher) -> "FastAPI":
+    gc.disable()  # nothing that is imported goes away: looking for that is a sixth of the time
+    try:
+        from animals.serving.app import create_app
+
+        return create_app(settings, watcher)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+def _listen(app: "FastAPI", settings: ServiceSettings) -> int:
     host, port = settings.address
     try:
         # uvicorn's own way of saying that an address is taken has no advice
@@ -57,7 +78,7 @@ def main() -> int:
     with listener:
         port = listener.getsockname()[1]
         logger.info("Listening on http://%s:%d - open /docs there to try it; Ctrl+C ends it.", host, port)
-        uvicorn.Server(_server_config(app, settings)).run(sockets=[listener])
+        _serve(app, settings, listener)
     return 0
 
 
@@ -66,15 +87,23 @@ def _refuse(sentence: str, exit_code: int) -> int:
     return exit_code
 
 
-def _server_config(app: FastAPI, settings: ServiceSettings) -> uvicorn.Config:
-    return uvicorn.Config(
+def _serve(app: "FastAPI", settings: ServiceSettings, listener: socket.socket) -> None:
+    import uvicorn
+
+    class Server(uvicorn.Server):
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            app.state.bodies.end()
+            await super().shutdown(sockets)
+
+    config = uvicorn.Config(
         app,
         log_config=None,
-        access_log=not settings.in_cloud,  # Cloud Run writes such lines itself; ours would hold visitors' addresses
+        access_log=False,  # it would hold visitors' addresses; `access.py` writes better lines
         forwarded_allow_ips="*" if settings.in_cloud else None,  # only Cloud Run's proxy reaches the container
         server_header=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
+    Server(config).run(sockets=[listener])
 
 
 if __name__ == "__main__":

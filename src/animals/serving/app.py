@@ -3,20 +3,24 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
-from typing import TypedDict
+from typing import Any, TypedDict
 
-import anyio
-from fastapi import FastAPI
+from fastapi import FastAPI, Security
 from fastapi.middleware import Middleware
+from fastapi.security import APIKeyHeader
 
 from animals.config.services import ServiceSettings, read_settings
 from animals.cpus import available_cpus
-from animals.serving import problems, routes
-from animals.serving.limits import BodyLimitMiddleware
+from animals.serving import auth, batch, open_inference, problems, routes
+from animals.serving.access import AccessMiddleware
+from animals.serving.auth import KeyMiddleware
+from animals.serving.engine import Engine
+from animals.serving.limits import Bodies, BodyLimitMiddleware, BodyLimits
 from animals.serving.logs import TraceMiddleware
+from animals.serving.metrics import Metrics
+from animals.serving.predictions import PredictionLog
 from animals.serving.tokens import Tokens, signing_key
-from animals.serving.watcher import Watcher
-from animals.storage import open_storage
+from animals.serving.watcher import Watcher, make_watcher
 
 
 class State(TypedDict):
@@ -25,39 +29,64 @@ class State(TypedDict):
     settings: ServiceSettings
     tokens: Tokens
     watcher: Watcher
-    turns: anyio.Semaphore
-    """As many as there are CPUs: one for each picture that is worked on."""
+    engine: Engine
+    metrics: Metrics
+    predictions: PredictionLog
 
 
-def create_app(settings: ServiceSettings | None = None) -> FastAPI:
+def create_app(settings: ServiceSettings | None = None, watcher: Watcher | None = None) -> FastAPI:
     """Build the backend; nothing is loaded before it starts.
 
     Args:
         settings: those in the environment if not given.
+        watcher: one for these settings that has begun already, while this module was being imported.
 
     Raises:
         ConfigError: a setting is impossible or missing.
     """
     settings = read_settings() if settings is None else settings
-    storage = open_storage(settings.bucket)
+    watcher = make_watcher(settings) if watcher is None else watcher
     tokens = Tokens(signing_key(settings))
+    metrics = watcher.metrics
+    limits = BodyLimits(
+        bytes_each=settings.max_upload_bytes,
+        bytes_together=settings.max_uploads_bytes,
+        seconds=settings.upload_seconds,
+    )
+    bodies = Bodies(limits, metrics)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[State]:
-        cores = available_cpus()
-        wait, pixels = settings.reload_seconds, settings.max_pixels
-        with Watcher(storage, max_pixels=pixels, threads=cores, interval=wait) as watcher:
-            yield State(settings=settings, tokens=tokens, watcher=watcher, turns=anyio.Semaphore(cores))
+        log = PredictionLog(
+            watcher.storage,
+            metrics,
+            batch=settings.predictions_batch,
+            seconds=settings.predictions_seconds,
+            max_bytes=settings.predictions_bytes,
+        )
+        engine = Engine(
+            available_cpus(),
+            deadline=settings.deadline_seconds,
+            guess=lambda: watcher.seconds,
+            metrics=metrics,
+        )
+        with watcher, log as predictions:
+            yield State(
+                settings=settings,
+                tokens=tokens,
+                watcher=watcher,
+                engine=engine,
+                metrics=metrics,
+                predictions=predictions,
+            )
 
     app = FastAPI(
         title="animals",
         summary="Says what is on a picture.",
         version=version("animals"),
         lifespan=lifespan,
-        middleware=[
-            Middleware(TraceMiddleware),
-            Middleware(BodyLimitMiddleware, max_bytes=settings.max_upload_bytes),
-        ],
+        middleware=_middleware(settings, metrics, bodies),
+        dependencies=[Security(APIKeyHeader(name=auth.HEADER, auto_error=False))] if settings.keys else [],
         exception_handlers=problems.handlers(),
         form_limits={"max_files": 1, "max_fields": 10},
         generate_unique_id_function=lambda route: route.name,
@@ -65,5 +94,35 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
+    app.state.bodies = bodies  # for the server, which knows when it ends
+    app.include_router(routes.computing)
+    app.include_router(batch.router)
     app.include_router(routes.router)
+    app.include_router(open_inference.router)
+    app.include_router(open_inference.computing)
     return app
+
+
+def _middleware(settings: ServiceSettings, metrics: Metrics, bodies: Bodies) -> list[Middleware]:
+    """What a request passes before its route, the outermost first; what is not configured is not there."""
+    wanted: list[Any] = [Middleware(TraceMiddleware), Middleware(AccessMiddleware, metrics=metrics)]
+    if settings.origins:
+        from fastapi.middleware.cors import CORSMiddleware
+
+        wanted.append(
+            Middleware(
+                CORSMiddleware,
+                allow_origins=settings.origins,
+                allow_methods=["GET", "POST"],
+                allow_headers=[auth.HEADER],
+                expose_headers=["Retry-After"],
+            )
+        )
+    if settings.keys:
+        wanted.append(Middleware(KeyMiddleware, keys=settings.keys))
+    if settings.rate_limit:
+        from animals.serving.rates import RateMiddleware, read_rate
+
+        rate = read_rate(settings.rate_limit)
+        wanted.append(Middleware(RateMiddleware, rate=rate, behind_proxy=settings.in_cloud))
+    return [*wanted, Middleware(BodyLimitMiddleware, bodies=bodies)]

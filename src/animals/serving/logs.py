@@ -54,13 +54,17 @@ class CloudFormatter(logging.Formatter):
         self._prefix = f"projects/{project}/traces/" if project else ""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The record as Cloud Logging's fields; a traceback is part of the message, where Error Reporting looks."""
-        entry = {
+        """The record as Cloud Logging's fields; a traceback has one of its own, where Error Reporting looks first."""
+        entry: dict[str, Any] = {
             "severity": record.levelname,
-            "message": super().format(record),
+            "message": record.getMessage(),
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(),
             "logger": record.name,
         }
+        if record.exc_info:
+            entry["stack_trace"] = f"{entry['message']}\n{self.formatException(record.exc_info)}"
+        if request := getattr(record, "httpRequest", None):
+            entry["httpRequest"] = request
         if trace := _trace.get():
             entry["logging.googleapis.com/trace"] = self._prefix + trace
         return json.dumps(entry)

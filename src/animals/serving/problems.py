@@ -9,23 +9,51 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.types import Receive, Scope, Send
 
-from animals.errors import AnimalsError, ModelError, NotAPicture, PictureTooLarge, StorageUnavailable
+from animals.errors import (
+    AnimalsError,
+    Busy,
+    ClientGone,
+    ModelError,
+    NotAPicture,
+    PictureTooLarge,
+    StorageUnavailable,
+    WrongRequest,
+)
 from animals.records import Problem
 
-STATUS: Final[Mapping[type[AnimalsError], HTTPStatus]] = {
+PROTOCOL: Final = "/v2"
+"""Where the Open Inference Protocol is spoken; `open_inference.py`."""
+
+BATCH: Final = "/classify/batch"
+"""Where several pictures are answered at once; `batch.py`."""
+
+MAX_PICTURES: Final = 64
+"""In one request."""
+
+CLIENT_CLOSED_REQUEST: Final = 499
+"""What nginx notes for a request that nobody waits for any more; it is never sent."""
+
+STATUS: Final[Mapping[type[AnimalsError], int]] = {
     NotAPicture: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     PictureTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     ModelError: HTTPStatus.SERVICE_UNAVAILABLE,
     StorageUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+    WrongRequest: HTTPStatus.BAD_REQUEST,
+    Busy: HTTPStatus.SERVICE_UNAVAILABLE,
+    ClientGone: CLIENT_CLOSED_REQUEST,
 }
 
 MEANING: Final[Mapping[int, str]] = {
     400: "The body is broken, or holds more than one picture.",
+    401: "The service asks for an API key, and the request has none that it knows.",
+    408: "The body did not come within the time allowed.",
     413: "The request has too many bytes, or the picture too many pixels.",
     415: "The file is empty, damaged or no picture.",
     422: 'The field "file" is missing, or is no file.',
-    503: "No model serves at the moment; `Retry-After` says when to try again.",
+    429: "The client has sent more requests than it may; `Retry-After` says when to try again.",
+    503: "No model serves, or more is waiting than can be answered in time; `Retry-After` says when to try again.",
 }
 
 Handler = Callable[[Request, Any], Coroutine[Any, Any, Response]]
@@ -45,14 +73,28 @@ def handlers() -> dict[int | type[Exception], Handler]:
     }
 
 
+class _Refusal(JSONResponse):
+    """A `Problem`; below /v2 in the form of the protocol that is spoken there, whoever it is that refuses."""
+
+    def __init__(self, status: int, detail: str, headers: Mapping[str, str] | None) -> None:
+        super().__init__(Problem(detail=detail).model_dump(), status, headers)
+        self.detail = detail
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] == PROTOCOL or scope["path"].startswith(f"{PROTOCOL}/"):
+            self.body = self.render({"error": self.detail})
+            self.headers["content-length"] = str(len(self.body))
+        await super().__call__(scope, receive, send)
+
+
 def answer(status: int, detail: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
     """A `Problem` as a response."""
-    return JSONResponse(Problem(detail=detail).model_dump(), status, headers)
+    return _Refusal(status, detail, headers)
 
 
 async def _domain_error(request: Request, error: AnimalsError) -> JSONResponse:
     status = next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
-    wait = math.ceil(request.state.settings.reload_seconds)
+    wait = error.wait if isinstance(error, Busy) else math.ceil(request.state.settings.reload_seconds)
     headers = {"Retry-After": str(wait)} if status == HTTPStatus.SERVICE_UNAVAILABLE else None
     return answer(status, str(error), headers)
 
@@ -71,4 +113,7 @@ async def _invalid(request: Request, error: RequestValidationError) -> JSONRespo
 
 
 def _how_to_send(request: Request) -> str:
+    if request.url.path.rstrip("/") == BATCH:
+        fields = '-F "files=@cat.jpg" -F "files=@dog.jpg"'
+        return f'Send up to {MAX_PICTURES} pictures, each as a multipart field "files": curl {fields} {request.url}'
     return f'Send one picture as the file of the multipart field "file": curl -F "file=@cat.jpg" {request.url}'

@@ -3,21 +3,23 @@
 Each path has two spellings, with and without the final slash; one of them is in the OpenAPI document.
 """
 
-from collections.abc import AsyncIterator
+from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, File, Request, UploadFile
+from fastapi import APIRouter, Depends, File, Request, Response, UploadFile
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import HTMLResponse
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 
-from animals.errors import NoModel
 from animals.records import Prediction
+from animals.serving.admission import ComputingRoute
+from animals.serving.answering import answer_picture
 from animals.serving.answers import Health, ModelInfo, Readiness, Welcome
 from animals.serving.problems import documented
-from animals.serving.tokens import Tokens
 from animals.serving.watcher import Served, Watcher
 
 router = APIRouter()
+computing = APIRouter(route_class=ComputingRoute)
 
 
 async def _watcher(request: Request) -> Watcher:
@@ -26,23 +28,7 @@ async def _watcher(request: Request) -> Watcher:
 
 
 async def _served(watcher: Annotated[Watcher, Depends(_watcher)]) -> Served:
-    if watcher.served is None:
-        raise NoModel(watcher.reason)
-    return watcher.served
-
-
-async def _tokens(request: Request) -> Tokens:
-    tokens: Tokens = request.state.tokens
-    return tokens
-
-
-async def _turn(request: Request) -> AsyncIterator[None]:
-    """Wait for a free CPU: forty threads that decode at once would be no faster and hold forty pictures."""
-    async with request.state.turns:
-        yield
-
-
-Turn = Annotated[None, Depends(_turn, scope="function")]
+    return watcher.serving()
 
 
 @router.get("/")
@@ -58,31 +44,15 @@ async def welcome(request: Request, watcher: Annotated[Watcher, Depends(_watcher
     )
 
 
-@router.post("/classify", include_in_schema=False)
-@router.post("/classify/", responses=documented(400, 413, 415, 422, 503))
-def classify(
-    file: Annotated[UploadFile, File(description="The picture: JPEG, PNG, WebP, GIF, BMP or TIFF.")],
-    served: Annotated[Served, Depends(_served)],
-    tokens: Annotated[Tokens, Depends(_tokens)],
-    _: Turn,
-) -> Prediction:
+@computing.post("/classify", include_in_schema=False)
+@computing.post("/classify/", responses=documented(400, 401, 408, 413, 415, 422, 429, 503), response_model=Prediction)
+async def classify(
+    request: Request, file: Annotated[UploadFile, File(description="The picture: JPEG, PNG, WebP, GIF, BMP or TIFF.")]
+) -> Response:
     """Which label fits the picture, and how sure the model is of each."""
-    probabilities = served.classifier.classify(file.file.read())
-    prediction = max(probabilities, key=probabilities.__getitem__)
-    version = served.current.version
-    return Prediction(
-        filename=_printable(file.filename),
-        prediction=prediction,
-        confidence=probabilities[prediction],
-        probabilities=probabilities,
-        model_version=version,
-        prediction_id=tokens.sign(version, prediction, probabilities),
-    )
-
-
-def _printable(name: str | None) -> str:
-    # A sender may declare a charset in which half a character decodes; such text cannot be encoded again.
-    return (name or "").encode(errors="replace").decode()
+    job = partial(answer_picture, request.state, await file.read(), file.filename)
+    prediction = await request.state.engine.compute(request, job)
+    return Response(prediction.model_dump_json(), media_type="application/json")  # FastAPI would check it again
 
 
 @router.get("/model/", include_in_schema=False)
@@ -113,6 +83,13 @@ async def healthz() -> Health:
 async def readyz(served: Annotated[Served, Depends(_served)]) -> Readiness:
     """Whether a model is loaded and has answered its self-test; if not, why."""
     return Readiness(model_version=served.current.version)
+
+
+@router.get("/metrics/", include_in_schema=False)
+@router.get("/metrics", include_in_schema=False)
+def metrics(request: Request) -> Response:
+    """Counts for Prometheus; in a thread, since writing them down takes milliseconds."""
+    return Response(request.state.metrics.text(), media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
 
 @router.get("/docs/", include_in_schema=False)

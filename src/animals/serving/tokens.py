@@ -43,10 +43,10 @@ class Tokens:
             key, salt=_SALT, signer_kwargs={"key_derivation": "hmac", "digest_method": hashlib.sha256}
         )
 
-    def sign(self, version: str, prediction: str, probabilities: dict[str, float]) -> str:
-        """A new prediction id, safe in URLs."""
+    def sign(self, version: str, prediction: str, probabilities: dict[str, float], identity: str | None = None) -> str:
+        """A new prediction id, safe in URLs; `identity` is the id in it, by default a random one."""
         answer = Answer(
-            id=uuid.uuid4().hex,
+            id=identity or uuid.uuid4().hex,
             version=version,
             prediction=prediction,
             probabilities={label: round(probability, _DIGITS) for label, probability in probabilities.items()},

@@ -8,14 +8,19 @@ from pathlib import Path
 
 from animals.errors import ConfigError
 from animals.storage.folder import FolderStorage
-from animals.storage.gcs import GcsStorage
+from animals.storage.gcs import RETRY_DEADLINE, GcsStorage
 from animals.storage.protocol import ABSENT, Storage, StoredObject
 
 __all__ = ["ABSENT", "FolderStorage", "GcsStorage", "Storage", "StoredObject", "open_storage"]
 
 
-def open_storage(url: str) -> Storage:
+def open_storage(url: str, *, retry_deadline: float = RETRY_DEADLINE) -> Storage:
     """The bucket behind a URL: `gs://name/prefix`, or else a local folder, which need not exist yet.
+
+    Args:
+        url: of the bucket.
+        retry_deadline: seconds after which a request that fails for passing reasons is not repeated any more; little
+            for those who try again by themselves.
 
     Raises:
         ConfigError: the URL has another scheme or no bucket name.
@@ -26,4 +31,4 @@ def open_storage(url: str) -> Storage:
     bucket, _, prefix = rest.partition("/")
     if scheme != "gs" or not bucket:
         raise ConfigError(f'The bucket "{url}" is neither a local folder nor of the form gs://name/prefix.')
-    return GcsStorage(bucket, prefix.strip("/"))
+    return GcsStorage(bucket, prefix.strip("/"), retry_deadline=retry_deadline)

@@ -40,6 +40,10 @@ class FolderStorage:
             raise StorageUnavailable(f"Could not read {path}: {error.strerror}.") from error
         return StoredObject(data, _digest(data))
 
+    def read_if_changed(self, name: str, generation: str | None) -> StoredObject | None:  # noqa: D102
+        found = self.read(name)  # the content is what tells, and the disk has it at hand
+        return None if found.generation == generation else found
+
     def write(self, name: str, data: bytes, *, if_generation: str | None = None) -> str:  # noqa: D102
         path, generation = self._path(name), _digest(data)
         try:

@@ -95,9 +95,22 @@ class GcsStorage:
         return {"timeout": self._request_timeout, "retry": DEFAULT_RETRY.with_timeout(self._retry_deadline)}
 
     def read(self, name: str) -> StoredObject:  # noqa: D102 - the protocol says it
+        return self._read(name)
+
+    def read_if_changed(self, name: str, generation: str | None) -> StoredObject | None:  # noqa: D102
+        from google.api_core.exceptions import NotModified
+
+        try:
+            found = self._read(name, if_generation_not_match=None if generation is None else int(generation))
+        except NotModified:
+            return None
+        return None if found.generation == generation else found  # the emulator does not know this condition
+
+    def _read(self, name: str, **conditions: int | None) -> StoredObject:
         blob = self._blob(name)
         with self._errors(), self._missing(name):
-            data = blob.download_as_bytes(**self._options())  # sets the blob's generation from the same answer
+            # sets the blob's generation from the same answer
+            data = blob.download_as_bytes(**conditions, **self._options())
         return StoredObject(data, str(blob.generation))
 
     def write(self, name: str, data: bytes, *, if_generation: str | None = None) -> str:  # noqa: D102

@@ -36,6 +36,13 @@ class Storage(Protocol):
             NoSuchObject: there is none of that name.
         """
 
+    def read_if_changed(self, name: str, generation: str | None) -> StoredObject | None:
+        """The object's content, unless it still has this generation: then None, and its content is not fetched.
+
+        Raises:
+            NoSuchObject: there is none of that name.
+        """
+
     def write(self, name: str, data: bytes, *, if_generation: str | None = None) -> str:
         """Store the content; once this returns it is durable.
 
