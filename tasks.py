@@ -11,7 +11,7 @@ from invoke.exceptions import Exit
 from invoke.tasks import task
 
 ROOT = Path(__file__).parent
-GROUPS = {"dev": "_dev", "train": "", "backend": "_backend"}
+GROUPS = {"dev": "_dev", "train": "", "backend": "_backend", "bulk": "_bulk"}
 """Dependency group -> ending of its requirements file. The first holds all others, which follow its versions."""
 
 
@@ -45,8 +45,9 @@ def list_tasks(_: Context) -> None:
         "root": "folder that gets them, or that --version keeps [data/raw/raw-img; data/sample for sample]",
         "check": "look for broken and doubtful pictures",
         "stats": "describe the pictures in numbers",
+        "shards": "write the pictures as shards to stream, to gs://name/prefix or a folder",
         "version": "keep the pictures as a version in a bucket, by DVC",
-        "args": 'Hydra overrides for --check and --stats, as in --args "experiment=animals10"',
+        "args": 'Hydra overrides for --check, --stats and --shards, as in --args "experiment=animals10"',
     }
 )
 def data(
@@ -55,19 +56,22 @@ def data(
     root: str = "",
     check: bool = False,
     stats: bool = False,
+    shards: str = "",
     version: bool = False,
     args: str = "",
 ) -> None:
-    """Bring pictures, check, describe or version them: whichever the options ask for."""
+    """Bring pictures, check, describe, pack or version them: whichever the options ask for."""
     place = ["--root", root] if root else []
     if source:
         python("animals.data", "fetch", source, *place)
     for command, wanted in (("check", check), ("stats", stats)):
         if wanted:
             python("animals.data", command, *shlex.split(args))
+    if shards:
+        python("animals.data", "shards", shards, *shlex.split(args))
     if version:
         python("animals.data", "version", *place)
-    if not (source or check or stats or version):
+    if not (source or check or stats or shards or version):
         python("invoke", "--help", "data")
 
 
@@ -139,10 +143,59 @@ def evaluate(_: Context, version: str = "current", against: str = "", pictures: 
     python("animals.training.proof", version, *other, "--pictures", str(pictures))
 
 
+@task(
+    positional=["version"],
+    help={
+        "version": "a published version",
+        "reason": "why, which the pointer keeps",
+        "force": "even if it is worse than the version that serves, or cannot be compared with it; needs a reason",
+    },
+)
+def promote(_: Context, version: str, reason: str = "", force: bool = False) -> None:
+    """Let a published version serve, unless it is worse than the one that does."""
+    python("animals.training.promotion", "promote", version, f"--reason={reason}", *(["--force"] if force else []))
+
+
+@task(help={"reason": "why, which the pointer keeps"})
+def rollback(_: Context, reason: str = "") -> None:
+    """Let the version serve again that did before."""
+    python("animals.training.promotion", "rollback", f"--reason={reason}")
+
+
+@task(
+    help={
+        "version": "a published version; by default the one that serves",
+        "pictures": "test pictures, at most, that each form answers",
+        "channels": "part of the channels that is pruned",
+        "epochs": "of training after pruning",
+    }
+)
+def optimize(
+    _: Context, version: str = "current", pictures: int = 1000, channels: float = 0.3, epochs: int = 2
+) -> None:
+    """Compare a version's size, speed and accuracy in torch, ONNX, 8 bits and pruned, in reports/versions/."""
+    given = {"pictures": pictures, "channels": channels, "epochs": epochs}
+    python("animals.training.optimize", version, *(f"--{key}={value}" for key, value in given.items()))
+
+
 @task(help={"port": "where it listens on this machine"})
 def serve(_: Context, port: int = 8000) -> None:
     """Serve the current model on http://localhost:8000."""
     python("animals.serving", PORT=str(port))
+
+
+@task(
+    name="load-test",
+    help={
+        "users": "who come one to three seconds apart",
+        "seconds": "that are counted",
+        "host": "URL of a running backend; without one, a backend is started on one CPU and stopped again",
+    },
+)
+def load_test(_: Context, users: int = 50, seconds: int = 60, host: str = "") -> None:
+    """Let users come to a backend, and write what they saw into reports/load_test/."""
+    given = {"users": users, "seconds": seconds, "host": host}
+    run(sys.executable, "profiling/load_test.py", *(f"--{key}={value}" for key, value in given.items()))
 
 
 @task(help={"args": 'of pytest, as in --args "tests/data -k split"'})

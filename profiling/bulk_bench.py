@@ -1,0 +1,84 @@
+"""Pictures a second and core: `animals classify` beside its classifier alone in a loop.
+
+    ANIMALS_BUCKET=data/bucket python profiling/bulk_bench.py data/sample
+
+All ways take the same pictures in turn, several times. Seconds of the CPU are counted, so that the comparison also
+holds on a machine that does other work. The first forty pictures, with which all workers are started, are told apart.
+"""
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from animals import registry
+from animals.bulk.sources import find_pictures
+from animals.config.services import read_settings
+from animals.serving.classifier import Classifier
+from animals.storage import open_storage
+
+Way = Callable[[Sequence[str]], None]
+
+FIRST: Final = 40
+"""Pictures that are told apart: more than one worker takes at once."""
+
+
+def loop() -> Way:
+    """The classifier alone, in this process."""
+    storage = open_storage(read_settings().bucket)
+    card = registry.read_card(storage, registry.read_current(storage).version)
+    classifier = Classifier(card, registry.read_file(storage, card, card.serving_file))
+
+    def run(names: Sequence[str]) -> None:
+        for name in names:
+            classifier.probabilities(classifier.prepare(Path(name).read_bytes())[np.newaxis])
+
+    return run
+
+
+def command(workers: int) -> Way:
+    """The command, with so many workers."""
+
+    def run(names: Sequence[str]) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            words = ["classify", *names, "--out", str(Path(folder, "p.parquet")), "--workers", str(workers)]
+            subprocess.run([sys.executable, "-m", "animals", *words], check=True, capture_output=True)  # noqa: S603
+
+    return run
+
+
+def timed(run: Way, names: Sequence[str]) -> float:
+    """Seconds of CPU of this process and of those that it has ended."""
+    before = os.times()
+    run(names)
+    return sum(os.times()[:4]) - sum(before[:4])
+
+
+def main() -> None:
+    """Time each way in turn, and print the median of each."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("source", help="a folder of pictures")
+    parser.add_argument("--repeat", type=int, default=3, help="times that each way is timed [3]")
+    arguments = parser.parse_args()
+    names = find_pictures([arguments.source])
+    ways = {"classifier alone": loop(), "1 worker": command(1), "2 workers": command(2)}
+    spent: dict[str, list[tuple[float, float]]] = {way: [] for way in ways}
+    for _ in range(arguments.repeat):
+        for way, run in ways.items():
+            spent[way].append((timed(run, names[:FIRST]), timed(run, names)))
+    sys.stdout.write(f"{len(names)} pictures, median of {arguments.repeat}\n\n")
+    sys.stdout.write("| | the first 40, s of CPU | then pictures a second of CPU |\n|---|---|---|\n")
+    for way, pairs in spent.items():
+        start, whole = (statistics.median(column) for column in zip(*pairs, strict=True))
+        sys.stdout.write(f"| {way} | {start:.2f} | {(len(names) - FIRST) / (whole - start):.1f} |\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Classify any number of pictures from the command line: `animals classify`."""

@@ -1,0 +1,98 @@
+"""Who hands out the work: processes of this machine, or a Ray cluster."""
+
+import logging
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures.process import BrokenProcessPool
+from functools import partial
+from typing import Any, Final
+
+from animals.bulk.work import Model, Row, classify_pictures
+from animals.cpus import available_cpus
+from animals.data.workers import in_processes
+from animals.errors import AnimalsError, ConfigError, Interrupted
+
+Chunk = Sequence[str]
+Engine = Callable[[Sequence[Chunk], Model, int | None], Iterator[list[Row]]]
+"""Takes pictures, a model and how many workers (None: one for each CPU); gives rows as they get done, in any order."""
+
+RAY_BLOCKS: Final = 10_000
+"""Into which the pictures are divided at most: each costs Ray some milliseconds."""
+
+
+def classify_locally(chunks: Sequence[Chunk], model: Model, workers: int | None) -> Iterator[list[Row]]:
+    """With processes of this machine, each on one CPU.
+
+    Raises:
+        Interrupted: a process was killed.
+    """
+    try:
+        job = partial(classify_pictures, model=model)
+        for _, rows in in_processes(job, chunks, workers=workers or available_cpus()):
+            yield rows
+    except BrokenProcessPool as error:
+        raise Interrupted(
+            "A worker was killed, most likely for want of memory. "
+            "What is done is kept: go on with the same command and fewer --workers."
+        ) from error
+
+
+def classify_with_ray(chunks: Sequence[Chunk], model: Model, workers: int | None) -> Iterator[list[Row]]:
+    """As a Ray Data job, on the cluster of RAY_ADDRESS or else on this machine.
+
+    Only names go to the workers and rows come back; each reads the model and its pictures from the bucket or from a
+    folder that all machines share.
+
+    Raises:
+        ConfigError: Ray is not installed.
+        AnimalsError: a worker has no model, or a bucket cannot be reached.
+    """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    try:
+        import ray
+        import ray.data
+    except ImportError as error:
+        raise ConfigError("--engine ray needs Ray, which is not installed: pip install 'ray[data]'") from error
+    logging.getLogger("ray.data").setLevel(logging.ERROR)  # it tells of its plan, and of bars that are not wanted
+    ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.WARNING)
+    try:
+        ray.data.DataContext.get_current().enable_progress_bars = False
+        cpus: float = ray.cluster_resources().get("CPU", 1)  # type: ignore[no-untyped-call] # Ray says nothing of it
+        items = [{"pictures": list(chunk)} for chunk in chunks]
+        rows = ray.data.from_items(items, override_num_blocks=min(len(items), RAY_BLOCKS)).map_batches(
+            _RayWorker,
+            fn_constructor_args=(model,),
+            batch_size=1,
+            batch_format="numpy",
+            num_cpus=1,
+            compute=ray.data.ActorPoolStrategy(size=workers or max(1, int(cpus))),
+        )
+        for row in rows.iter_rows():
+            if row["failure"]:
+                raise AnimalsError(row["failure"])
+            yield [Row(row["picture"], tuple(row["probabilities"]), row["problem"] or None)]
+    finally:
+        ray.shutdown()
+
+
+class _RayWorker:
+    """An actor of Ray Data: columns of chunks in, columns of rows out."""
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+
+    def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
+        failure = ""
+        try:
+            rows = [row for names in batch["pictures"] for row in classify_pictures(list(names), self._model)]
+        except AnimalsError as error:  # raised here it would come back within Ray's own errors, with all their traces
+            rows, failure = [Row("")], str(error)
+        return {
+            "picture": [row.picture for row in rows],
+            "probabilities": [list(row.probabilities) for row in rows],
+            "problem": [row.problem or "" for row in rows],
+            "failure": [failure] * len(rows),
+        }
+
+
+ENGINES: Final[dict[str, Engine]] = {"local": classify_locally, "ray": classify_with_ray}

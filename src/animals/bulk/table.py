@@ -1,0 +1,180 @@
+"""The table of predictions: part files while it grows, one Parquet file in the end.
+
+```
+predictions.parquet              all rows, written in one go when every picture is done
+predictions.parquet.parts/       what is done so far; gone when all is
+```
+"""
+
+import contextlib
+import os
+import shutil
+import uuid
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from filelock import FileLock, Timeout
+
+from animals.bulk.work import Row
+from animals.errors import ConfigError, StorageUnavailable
+from animals.records import Card, probability_columns
+
+PARTS: Final = ".parts"
+"""Ending of the folder of part files, after the table's name."""
+
+
+class Predictions:
+    """A table on the disk that one process at a time adds to; used as `with Predictions(…) as predictions`.
+
+    Args:
+        out: the Parquet file.
+        card: of the model that answers.
+
+    Raises:
+        ConfigError: the file is no table of this model's predictions, or another process adds to it.
+        StorageUnavailable: the disk cannot be read or written.
+    """
+
+    def __init__(self, out: Path, card: Card) -> None:
+        self.done: frozenset[str] = frozenset()
+        """Pictures that have a prediction; those with a problem are not among them, and so tried again."""
+        self._out = out
+        self._card = card
+        self._schema = _schema(card)
+        self._parts = out.with_name(out.name + PARTS)
+        self._lock = FileLock(self._parts / ".lock", timeout=0)
+
+    def __enter__(self) -> Self:
+        if self._out.is_dir():
+            raise ConfigError(f"{self._out} is a folder; expected a file's name, such as {self._out}.parquet.")
+        with self._writing():
+            self._parts.mkdir(parents=True, exist_ok=True)
+            try:
+                self._lock.acquire()
+            except Timeout as error:
+                raise ConfigError(
+                    f"Another process writes {self._out}. Wait for it or choose another --out."
+                ) from error
+        try:
+            self.done = frozenset(name for file in self._files() for name in self._predicted(file))
+        except BaseException:
+            self._lock.release()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._lock.release()
+
+    def add(self, rows: Sequence[Row]) -> None:
+        """Keep some rows in a part file of their own: once this returns, they are not lost.
+
+        Raises:
+            StorageUnavailable: the disk is full or may not be written to.
+        """
+        number = len(list(self._parts.glob("*.parquet")))
+        self._write(self._parts / f"{number:08}.parquet", _table(rows, self._card, self._schema))
+
+    def finish(self) -> int:
+        """Write the table, sorted by the pictures' names, and remove its parts.
+
+        Returns:
+            Pictures that have no prediction.
+
+        Raises:
+            StorageUnavailable: the disk is full or may not be written to.
+        """
+        table = _newest(pa.concat_tables(map(self._read, self._files())))
+        self._write(self._out, table)
+        shutil.rmtree(self._parts, ignore_errors=True)  # which holds the lock: some systems keep that file
+        return int(table["prediction"].null_count)
+
+    def _files(self) -> list[Path]:
+        """The table as it was finished before, if it was, and the parts, the oldest first."""
+        return [self._out] * self._out.exists() + sorted(self._parts.glob("*.parquet"))
+
+    def _predicted(self, file: Path) -> list[str]:
+        table = self._read(file)
+        others = set(table["model_version"].unique().to_pylist()) - {self._card.version}
+        if others:
+            raise ConfigError(
+                f"{self._out} holds predictions of version {min(others)}, and now {self._card.version} is asked. "
+                f"Go on with --version {min(others)}, or choose another --out."
+            )
+        predicted: list[str] = table["picture"].filter(table["prediction"].is_valid()).to_pylist()
+        return predicted
+
+    def _read(self, file: Path) -> pa.Table:
+        try:
+            table = pq.read_table(file)
+        except (pa.ArrowException, OSError) as error:
+            raise ConfigError(
+                f"{file} cannot be read as Parquet: {error}. Delete it or choose another --out."
+            ) from error
+        if not {"picture", "prediction", "model_version"} <= set(table.column_names):
+            raise ConfigError(f"{file} is no table of predictions of this command. Choose another --out.")
+        return table
+
+    def _write(self, file: Path, table: pa.Table) -> None:
+        """All of the file or nothing of it, on the disk and not only on its way there."""
+        temporary = file.with_name(f".{uuid.uuid4().hex}.tmp")
+        with self._writing():
+            try:
+                with temporary.open("wb") as target:
+                    pq.write_table(table, target)
+                    target.flush()
+                    os.fsync(target.fileno())
+                temporary.replace(file)
+            finally:
+                temporary.unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise StorageUnavailable(f"{self._out} cannot be written: {error.strerror or error}.") from error
+
+
+def _schema(card: Card) -> pa.Schema:
+    probabilities = probability_columns(dict.fromkeys(card.labels, pa.float32()))
+    return pa.schema(
+        {
+            "picture": pa.string(),
+            "prediction": pa.string(),
+            "confidence": pa.float32(),
+            **probabilities,
+            "model_version": pa.string(),
+            "problem": pa.string(),
+        }
+    )
+
+
+def _table(rows: Sequence[Row], card: Card, schema: pa.Schema) -> pa.Table:
+    shares = np.array([row.probabilities or [np.nan] * len(card.labels) for row in rows])
+    unknown = np.isnan(shares[:, 0])
+    likeliest = [None if none else card.labels[place] for place, none in zip(shares.argmax(1), unknown, strict=True)]
+    columns = {
+        "picture": [row.picture for row in rows],
+        "prediction": likeliest,
+        "confidence": pa.array(shares.max(1), pa.float32(), mask=unknown),
+        **probability_columns(
+            {label: pa.array(shares[:, place], pa.float32(), mask=unknown) for place, label in enumerate(card.labels)}
+        ),
+        "model_version": [card.version] * len(rows),
+        "problem": [row.problem for row in rows],
+    }
+    return pa.table(columns, schema)
+
+
+def _newest(table: pa.Table) -> pa.Table:
+    """Of several rows for a picture the last; sorted by the pictures' names."""
+    numbered = table.append_column("row", pa.array(np.arange(table.num_rows)))
+    last = numbered.group_by("picture").aggregate([("row", "max")]).sort_by("picture")
+    return table.take(last["row_max"]).combine_chunks()
