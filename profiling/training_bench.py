@@ -9,19 +9,16 @@ one of neighbours. What the variants are: training_variants.py. What came out: r
 
 import argparse
 import json
-import multiprocessing
-import platform
 import shlex
-import statistics
 import sys
-from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
+from machine import cpu_name, in_own_process, spread, system_name
 from training_variants import VARIANTS, Measured, Setup, measure, prepare
 
 from animals.cli import exit_on_error
@@ -40,8 +37,6 @@ NAMES: Final = {
     "ours": "this trainer",
     "ceiling": "ceiling: the network alone, on a batch in memory",
 }
-
-Result = TypeVar("Result")
 
 
 def main() -> None:
@@ -82,7 +77,7 @@ def bench(arguments: argparse.Namespace) -> dict[str, Any]:
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "cpu": cpu_name(),
         "cpus": available_cpus(),
-        "system": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
+        "system": system_name(),
         "packages": {name: version(name) for name in PACKAGES},
         "sides": {},
     }
@@ -106,12 +101,6 @@ def _run_all(setup: Setup) -> dict[str, Measured]:
         run[name] = in_own_process(measure, name, setup)
         sys.stderr.write(f"{setup.side} pixels, {name}: {run[name].pictures_per_second:.1f} pictures a second\n")
     return run
-
-
-def in_own_process(job: Callable[..., Result], *arguments: Any) -> Result:
-    """What a function gives in a process that is started for it."""
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-        return pool.submit(job, *arguments).result()
 
 
 def compare(runs: Sequence[dict[str, Measured]]) -> dict[str, Any]:
@@ -143,7 +132,7 @@ def _speeds(runs: Sequence[dict[str, Any]]) -> list[str]:
     head = "| | pictures a second | waiting for data | peak memory, MiB | of its largest worker |"
     rows = [
         f"| {NAMES[name]} | "
-        + " | ".join(_spread([run[name][key] for run in runs], form) for key, form in columns.items())
+        + " | ".join(spread([run[name][key] for run in runs], form) for key, form in columns.items())
         + " |"
         for name in NAMES
     ]
@@ -151,24 +140,8 @@ def _speeds(runs: Sequence[dict[str, Any]]) -> list[str]:
 
 
 def _ratios(ratios: dict[str, list[float]]) -> list[str]:
-    rows = [f"| {other} | {_spread(values, '{:.2f}')} |" for other, values in ratios.items()]
+    rows = [f"| {other} | {spread(values, '{:.2f}')} |" for other, values in ratios.items()]
     return ["| this trainer / | within each repetition |", "|---|---:|", *rows]
-
-
-def _spread(values: Sequence[float | None], form: str) -> str:
-    known = [value for value in values if value is not None]
-    if not known:
-        return "-"
-    middle, low, high = (form.format(pick(known)) for pick in (statistics.median, min, max))
-    return middle if len(known) == 1 else f"{middle} ({low} to {high})"
-
-
-def cpu_name() -> str:
-    """As the system calls it."""
-    known = Path("/proc/cpuinfo")
-    lines = known.read_text(encoding="utf-8").splitlines() if known.is_file() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
 
 
 if __name__ == "__main__":
