@@ -22,6 +22,7 @@ def test_invoke_alone_lists_the_tasks_with_a_line_of_help_each() -> None:
         "evaluate",
         "format",
         "lint",
+        "load-test",
         "profile",
         "promote",
         "publish",

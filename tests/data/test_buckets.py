@@ -94,7 +94,7 @@ def test_ctrl_c_ends_a_download_and_the_same_command_goes_on(gcs_url: str, emula
         slow = {**os.environ, "STORAGE_EMULATOR_HOST": proxy.url}
         process = subprocess.Popen(command, env=slow, stderr=subprocess.PIPE, text=True)
         deadline = time.monotonic() + 60
-        while not found(tmp_path) and time.monotonic() < deadline:
+        while not found(tmp_path / "pictures") and time.monotonic() < deadline:
             time.sleep(0.01)
         process.send_signal(signal.SIGINT)
         _, stderr = process.communicate(timeout=60)

@@ -48,6 +48,7 @@ def classify_with_ray(chunks: Sequence[Chunk], model: Model, workers: int | None
         AnimalsError: a worker has no model, or a bucket cannot be reached.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")  # else workers install one of their own
     try:
         import ray
         import ray.data

@@ -44,6 +44,7 @@ def main() -> int:
     try:
         settings = read_settings()
         logging.config.dictConfig(log_config(settings))
+        logging.captureWarnings(True)  # libraries' too are lines of the log
         settings = settings.model_copy(update={"secret": SecretStr(signing_key(settings))})  # told before all else
         with make_watcher(settings) as watcher:  # from here on the model comes, while libraries are imported
             app = _import_app(settings, watcher)
