@@ -57,7 +57,8 @@ class Server:
         with confined(cpus), log.open("wb") as file:
             self._popen = subprocess.Popen(  # noqa: S603 - what the benchmark wants
                 [word.format(port=port) for word in backend.command],
-                env={**os.environ, "PORT": str(port), **backend.environment},
+                # bytecode is compiled by the first start, as in an image
+                env={**os.environ, "PYTHONDONTWRITEBYTECODE": "", "PORT": str(port), **backend.environment},
                 stdout=file,
                 stderr=file,
             )
