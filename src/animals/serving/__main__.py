@@ -99,6 +99,7 @@ def _serve(app: "FastAPI", settings: ServiceSettings, listener: socket.socket) -
     config = uvicorn.Config(
         app,
         log_config=None,
+        ws="none",  # else uvicorn imports a library for them, where it finds one
         access_log=False,  # it would hold visitors' addresses; `access.py` writes better lines
         forwarded_allow_ips="*" if settings.in_cloud else None,  # only Cloud Run's proxy reaches the container
         server_header=False,
