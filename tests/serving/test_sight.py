@@ -151,8 +151,9 @@ def test_while_the_bucket_is_away_answers_are_quick_and_losses_counted_and_then_
         kept = [identity(answer) in stored for answer in during]
         assert {identity(answer) for answer in [*before, *after]} < set(stored)
         assert sum(kept) == 100 - dropped
-        assert all(kept[-10:])
-        assert sum(kept[:50]) <= sum(kept[50:])  # the oldest went, but for those that were just being sent
+        # the oldest went, but for a batch that was being sent; two clients may come in another order
+        newest = max(10, sum(kept) - 12)
+        assert all(kept[-newest:])
         assert "The prediction log waits" in process.log
         assert "The prediction log is written again" in process.log
 

@@ -73,20 +73,29 @@ def command(place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
 
 
 def test_the_report_says_what_the_card_says(command: Command, place: Place) -> None:
-    said = command()
-    proof, card = place.report(), place.card
+    card = place.publish("in-32-bits", quantized=None)  # the card is about the model as it was trained
+    said = command(card.version)
+    proof = place.report(card.version)
     assert proof.version == card.version
     assert (proof.accuracy.share, proof.accuracy.pictures) == (card.metrics.accuracy, card.metrics.pictures)
     assert proof.metrics.per_label == card.metrics.per_label
-    near = 0.01  # the card is about the trained model, the proof about the 8-bit one that serves
-    assert proof.metrics.loss == pytest.approx(card.metrics.loss, abs=near)
+    assert proof.metrics.loss == pytest.approx(card.metrics.loss, abs=1e-4)
     assert card.calibration is not None
     assert proof.temperature == card.temperature
-    assert proof.ece_before == pytest.approx(card.calibration.ece_before, abs=near)
-    assert proof.ece_after == pytest.approx(card.calibration.ece_after, abs=near)
+    assert proof.ece_before == pytest.approx(card.calibration.ece_before, abs=1e-4)
+    assert proof.ece_after == pytest.approx(card.calibration.ece_after, abs=1e-4)
     assert f"{card.metrics.accuracy:.1%}" in said
     assert f"its card says {card.metrics.accuracy:.1%}" in said
-    assert "It is the version that serves" in said
+
+
+def test_the_8_bits_that_serve_are_what_is_examined(command: Command, place: Place) -> None:
+    assert place.card.serving_file == registry.INT8
+    assert "It is the version that serves" in command()
+    served = place.report()
+    place.publish("in-32-bits", quantized=None)
+    command("in-32-bits")
+    assert served.metrics.loss != place.report("in-32-bits").metrics.loss
+    assert served.metrics.loss == pytest.approx(place.card.metrics.loss, abs=0.01)
 
 
 def test_the_report_has_every_file_that_it_shows_and_says(command: Command, place: Place) -> None:
