@@ -11,7 +11,7 @@ from invoke.exceptions import Exit
 from invoke.tasks import task
 
 ROOT = Path(__file__).parent
-GROUPS = {"dev": "_dev", "train": "", "backend": "_backend", "bulk": "_bulk"}
+GROUPS = {"dev": "_dev", "train": "", "backend": "_backend", "bulk": "_bulk", "frontend": "_frontend", "report": "_report"}
 """Dependency group -> ending of its requirements file. The first holds all others, which follow its versions."""
 
 
