@@ -11,8 +11,10 @@ from fastapi.security import APIKeyHeader
 
 from animals.config.services import ServiceSettings, read_settings
 from animals.cpus import available_cpus
+from animals.records import Prediction
 from animals.serving import auth, batch, open_inference, problems, routes
 from animals.serving.access import AccessMiddleware
+from animals.serving.answering import Answering, Question
 from animals.serving.auth import KeyMiddleware
 from animals.serving.engine import Engine
 from animals.serving.limits import Bodies, BodyLimitMiddleware, BodyLimits
@@ -29,7 +31,7 @@ class State(TypedDict):
     settings: ServiceSettings
     tokens: Tokens
     watcher: Watcher
-    engine: Engine
+    engine: Engine[Question, Prediction]
     metrics: Metrics
     predictions: PredictionLog
 
@@ -64,21 +66,23 @@ def create_app(settings: ServiceSettings | None = None, watcher: Watcher | None 
             seconds=settings.predictions_seconds,
             max_bytes=settings.predictions_bytes,
         )
-        engine = Engine(
+        engine: Engine[Question, Prediction] = Engine(
             available_cpus(),
+            work=Answering(watcher, tokens, metrics, log),
             deadline=settings.deadline_seconds,
             guess=lambda: watcher.seconds,
             metrics=metrics,
         )
-        with watcher, log as predictions:
-            yield State(
-                settings=settings,
-                tokens=tokens,
-                watcher=watcher,
-                engine=engine,
-                metrics=metrics,
-                predictions=predictions,
-            )
+        with watcher, log:
+            async with engine:
+                yield State(
+                    settings=settings,
+                    tokens=tokens,
+                    watcher=watcher,
+                    engine=engine,
+                    metrics=metrics,
+                    predictions=log,
+                )
 
     app = FastAPI(
         title="animals",

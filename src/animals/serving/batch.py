@@ -1,6 +1,5 @@
 """Several pictures in one request, `POST /classify/batch`: fewer round trips for those who have many."""
 
-from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, File, Request, Response, UploadFile
@@ -8,7 +7,7 @@ from fastapi import APIRouter, File, Request, Response, UploadFile
 from animals.errors import PictureError
 from animals.records import Prediction, Record
 from animals.serving.admission import ComputingRoute
-from animals.serving.answering import answer_picture, printable
+from animals.serving.answering import picture, printable
 from animals.serving.problems import BATCH, MAX_PICTURES, documented
 
 router = APIRouter(route_class=ComputingRoute, form_limits={"max_files": MAX_PICTURES, "max_fields": 10})
@@ -38,10 +37,10 @@ async def classify_batch(
     classifier = request.state.watcher.serving().classifier
     answers: list[Prediction | PictureProblem] = []
     for file in files:
-        job = partial(answer_picture, request.state, await file.read(), file.filename, classifier)
+        question = picture(await file.read(), file.filename, classifier)
         try:
             # the first may be refused, like any newcomer; the others come after it, and never fill the queue
-            answers.append(await request.state.engine.compute(request, job, accepted=bool(answers)))
+            answers.append(await request.state.engine.compute(request, question, accepted=bool(answers)))
         except PictureError as error:
             answers.append(PictureProblem(filename=printable(file.filename), detail=str(error)))
     listed = ",".join(answer.model_dump_json() for answer in answers)

@@ -1,6 +1,5 @@
 """A request of the Open Inference Protocol: which pictures it holds, and what it wants to know of them."""
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Final
@@ -8,13 +7,12 @@ from typing import Final
 import numpy as np
 from fastapi import Request, Response
 from numpy.typing import NDArray
-from starlette.datastructures import State
 from starlette.requests import ClientDisconnect
 
 from animals.errors import ClientGone, NotAPicture, PictureError, WrongRequest
 from animals.outputs import ONNX_INPUT
 from animals.records import Prediction
-from animals.serving.answering import answer_picture, answer_prepared
+from animals.serving.answering import Question, picture
 from animals.serving.classifier import Classifier, Prepared
 from animals.serving.problems import MAX_PICTURES
 from animals.serving.tensors import (
@@ -62,14 +60,14 @@ async def infer(request: Request, classifier: Classifier, *, name: str) -> Respo
     """
     asked, data = read_body(await _body(request), request.headers.get(HEADER_LENGTH), raw=PICTURE)
     wanted = _wanted(asked)
-    jobs = _jobs(request.state, asked, data, classifier)
+    questions = _questions(asked, data, classifier)
     answers: list[Prediction] = []
-    for place, job in enumerate(jobs, 1):
+    for place, question in enumerate(questions, 1):
         try:
             # the first may be refused, like any newcomer; the others come after it, and never fill the queue
-            answers.append(await request.state.engine.compute(request, job, accepted=place > 1))
+            answers.append(await request.state.engine.compute(request, question, accepted=place > 1))
         except PictureError as error:
-            raise WrongRequest(f"Picture {place} of {len(jobs)}: {error}") from error
+            raise WrongRequest(f"Picture {place} of {len(questions)}: {error}") from error
     binary = asked.parameters.get("binary_data_output") is True
     tensors = [_output(output, answers, binary=binary) for output in wanted]
     found = InferAnswer(
@@ -104,10 +102,8 @@ def _wanted(asked: InferRequest) -> Sequence[WantedOutput]:
     return asked.outputs or [WantedOutput(name=name) for name in OUTPUTS]
 
 
-def _jobs(
-    state: State, asked: InferRequest, data: Sequence[memoryview | None], classifier: Classifier
-) -> list[Callable[[], Prediction]]:
-    """One piece of work for each picture.
+def _questions(asked: InferRequest, data: Sequence[memoryview | None], classifier: Classifier) -> list[Question]:
+    """One for each picture.
 
     Raises:
         WrongRequest: there are none, too many, or they are sent in another way than expected.
@@ -128,26 +124,25 @@ def _jobs(
     if not 1 <= pictures <= MAX_PICTURES:
         raise WrongRequest(f"The request has {pictures} pictures; expected 1 to {MAX_PICTURES}.")
     if tensor.name == PICTURE:
-        return [partial(answer_picture, state, file, "", classifier) for file in byte_strings(tensor, part)]
-    return [partial(_answer_pixels, state, pixels, classifier) for pixels in numbers(tensor, part)]
+        return [picture(file, "", classifier) for file in byte_strings(tensor, part)]
+    return [Question(partial(_prepared, pixels), "", classifier) for pixels in numbers(tensor, part)]
 
 
 def _described(tensor: InputTensor) -> str:
     return f'"{tensor.name}" of type {tensor.datatype} and shape {list(tensor.shape)}'
 
 
-def _answer_pixels(state: State, pixels: NDArray[np.float32], classifier: Classifier) -> Prediction:
-    """Answer a picture of shape (3, side, side) that its sender has prepared.
+def _prepared(pixels: NDArray[np.float32], _: Classifier) -> Prepared:
+    """A picture of shape (3, side, side) that its sender has prepared.
 
     Raises:
         NotAPicture: its numbers are far from those of a picture, or none at all.
     """
-    started = time.perf_counter()
     pixels = np.array(pixels, np.float32)  # at an address that suits the processor
     if not np.abs(pixels).max() <= FARTHEST:  # nor is NaN
         raise NotAPicture(f"Its numbers are infinite, none, or beyond {FARTHEST:g}; normalized ones are about -3 to 3.")
-    side = classifier.card.input.side
-    return answer_prepared(state, Prepared(pixels, (side, side)), "", classifier, started)
+    height, width = pixels.shape[1:]
+    return Prepared(pixels, (width, height))
 
 
 def _output(output: WantedOutput, answers: Sequence[Prediction], *, binary: bool) -> tuple[OutputTensor, bytes]:

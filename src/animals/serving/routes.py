@@ -3,7 +3,6 @@
 Each path has two spellings, with and without the final slash; one of them is in the OpenAPI document.
 """
 
-from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, File, Request, Response, UploadFile
@@ -13,7 +12,7 @@ from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 
 from animals.records import Prediction
 from animals.serving.admission import ComputingRoute
-from animals.serving.answering import answer_picture
+from animals.serving.answering import picture
 from animals.serving.answers import Health, ModelInfo, Readiness, Welcome
 from animals.serving.problems import documented
 from animals.serving.watcher import Served, Watcher
@@ -50,8 +49,7 @@ async def classify(
     request: Request, file: Annotated[UploadFile, File(description="The picture: JPEG, PNG, WebP, GIF, BMP or TIFF.")]
 ) -> Response:
     """Which label fits the picture, and how sure the model is of each."""
-    job = partial(answer_picture, request.state, await file.read(), file.filename)
-    prediction = await request.state.engine.compute(request, job)
+    prediction: Prediction = await request.state.engine.compute(request, picture(await file.read(), file.filename))
     return Response(prediction.model_dump_json(), media_type="application/json")  # FastAPI would check it again
 
 
