@@ -91,6 +91,8 @@ def _refuse(sentence: str, exit_code: int) -> int:
 def _serve(app: "FastAPI", settings: ServiceSettings, listener: socket.socket) -> None:
     import uvicorn
 
+    from animals.serving.connections import Connection
+
     class Server(uvicorn.Server):
         async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
             app.state.bodies.end()
@@ -98,6 +100,7 @@ def _serve(app: "FastAPI", settings: ServiceSettings, listener: socket.socket) -
 
     config = uvicorn.Config(
         app,
+        http=Connection,
         log_config=None,
         ws="none",  # else uvicorn imports a library for them, where it finds one
         access_log=False,  # it would hold visitors' addresses; `access.py` writes better lines
