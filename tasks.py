@@ -11,7 +11,14 @@ from invoke.exceptions import Exit
 from invoke.tasks import task
 
 ROOT = Path(__file__).parent
-GROUPS = {"dev": "_dev", "train": "", "backend": "_backend", "bulk": "_bulk", "frontend": "_frontend", "report": "_report"}
+GROUPS = {
+    "dev": "_dev",
+    "train": "",
+    "backend": "_backend",
+    "bulk": "_bulk",
+    "frontend": "_frontend",
+    "report": "_report",
+}
 """Dependency group -> ending of its requirements file. The first holds all others, which follow its versions."""
 
 
@@ -20,12 +27,19 @@ def run(*command: str, **environment: str) -> None:
 
     A list of words and no shell: the same on every system, and nothing needs quoting.
     """
-    try:
-        done = subprocess.run(command, cwd=ROOT, env={**os.environ, **environment}, check=False)  # noqa: S603
-    except KeyboardInterrupt:
-        raise Exit(code=130) from None  # the command has said so itself
-    if done.returncode:
-        raise Exit(code=done.returncode)
+    finish(subprocess.Popen(command, cwd=ROOT, env={**os.environ, **environment}))  # noqa: S603
+
+
+def finish(process: "subprocess.Popen[bytes]") -> None:
+    """Wait for a command; end with its exit code if it fails."""
+    while True:
+        try:
+            code = process.wait()
+            break
+        except KeyboardInterrupt:
+            continue  # the command hears Ctrl-C too, and may have something to finish
+    if code:
+        raise Exit(code=code if code > 0 else 128 - code)  # as a shell says that a signal ended it
 
 
 def python(*arguments: str, **environment: str) -> None:
@@ -41,7 +55,7 @@ def list_tasks(_: Context) -> None:
 
 @task(
     help={
-        "source": "bring pictures from: sample, kaggle, gs://name/prefix, a folder, a zip or tar file",
+        "source": "bring pictures from: sample, kaggle, feedback, gs://name/prefix, a folder, a zip or tar file",
         "root": "folder that gets them, or that --version keeps [data/raw/raw-img; data/sample for sample]",
         "check": "look for broken and doubtful pictures",
         "stats": "describe the pictures in numbers",
@@ -182,6 +196,52 @@ def optimize(
 def serve(_: Context, port: int = 8000) -> None:
     """Serve the current model on http://localhost:8000."""
     python("animals.serving", PORT=str(port))
+
+
+@task(help={"days": "to look at"})
+def decide(_: Context, days: int = 7) -> None:
+    """Decide from feedback and drift whether to train again, and ask for it if ANIMALS_TRIGGER says whom."""
+    python("animals.monitoring.check", "--days", str(days))
+
+
+def local(*words: str, ports: dict[str, int]) -> None:
+    """Run services on this machine; if this process is killed, they see the end of their input and end too."""
+    given = [f"--{name}-port={port}" for name, port in ports.items()]
+    command = [sys.executable, "-m", "animals.local.tether", "animals.local", *words, *given]
+    finish(subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE))  # noqa: S603
+
+
+PORTS = {
+    "backend-port": "where the backend listens",
+    "page-port": "where the page listens",
+    "report-port": "where the report function listens",
+}
+
+
+@task(help=PORTS)
+def up(_: Context, backend_port: int = 8080, page_port: int = 8501, report_port: int = 8082) -> None:
+    """Start backend, page and report function on this machine, until Ctrl-C."""
+    local("up", ports={"backend": backend_port, "page": page_port, "report": report_port})
+
+
+@task(
+    help={
+        **PORTS,
+        "args": 'Hydra overrides of the training, if there is no model yet, as in --args "trainer.epochs=4"',
+        "once": "write the report into reports.zip and end, instead of running until Ctrl-C",
+    }
+)
+def demo(
+    _: Context,
+    args: str = "",
+    once: bool = False,
+    backend_port: int = 8080,
+    page_port: int = 8501,
+    report_port: int = 8082,
+) -> None:
+    """The same, after training the sample if there is no model yet, with some traffic and feedback to look at."""
+    ports = {"backend": backend_port, "page": page_port, "report": report_port}
+    local("demo", f"--args={args}", *(["--once"] if once else []), ports=ports)
 
 
 @task(

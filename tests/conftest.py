@@ -12,7 +12,10 @@ import pytest
 from animals.storage import FolderStorage, GcsStorage, Storage
 from tests.emulator import Emulator
 
-_OUTSIDE = ("AIP_", "ANIMALS_", "CLOUDSDK_", "GCLOUD_", "GOOGLE_", "K_", "PORT", "STORAGE_EMULATOR_HOST", "WANDB_")
+_OUTSIDE = (
+    *("AIP_", "ANIMALS_", "CLOUDSDK_", "GCLOUD_", "GITHUB_", "GOOGLE_", "K_", "PORT", "PUBSUB_", "WANDB_"),
+    "STORAGE_EMULATOR_HOST",
+)
 """Variables that start so tell of a cloud, a service or an account."""
 
 

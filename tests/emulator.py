@@ -26,10 +26,10 @@ def free_port() -> int:
 
 
 class Emulator:
-    """A running fake-gcs-server whose buckets are folders in `root`."""
+    """A running fake-gcs-server whose buckets are folders in `root`; they outlast it."""
 
-    def __init__(self, root: Path) -> None:
-        self.port = free_port()
+    def __init__(self, root: Path, port: int | None = None) -> None:
+        self.port = port or free_port()
         self.url = f"http://{HOST}:{self.port}"
         # The wrapper that comes with the program changes the environment of the whole process: so it is not used.
         [program] = (Path(package.__file__).parent / "vendor" / "fake-gcs-server" / "bin").iterdir()
@@ -51,6 +51,11 @@ class Emulator:
 
     def __exit__(self, *_: object) -> None:
         self._process.terminate()
+        self._process.wait()
+
+    def kill(self) -> None:
+        """End it as a power cut would."""
+        self._process.kill()
         self._process.wait()
 
     def make_bucket(self) -> str:

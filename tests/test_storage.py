@@ -97,6 +97,33 @@ def test_a_deleted_object_is_gone(bucket: Storage) -> None:
         bucket.read("x")
 
 
+def test_an_object_is_deleted_only_in_the_generation_that_was_read(bucket: Storage) -> None:
+    old = bucket.write("x", b"old")
+    new = bucket.write("x", b"new")
+
+    with pytest.raises(ObjectChanged, match=r"x in .* was written by somebody else"):
+        bucket.delete("x", if_generation=old)
+    assert bucket.read("x").data == b"new"
+    bucket.delete("x", if_generation=new)
+    assert list(bucket.names()) == []
+    with pytest.raises(NoSuchObject):
+        bucket.delete("x", if_generation=new)
+
+
+def test_google_refuses_to_delete_what_changed_a_moment_ago(
+    gcs_url: str, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generation = open_storage(gcs_url).write("x", b"1")
+
+    def refuse(method: str) -> Answer | None:
+        return Answer(412, {}, b"conditionNotMet") if method == "DELETE" else None
+
+    with Proxy(emulator.port, instead=refuse) as proxy:
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", proxy.url)
+        with pytest.raises(ObjectChanged):
+            open_storage(gcs_url).delete("x", if_generation=generation)
+
+
 def test_names_are_sorted_and_start_with_the_prefix(bucket: Storage) -> None:
     for name in ["models/b", "models/a2/card.json", "models/a1", "models/ä", "models/Z", "modelsx", "x/models/a"]:
         bucket.write(name, b"1")

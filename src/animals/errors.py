@@ -19,12 +19,21 @@
     ├── Interrupted               exit code 130: a run was ended by a signal and can be continued
     ├── SweepFailed               trial after trial fails, or a worker was killed
     ├── PromotionRefused          a version is worse than the one that serves, or it cannot be told
+    ├── BrokenRecords             what was compacted cannot be read any more
+    ├── NothingToReport           nothing was answered or judged yet
     ├── Busy                      more is asked than can be answered in time
     ├── ClientGone                nobody waits for the answer any more
     ├── WrongRequest              a request does not follow the Open Inference Protocol
     ├── ExportMismatch            the exported model answers otherwise than the trained one
     ├── NotConvertible            a model cannot be quantized, pruned or compiled
-    └── InvalidToken              a prediction id that this service did not sign
+    ├── ServiceError              another service did not answer as hoped
+    │   ├── ServiceUnavailable    it is away, slow or starting: the same may succeed later
+    │   ├── RequestRefused        it says why it will not
+    │   └── UnexpectedAnswer      what it answers cannot be understood
+    ├── ServiceStopped            a service of this machine could not start, or ended by itself
+    ├── InvalidToken              a prediction id that this service did not sign
+    │   └── ExpiredToken          it did, too long ago
+    └── WrongFeedback             a judgement does not fit the answer that it judges
 
 A message says what happened, what was expected and what to do. Errors of other libraries become one of these where
 they enter the package, so that nobody further up imports, say, google's exceptions.
@@ -115,6 +124,14 @@ class PromotionRefused(AnimalsError):
     """A version is worse than the one that serves, or it cannot be told."""
 
 
+class BrokenRecords(AnimalsError):
+    """What was compacted cannot be read any more."""
+
+
+class NothingToReport(AnimalsError):
+    """Nothing was answered or judged yet."""
+
+
 class Busy(AnimalsError):
     """More is asked than can be answered in time.
 
@@ -144,5 +161,33 @@ class NotConvertible(AnimalsError):
     """A model cannot be quantized, pruned or compiled."""
 
 
+class ServiceError(AnimalsError):
+    """Another service did not answer as hoped."""
+
+
+class ServiceUnavailable(ServiceError, ConnectionError):
+    """It is away, slow or starting: the same may succeed later."""
+
+
+class RequestRefused(ServiceError):
+    """It says why it will not."""
+
+
+class UnexpectedAnswer(ServiceError, ValueError):
+    """What it answers cannot be understood."""
+
+
+class ServiceStopped(AnimalsError):
+    """A service of this machine could not start, or ended by itself."""
+
+
 class InvalidToken(AnimalsError, ValueError):
     """A prediction id that this service did not sign."""
+
+
+class ExpiredToken(InvalidToken):
+    """This service signed it too long ago."""
+
+
+class WrongFeedback(AnimalsError, ValueError):
+    """A judgement does not fit the answer that it judges."""

@@ -11,6 +11,15 @@ from animals.preprocess import InputSpec
 ONNX: Final = "model.onnx"
 INT8: Final = "model.int8.onnx"
 
+FEEDBACK: Final = "feedback/date="
+"""How the names of judgements begin."""
+
+FEEDBACK_PICTURES: Final = "feedback/pictures/"
+"""How the names of their pictures begin."""
+
+COMPACTED_FEEDBACK: Final = "compacted/feedback/"
+"""How the names of tables begin in which judgements of a day are kept together."""
+
 T = TypeVar("T")
 
 Probability = Annotated[float, Field(ge=0, le=1)]
@@ -70,6 +79,13 @@ class SplitInfo(Record):
     seed: int
     counts: dict[str, int]
     """Pictures in train, val and test."""
+    test_sha256: str | None = None
+    """Of the test pictures with their labels; None in versions from before there was one."""
+
+    def same_test(self, other: "SplitInfo") -> bool:
+        """Whether both were measured on the same pictures, so that their answers can be compared one by one."""
+        known = self.test_sha256 is not None and self.test_sha256 == other.test_sha256
+        return known or self.manifest_sha256 == other.manifest_sha256
 
 
 class ExportCheck(Record):
@@ -108,6 +124,23 @@ class Calibration(Record):
     """The same with it."""
 
 
+class Rejection(Record):
+    """When an answer should count as "none of the labels", which the model itself never says."""
+
+    threshold: Probability
+    """An answer with less confidence counts as none of the labels."""
+    accepted: Probability
+    """Share of the test pictures that are answered with that confidence or more."""
+    refused: Probability
+    """Share of the pictures of none of the labels that are answered with less."""
+    pictures: int
+    """Test pictures that were asked about."""
+    others: int
+    """Pictures of none of the labels that were asked about."""
+    source: str
+    """What those show: what holds for them need not hold for others."""
+
+
 class Card(Record):
     """All that is known of a published version: `models/<version>/card.json`."""
 
@@ -123,6 +156,8 @@ class Card(Record):
     temperature: Annotated[float, Field(gt=0)] = 1.0
     """What the logits are divided by before they become probabilities; 1 where none was fitted."""
     calibration: Calibration | None = None
+    rejection: Rejection | None = None
+    """None in versions from before there was one."""
     split: SplitInfo
     export: ExportCheck
     quantized: Quantized | None = None
@@ -188,6 +223,44 @@ class LoggedPrediction(Record):
         """As a row of a table, whose columns are called as those of `reference.parquet`."""
         nested = self.model_dump(exclude={"probabilities", "projection"})
         return {**nested, **probability_columns(self.probabilities), **projection_columns(self.projection)}
+
+
+class Feedback(Record):
+    """One answer, judged by a person: `feedback/date=<day of the answer>/<id>.json`."""
+
+    id: str
+    """Of the answer, the same as in the prediction log."""
+    time: AwareDatetime
+    """When it was judged; a later judgement of the same answer takes the place of an earlier one."""
+    answered: AwareDatetime
+    version: str
+    """That answered."""
+    label: str
+    """What the person says is on the picture: one of the labels of `probabilities`."""
+    prediction: str
+    confidence: Probability
+    probabilities: dict[str, Probability]
+    picture: str | None = None
+    """Name of the object with the picture, where the person let it be kept."""
+
+    @property
+    def name(self) -> str:
+        """Of its object: the same for every judgement of an answer, so that the last one stays."""
+        return feedback_name(self.answered, self.id)
+
+    def row(self) -> dict[str, Any]:
+        """As a row of a table, whose columns are called as those of `reference.parquet`."""
+        return {**self.model_dump(exclude={"probabilities"}), **probability_columns(self.probabilities)}
+
+
+def feedback_name(answered: datetime, identity: str) -> str:
+    """Of the object that holds the judgement of an answer."""
+    return f"{FEEDBACK}{answered.astimezone(UTC):%Y-%m-%d}/{identity}.json"
+
+
+def picture_name(answered: datetime, identity: str) -> str:
+    """Of the object that holds the picture that was judged."""
+    return f"{FEEDBACK_PICTURES}date={answered.astimezone(UTC):%Y-%m-%d}/{identity}.jpg"
 
 
 def probability_columns(values: Mapping[str, T]) -> dict[str, T]:

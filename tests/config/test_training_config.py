@@ -79,6 +79,14 @@ def test_a_missing_folder_is_named(tmp_path: Path) -> None:
         configured("experiment=folder", f"data.root={tmp_path / 'gone'}")
 
 
+def test_a_missing_folder_of_extra_pictures_or_of_others_is_named(tmp_path: Path) -> None:
+    for key in ("extra", "others"):
+        with pytest.raises(ConfigError, match=rf"data\.{key}=gone is no folder\. Expected"):
+            configured("experiment=folder", f"data.root={tmp_path}", f"data.{key}=gone")
+    with pytest.raises(ConfigError, match="cannot be added to shards"):
+        configured("experiment=shards", "data.root=gs://name/shards", f"data.extra={tmp_path}")
+
+
 def test_shards_may_lie_in_a_bucket_but_not_behind_any_url() -> None:
     assert configured("experiment=shards", "data.root=gs://name/shards").data.shards
     with pytest.raises(ConfigError, match=r"s3://name/shards. is neither a local folder"):

@@ -73,7 +73,7 @@ def test_a_folder_of_animals_10_is_shown_with_its_label() -> None:
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
-        (["fetch", "gone"], 2, "error: There is no source gone. Expected sample, kaggle, a URL"),
+        (["fetch", "gone"], 2, "error: There is no source gone. Expected sample, kaggle, feedback, a URL"),
         (["version"], 2, "error: data/raw/raw-img is no folder. Bring pictures there first: invoke data --source"),
         (["check", "experiment=shards", "data.root=gs://a/b"], 2, "error: gs://a/b holds shards, whose pictures were"),
         (["shards"], 2, "usage: python -m animals.data shards"),

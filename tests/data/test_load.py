@@ -1,6 +1,7 @@
 """The data set of a run: found, checked, decoded and split."""
 
 import logging
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 
 from animals.config.training import DataConfig
 from animals.data.load import inspect_folder, load_data_set
+from animals.data.split import sha256_of_test
 from animals.errors import DataError
 from animals.preprocess import InputSpec, open_picture, to_pixels
 from tests.pictures import COLORS, scene, write_label_folders, write_picture
@@ -110,3 +112,76 @@ def test_a_picture_under_two_labels_is_warned_of(config: DataConfig, caplog: pyt
         data_set = load_data_set(config, SPEC)
     assert "1 pictures are there again under another label" in caplog.text
     assert len({row.split for row in data_set.manifest if "same" in row.name}) == 1
+
+
+def extra_of(config: DataConfig, folder: Path) -> Path:
+    """A second folder: two new pictures of red, and one of blue that the first folder has in test."""
+    data_set = load_data_set(config, SPEC)
+    measured = next(row for row in data_set.manifest if row.split == "test" and row.label == "blue")
+    for number in (1, 2):
+        write_picture(folder / "red" / f"{number}.jpg", COLORS["red"], seed=500 + number)
+    (folder / "blue").mkdir()
+    shutil.copy(Path(config.root) / measured.name, folder / "blue" / "again.jpg")
+    config.extra = str(folder)
+    return folder
+
+
+@pytest.mark.parametrize("cache", [True, False])
+def test_extra_pictures_are_trained_on_and_leave_val_and_test_as_they_are(
+    cache: bool, config: DataConfig, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = load_data_set(config, SPEC)
+    extra = extra_of(config, tmp_path / "feedback")
+    config.cache = cache
+    with caplog.at_level(logging.INFO):
+        data_set = load_data_set(config, SPEC)
+    assert data_set.manifest[:30] == before.manifest
+    assert [(row.name, row.label, row.split) for row in data_set.manifest[30:]] == [
+        (f"../feedback/red/{number}.jpg", "red", "train") for number in (1, 2)
+    ]
+    assert sha256_of_test(data_set.manifest) == sha256_of_test(before.manifest)
+    new = data_set.read_pixels(np.array([30, 31]))
+    np.testing.assert_array_equal(new[1], to_pixels(open_picture(extra / "red/2.jpg"), SPEC))
+    assert "2 pictures of " in caplog.text
+    assert "1 more are left out: val or test has them already" in caplog.text
+
+
+def test_an_extra_picture_that_looks_like_a_measuring_one_is_left_out(config: DataConfig, tmp_path: Path) -> None:
+    for seed in range(30):
+        scene(seed).save(Path(config.root) / f"red/scene-{seed:02}.jpg")
+    (tmp_path / "feedback/red").mkdir(parents=True)
+    for seed in range(30):
+        scene(seed, (60, 45)).save(tmp_path / f"feedback/red/{seed:02}.jpg")
+    config.extra = str(tmp_path / "feedback")
+    data_set = load_data_set(config, SPEC)
+    split_of = {row.name[-6:-4]: row.split for row in data_set.manifest if "scene" in row.name}
+    taken = {row.name[-6:-4] for row in data_set.manifest if "feedback" in row.name}
+    assert taken == {number for number, split in split_of.items() if split == "train"}
+
+
+def test_a_root_that_is_a_link_finds_extra_pictures_too(config: DataConfig, tmp_path: Path) -> None:
+    extra_of(config, tmp_path / "feedback")
+    (tmp_path / "elsewhere" / "deep").mkdir(parents=True)
+    Path(config.root).rename(tmp_path / "elsewhere" / "deep" / "pictures")
+    Path(config.root).symlink_to(tmp_path / "elsewhere" / "deep" / "pictures", target_is_directory=True)
+    data_set = load_data_set(config, SPEC)
+    assert all((data_set.root / row.name).is_file() for row in data_set.manifest)
+    assert len(data_set.manifest) == 32
+
+
+def test_extra_folders_go_by_the_label_or_by_the_name_of_its_folder(config: DataConfig, tmp_path: Path) -> None:
+    config.folders = {"blue": "sky", "green": "grass", "red": "rose"}
+    for folder in ("red", "rose"):
+        write_picture(tmp_path / "feedback" / folder / "1.jpg", COLORS["red"], seed=len(folder))
+    config.extra = str(tmp_path / "feedback")
+    assert [row.label for row in load_data_set(config, SPEC).manifest[30:]] == ["rose", "rose"]
+
+
+def test_extra_folders_of_other_labels_or_without_files_are_refused(config: DataConfig, tmp_path: Path) -> None:
+    config.extra = str(tmp_path / "feedback")
+    (tmp_path / "feedback" / "red").mkdir(parents=True)
+    with pytest.raises(DataError, match="holds no files in label folders"):
+        load_data_set(config, SPEC)
+    write_picture(tmp_path / "feedback/violet/1.jpg", (120, 0, 200), seed=1)
+    with pytest.raises(DataError, match=r"no label of .*: violet\. Expected: blue, green, red"):
+        load_data_set(config, SPEC)

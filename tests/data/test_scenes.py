@@ -6,7 +6,7 @@ from PIL import Image
 
 from animals.data.backgrounds import PAINTERS
 from animals.data.drawings import Drawing
-from animals.data.scenes import SIZES, compose, warp
+from animals.data.scenes import SIZES, compose, compose_empty, warp
 
 CAT = Drawing("noto", "gatto", "cat")
 SPIDER = Drawing("noto", "ragno", "spider")
@@ -20,6 +20,13 @@ def test_a_background_fills_its_picture_and_is_not_plain(
         picture = painter(np.random.default_rng(seed), 90, 60)
         assert (picture.mode, picture.size) == ("RGB", (90, 60))
         assert np.ptp(np.asarray(picture), axis=(0, 1)).max() > 10
+
+
+def test_a_scene_without_an_animal_is_a_picture_like_the_others() -> None:
+    first, again, other = (compose_empty(np.random.default_rng(seed)) for seed in (7, 7, 8))
+    assert first.tobytes() == again.tobytes() != other.tobytes()
+    assert {first.size, other.size} <= SIZES.keys()
+    assert np.ptp(np.asarray(first), axis=(0, 1)).max() > 10
 
 
 def test_the_same_generator_composes_the_same_picture() -> None:

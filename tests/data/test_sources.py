@@ -50,7 +50,7 @@ def test_pictures_go_where_the_experiments_look() -> None:
 
 
 def test_a_source_that_is_not_there_is_answered_with_those_that_could_be(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"There is no source .*gone\. Expected sample, kaggle, a URL such as gs://"):
+    with pytest.raises(DataError, match=r"There is no source .*gone\. Expected sample, kaggle, feedback, a URL such"):
         bring(str(tmp_path / "gone"), tmp_path)
     with pytest.raises(ConfigError, match="neither a local folder nor of the form gs://"):
         bring("https://example.com/a.zip", tmp_path)

@@ -10,7 +10,7 @@ from animals import registry
 from animals.config.services import ServiceSettings
 from animals.cpus import available_cpus
 from animals.errors import ConfigError
-from animals.records import Prediction, Problem
+from animals.records import Prediction, Problem, Rejection
 from animals.serving.app import create_app
 from animals.serving.classifier import Classifier, Prepared
 from animals.serving.tokens import Tokens
@@ -58,7 +58,8 @@ def test_both_spellings_of_a_path_answer_without_a_redirect(client: TestClient, 
 
 def test_the_openapi_document_has_each_path_once_and_its_problems(client: TestClient) -> None:
     document = client.get("/openapi.json").json()
-    assert tuple(path for path in document["paths"] if not path.startswith(("/v2", "/classify/batch"))) == PATHS
+    elsewhere = ("/v2", "/classify/batch", "/post_data")
+    assert tuple(path for path in document["paths"] if not path.startswith(elsewhere)) == PATHS
     responses = document["paths"]["/classify/"]["post"]["responses"]
     assert set(responses) == {"200", "400", "401", "408", "413", "415", "422", "429", "503"}
     problem = {"$ref": "#/components/schemas/Problem"}
@@ -84,8 +85,21 @@ def test_the_model_is_described_by_the_public_part_of_its_card(client: TestClien
     assert answer["architecture"] == "colour"
     assert answer["input"]["side"] == 8
     assert answer["metrics"]["accuracy"] == 0.9
+    assert answer["unknown_below"] is None
     assert {"created", "promoted"} < set(answer)
     assert "secret_of_the_run" not in str(answer)
+
+
+def test_the_model_tells_under_which_confidence_an_answer_counts_as_none_of_the_labels(
+    started: Started, settings: ServiceSettings, folder: FolderStorage
+) -> None:
+    publish(
+        folder,
+        rejection=Rejection(threshold=0.4, accepted=0.95, refused=0.5, pictures=30, others=20, source="made up"),
+    )
+    with started(settings) as client:
+        until(lambda: client.get("/readyz").status_code == 200)
+        assert client.get("/model").json()["unknown_below"] == 0.4
 
 
 def test_the_docs_page_reads_the_openapi_document(client: TestClient) -> None:

@@ -1,5 +1,7 @@
 """What Prometheus is told is what happened, in names and labels that nobody outside can add to."""
 
+import time
+
 import pytest
 from fastapi.testclient import TestClient
 from prometheus_client.parser import text_string_to_metric_families
@@ -39,6 +41,7 @@ def test_the_page_is_prometheus_text_without_a_line_for_when_each_count_began(cl
     found = samples(answer.text)
     assert value(found, "animals_model_info", version="r1") == 1
     assert value(found, "process_resident_memory_bytes") > 1e6
+    assert time.time() - 60 < value(found, "animals_model_created_timestamp_seconds") <= time.time()
     assert not [name for name, _ in found if name.endswith("_created") or name.startswith("python_")]
 
 
@@ -106,6 +109,10 @@ def test_what_is_refused_because_too_many_wait_is_counted() -> None:
     metrics = Metrics()
     metrics.shed()
     assert value(samples(metrics.text().decode()), "animals_requests_shed_total") == 1
+
+
+def test_without_a_model_its_age_is_unknown() -> None:
+    assert value(samples(Metrics().text().decode()), "animals_model_created_timestamp_seconds") == 0
 
 
 def test_two_services_in_one_process_count_apart() -> None:

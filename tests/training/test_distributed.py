@@ -62,6 +62,11 @@ def test_processes_that_torchrun_starts_learn_what_one_does(pictures: Path, tmp_
     )
 
 
+def test_batch_norm_is_trained_on_cpus_too_where_torch_cannot_synchronize_it(pictures: Path, tmp_path: Path) -> None:
+    overrides = ("trainer=ddp", "trainer.devices=2", "model.name=test_resnet", "trainer.epochs=1")
+    assert (trained(tmp_path / "two", pictures, overrides=overrides) / "version" / "card.json").is_file()
+
+
 def test_vertex_ai_tells_each_machine_its_place() -> None:
     assert vertex_variables(json.dumps(SPEC)) == {
         "MASTER_ADDR": "first",

@@ -17,11 +17,12 @@ from PIL import Image
 from animals import registry
 from animals.data.split import read_manifest
 from animals.errors import ConfigError, StorageUnavailable
+from animals.outputs import probabilities
 from animals.preprocess import open_picture, preprocess, to_pixels
 from animals.records import LoggedPrediction, now
 from animals.storage import Storage, open_storage
 from animals.training import publish as publishing
-from animals.training.ask import project_onnx
+from animals.training.ask import answer_onnx
 from animals.training.model import build_model, input_spec
 from animals.training.module import PictureClassifier
 from animals.training.pipeline import train
@@ -68,13 +69,13 @@ def test_timm_loads_the_weights_with_the_labels(trained: Trained) -> None:
     assert (*expected["mean"], *expected["std"], expected["crop_pct"]) == (*spec.mean, *spec.std, spec.crop_pct)
 
 
-def test_the_onnx_model_gives_the_probabilities_of_the_reference(trained: Trained, pictures: Path) -> None:
+def test_the_model_that_serves_gives_the_probabilities_of_the_reference(trained: Trained, pictures: Path) -> None:
     reference = pd.read_parquet(trained.run / "version" / "reference.parquet")
-    session = onnxruntime.InferenceSession(trained.run / "version" / "model.onnx")
+    session = onnxruntime.InferenceSession(trained.run / "version" / trained.card.serving_file)
     inputs = np.stack([preprocess(open_picture(pictures / name), trained.card.input) for name in reference["picture"]])
     logits = session.run(["logits"], {"input": inputs})[0]
-    probabilities = torch.softmax(torch.from_numpy(logits) / trained.card.temperature, 1).numpy()
-    np.testing.assert_allclose(reference[["p_blue", "p_green", "p_red"]], probabilities, atol=1e-4)
+    expected = probabilities(logits, trained.card.temperature)
+    np.testing.assert_allclose(reference[["p_blue", "p_green", "p_red"]], expected, atol=1e-4)
 
 
 def test_the_reference_is_the_test_split_with_what_was_answered(trained: Trained) -> None:
@@ -82,7 +83,9 @@ def test_the_reference_is_the_test_split_with_what_was_answered(trained: Trained
     test = [row for row in read_manifest(trained.run / "manifest.csv") if row.split == "test"]
     assert list(reference["picture"]) == [row.name for row in test]
     assert list(reference["target"]) == [row.label for row in test]
-    assert (reference["prediction"] == reference["target"]).mean() == trained.card.metrics.accuracy
+    quantized = trained.card.quantized
+    served = quantized.accuracy if quantized and quantized.passed else trained.card.metrics.accuracy
+    assert (reference["prediction"] == reference["target"]).mean() == served
     assert (reference["confidence"] == reference[["p_blue", "p_green", "p_red"]].max(axis=1)).all()
     assert {"brightness", "contrast", "sharpness"} <= set(reference.columns)
 
@@ -93,10 +96,11 @@ def test_the_reference_compares_with_the_prediction_log(trained: Trained, pictur
     with Image.open(pictures / first["picture"]) as image:
         assert (first["width"], first["height"]) == image.size
     pixels = np.stack([to_pixels(open_picture(pictures / first["picture"]), trained.card.input)])
-    project = project_onnx(trained.run / "version" / trained.card.serving_file, trained.card.input)
-    assert project
+    answer = answer_onnx(trained.run / "version" / trained.card.serving_file, trained.card.input)
+    logits, projections = answer(pixels)
+    assert first["confidence"] == pytest.approx(probabilities(logits, trained.card.temperature).max(), abs=1e-4)
     found = [first[f"projection_{dimension}"] for dimension in range(DIMENSIONS)]
-    np.testing.assert_allclose(found, project(pixels)[0], rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(found, projections[0], rtol=1e-4, atol=1e-5)
     entry = LoggedPrediction(
         **{**first[["prediction", "confidence", "brightness", "contrast", "sharpness", "width", "height"]]},
         probabilities={label: first[f"p_{label}"] for label in trained.card.labels},
@@ -237,8 +241,10 @@ def test_accumulated_half_batches_take_half_the_steps(pictures: Path, tmp_path: 
     assert checkpoint["global_step"] == 6
 
 
-def test_mixup_clipping_and_the_average_of_weights_train_too(pictures: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_mixup_clipping_and_the_average_of_weights_train_too(precision: str, pictures: Path, tmp_path: Path) -> None:
     config = tiny_config(pictures, tmp_path, epochs=2)
+    config.trainer.precision = precision
     config.augment.mixup, config.trainer.gradient_clip, config.trainer.ema = 0.2, 1.0, 0.9
     assert np.isfinite(published(config, tmp_path / "run").metrics.loss)
 

@@ -16,7 +16,9 @@ from animals.training.promotion import main, promote
 from tests.serving.published import colour_model, make_card
 
 
-def publish(bucket: Storage, version: str, right: int, *, split: str = "0", **changes: Any) -> None:
+def publish(
+    bucket: Storage, version: str, right: int, *, split: str = "0", test: str | None = None, **changes: Any
+) -> None:
     """A version that has the first so many of forty test pictures right."""
     table = pd.DataFrame({"target": ["red"] * 40, "prediction": ["red"] * right + ["blue"] * (40 - right)})
     file = BytesIO()
@@ -26,7 +28,7 @@ def publish(bucket: Storage, version: str, right: int, *, split: str = "0", **ch
     card = make_card(
         model,
         version,
-        split=SplitInfo(manifest_sha256=split, seed=1, counts={"test": 40}),
+        split=SplitInfo(manifest_sha256=split, seed=1, counts={"test": 40}, test_sha256=test),
         files={name: registry.describe(data) for name, data in files.items()},
         **changes,
     )
@@ -64,6 +66,19 @@ def test_force_promotes_a_worse_version_and_keeps_the_reason_and_the_objection(s
     promote(storage, "r2", force=True, reason="r1 has a licence problem")
     kept = registry.read_current(storage).reason
     assert kept.startswith("r1 has a licence problem (forced: r2 is worse than r1")
+
+
+def test_a_version_with_more_training_pictures_is_compared_on_the_same_test_pictures(bucket: Storage) -> None:
+    publish(bucket, "r1", 30, test="a")
+    promote(bucket, "r1")
+    publish(bucket, "r2", 20, split="1", test="a")
+    with pytest.raises(PromotionRefused, match="r2 is worse than r1"):
+        promote(bucket, "r2")
+    publish(bucket, "r3", 31, split="1", test="a")
+    assert promote(bucket, "r3").version == "r3"
+    publish(bucket, "r4", 40, split="2", test="b")
+    with pytest.raises(PromotionRefused, match="other pictures or splits"):
+        promote(bucket, "r4")
 
 
 def test_what_cannot_be_compared_is_refused(storage: Storage) -> None:

@@ -59,5 +59,7 @@ def test_a_versionis_best_unless_one_serves_that_was_better_on_the_same_pictures
     serving = trained.card.metrics.accuracy
     assert is_best(with_accuracy(trained.card, serving), storage)
     assert not is_best(with_accuracy(trained.card, serving - 0.01), storage)
-    other = trained.card.split.model_copy(update={"manifest_sha256": "0" * 64})
+    more = trained.card.split.model_copy(update={"manifest_sha256": "0" * 64})
+    assert not is_best(with_accuracy(trained.card, serving - 0.01, split=more), storage)
+    other = more.model_copy(update={"test_sha256": "0" * 64})
     assert is_best(with_accuracy(trained.card, serving - 0.01, split=other), storage)

@@ -58,6 +58,9 @@ class DataConfig:
     """Make the sample pictures in `root` if they are not there."""
     sample_per_label: int = 375
     """Sample pictures to make for each label."""
+    extra: str = ""
+    """Second folder of label folders, such as `invoke data --source feedback` makes, whose pictures are trained on too.
+    Val and test stay as they are, so that versions with and without can be compared."""
     folders: dict[str, str] = field(default_factory=dict)
     """Folder name -> label. Empty: each folder's name is its label."""
     val: float = 0.1
@@ -84,6 +87,9 @@ class DataConfig:
     """Where the decoded pictures of all data sets and sizes lie; may be deleted at any time."""
     workers: int = -1
     """Processes that decode pictures. -1: one for each CPU; 0: none but this one."""
+    others: str = ""
+    """Folder of pictures of none of the labels, on which it is measured how well such are told. Empty: generated
+    scenes without an animal."""
 
     def __post_init__(self) -> None:
         """Check what can be checked without reading data."""
@@ -287,6 +293,12 @@ class TrainConfig:
             raise ConfigError(
                 f"data.root={self.data.root} is no folder. Expected a folder that holds a folder of pictures a label."
             )
+        if self.data.extra and self.data.shards:
+            raise ConfigError("data.extra cannot be added to shards, whose training pictures are streamed alone.")
+        if self.data.extra and not Path(self.data.extra).is_dir():
+            raise ConfigError(f"data.extra={self.data.extra} is no folder. Expected one like data.root.")
+        if self.data.others and not Path(self.data.others).is_dir():
+            raise ConfigError(f"data.others={self.data.others} is no folder. Expected pictures of none of the labels.")
 
 
 def register_schema() -> None:

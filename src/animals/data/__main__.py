@@ -12,7 +12,7 @@ from rich.table import Table
 
 from animals.cli import exit_on_error
 from animals.data.fetch import Fetched, count_pictures
-from animals.data.sources import PICTURES_ROOT, SAMPLE_ROOT, bring, default_root
+from animals.data.sources import FEEDBACK_ROOT, PICTURES_ROOT, SAMPLE_ROOT, bring, default_root
 from animals.data.versioning import add_version, pointer
 from animals.labels import ANIMALS10_FOLDERS
 
@@ -20,7 +20,7 @@ from animals.labels import ANIMALS10_FOLDERS
 def fetch(arguments: argparse.Namespace) -> None:
     """Bring pictures, and show how many there are of each label."""
     root = arguments.root or default_root(arguments.source)
-    fetched = bring(arguments.source, root)
+    fetched = bring(arguments.source, root, bucket=arguments.bucket)
     counts = count_pictures(root)
     console = Console(highlight=False, soft_wrap=True)
     console.print(table(counts))
@@ -45,10 +45,21 @@ def summary(fetched: Fetched, counts: Counter[str], root: Path) -> str:
     """What was done, what was not, and what may be done next."""
     lines = [f"{root}: {fetched.new:,} pictures are new, {fetched.kept:,} were there already."]
     if fetched.left_out:
-        lines.append(f"Left out, since no picture in a label folder: {_some(fetched.left_out)}.")
+        lines.append(f"Left out, since {fetched.because}: {_some(fetched.left_out)}.")
+    if fetched.removed:
+        lines.append(f"Removed, since deleted or judged otherwise: {fetched.removed:,}.")
     if others := counts.total() - fetched.new - fetched.kept:
         lines.append(f"Files there that are not from this source: {others:,}.")
-    return "\n".join([*lines, f"Next: uv run invoke train{_experiment(counts, root)}"])
+    return "\n".join([*lines, *_next(counts, root)])
+
+
+def _next(counts: Counter[str], root: Path) -> list[str]:
+    if root != FEEDBACK_ROOT:
+        return [f"Next: uv run invoke train{_experiment(counts, root)}"]
+    return [
+        f'Look at them: uv run invoke data --check --args "experiment=folder data.root={root}"',
+        f'Then train on them too: uv run invoke train --args "data.extra={root} promote=false" and your other settings',
+    ]
 
 
 def _experiment(counts: Counter[str], root: Path) -> str:
@@ -102,8 +113,10 @@ def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m animals.data", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     command = commands.add_parser("fetch", help="bring pictures to this machine", description=fetch.__doc__)
-    command.add_argument("source", help="sample, kaggle, gs://name/prefix, a folder, a zip or tar file")
-    command.add_argument("--root", type=Path, help=f"folder that gets them [{PICTURES_ROOT}; data/sample for sample]")
+    command.add_argument("source", help="sample, kaggle, feedback, gs://name/prefix, a folder, a zip or tar file")
+    where = f"folder that gets them [{PICTURES_ROOT}; {SAMPLE_ROOT} for sample, {FEEDBACK_ROOT} for feedback]"
+    command.add_argument("--root", type=Path, help=where)
+    command.add_argument("--bucket", help="URL of the bucket that holds the feedback [ANIMALS_BUCKET]")
     command.set_defaults(run=fetch)
     for run, about in ((check, "look for broken and doubtful pictures"), (stats, "describe them in numbers")):
         command = commands.add_parser(run.__name__, help=about, description=run.__doc__)

@@ -8,9 +8,9 @@ off, even by a kill, is repeated: what is there in the size that it should have 
 
 import shutil
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from rich.markup import escape
@@ -42,15 +42,24 @@ class Fetched:
     kept: int
     """Pictures of the source that were there already."""
     left_out: tuple[str, ...]
-    """Files of the source that are no pictures in a label folder."""
+    """Files of the source that are not wanted."""
+    because: str = "no picture in a label folder"
+    """Why not."""
+    removed: int = 0
+    """Pictures of an earlier call that the source does not have any more."""
 
 
-def fetch(source: Source, root: Path) -> Fetched:
+Finder = Callable[[Collection[str], str], Mapping[str, PurePosixPath]]
+"""As `find_places`: which files of a source are pictures, and where each of them goes."""
+
+
+def fetch(source: Source, root: Path, *, find: Finder = find_places) -> Fetched:
     """Bring all pictures of a source that are not there yet. Only one call at a time may fill a folder.
 
     Args:
         source: has a folder of pictures a label, at its top or wrapped in further folders.
         root: gets the label folders; it need not exist. What else lies there stays.
+        find: for a source that has its own order.
 
     Raises:
         DataError: the source cannot be used as it is; nothing was written, or from a damaged archive whole pictures.
@@ -59,7 +68,7 @@ def fetch(source: Source, root: Path) -> Fetched:
     with progress_bar() as progress:
         looking = progress.add_task(f"Looking through {escape(source.url)}", total=None)
         sizes = source.sizes()
-        places = find_places(sizes, source.url)
+        places = find(sizes, source.url)
         progress.remove_task(looking)
         missing = {name: place for name, place in places.items() if not _is_there(root / place, sizes[name])}
         _check_room(root, sum(sizes[name] for name in missing))

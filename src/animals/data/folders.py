@@ -1,7 +1,8 @@
 """A folder of label folders, read as a list of pictures."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import os
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from animals.errors import DataError
@@ -18,6 +19,8 @@ class Picture:
     """In bytes."""
     modified: int
     """Time of the last change, in nanoseconds."""
+    extra: bool = False
+    """Whether it is only ever trained on."""
 
 
 def find_pictures(root: Path, folders: Mapping[str, str]) -> list[Picture]:
@@ -36,9 +39,52 @@ def find_pictures(root: Path, folders: Mapping[str, str]) -> list[Picture]:
     if empty := [folder for folder, paths in files.items() if not paths]:
         raise DataError(f"{root} has label folders without files: {', '.join(empty)}. Fill them or move them away.")
     pictures = [_picture(root, path, labels[folder]) for folder, paths in files.items() for path in paths]
+    _check_names(root, pictures)
+    return sorted(pictures, key=lambda picture: picture.name)
+
+
+def find_extra(root: Path, extra: Path, folders: Mapping[str, str], labels: Collection[str]) -> list[Picture]:
+    """All files in the label folders of a second folder, sorted by name; not every label needs to be there.
+
+    Args:
+        root: of the data set, which the names are relative to: they may begin with `..`.
+        extra: folder of label folders.
+        folders: folder name -> label; a label's own name is known too.
+        labels: of the data set.
+
+    Raises:
+        DataError: there is another label, no file at all, or a name that cannot be written down.
+    """
+    found = sorted(path for path in extra.iterdir() if path.is_dir() and not path.name.startswith("."))
+    named = {path: folders.get(path.name, path.name) for path in found}
+    if unknown := sorted(path.name for path, label in named.items() if label not in labels):
+        raise DataError(
+            f"{extra} holds folders that are no label of {root}: {', '.join(unknown)}. "
+            f"Expected: {', '.join(sorted(labels))}."
+        )
+    # through the real paths: where root is a link, ".." leads out of what it points to
+    way = Path(_way(extra.resolve(), root.resolve()))
+    pictures = [
+        replace(_picture(extra, path, label), name=(way / path.relative_to(extra)).as_posix(), extra=True)
+        for folder, label in named.items()
+        for path in _files(folder)
+    ]
+    if not pictures:
+        raise DataError(f"{extra} holds no files in label folders. Fill it, or leave data.extra away.")
+    _check_names(extra, pictures)
+    return sorted(pictures, key=lambda picture: picture.name)
+
+
+def _way(path: Path, root: Path) -> str:
+    try:
+        return os.path.relpath(path, root)
+    except ValueError:  # on another drive of Windows, where only the whole path leads
+        return str(path)
+
+
+def _check_names(root: Path, pictures: Sequence[Picture]) -> None:
     if odd := [picture.name for picture in pictures if not _is_text(picture.name)]:
         raise DataError(f"{root} holds {len(odd)} files whose names are no UTF-8, such as {odd[0]!a}. Rename them.")
-    return sorted(pictures, key=lambda picture: picture.name)
 
 
 def _label_folders(root: Path, folders: Mapping[str, str]) -> dict[str, str]:

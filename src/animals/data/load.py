@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -14,7 +14,7 @@ from animals.config.training import DataConfig
 from animals.data.cache import cached_pictures
 from animals.data.decode import Inspection, inspect_pictures
 from animals.data.duplicates import group_duplicates
-from animals.data.folders import Picture, find_pictures
+from animals.data.folders import Picture, find_extra, find_pictures
 from animals.data.sample import make_sample
 from animals.data.shards.index import ShardSet
 from animals.data.split import SPLITS, ManifestRow, stratified_split
@@ -97,9 +97,9 @@ class Inspected:
         """Places of the files that can be used."""
         return [place for place, inspection in enumerate(self.inspections) if not inspection.problem]
 
-    def groups(self, distance: int) -> list[int]:
-        """A number for each readable file, the same for duplicates: a place among the readable files."""
-        used = [self.inspections[place] for place in self.readable]
+    def groups(self, distance: int, places: Sequence[int] | None = None) -> list[int]:
+        """A number for each of some files, by default the readable ones, and the same for duplicates."""
+        used = [self.inspections[place] for place in (self.readable if places is None else places)]
         return group_duplicates([it.sha256 for it in used], [it.look for it in used], distance=distance)
 
 
@@ -116,30 +116,57 @@ def load_data_set(config: DataConfig, spec: InputSpec) -> DataSet:
 
         return load_shards(config, spec)
     inspected = inspect_folder(config, spec)
-    files, inspections, readable = inspected.files, inspected.inspections, inspected.readable
+    files, inspections = inspected.files, inspected.inspections
     _report_unreadable(files, inspections)
-    labels = [files[place].label for place in readable]
-    if lost := sorted({file.label for file in files} - set(labels)):
-        raise DataError(f"No file of {', '.join(lost)} in {inspected.root} is a readable picture.")
-    groups = inspected.groups(config.duplicate_distance)
-    _report_duplicates(labels, groups)
-    splits = stratified_split(labels, val=config.val, test=config.test, seed=config.split_seed, groups=groups)
+    own = _split(inspected, config)
+    split_of = own | _split_extra(inspected, config, own)
     manifest = [
-        ManifestRow(files[place].name, label, split, inspections[place].sha256)
-        for place, label, split in zip(readable, labels, splits, strict=True)
+        ManifestRow(files[place].name, files[place].label, split, inspections[place].sha256)
+        for place, split in split_of.items()
     ]
-    sizes = np.array([(inspections[place].width, inspections[place].height) for place in readable], np.int64)
-    places = np.array(readable, np.int64)
+    sizes = np.array([(inspections[place].width, inspections[place].height) for place in split_of], np.int64)
+    places = np.array(list(split_of), np.int64)
     return DataSet(
         root=inspected.root,
         spec=spec,
-        labels=tuple(sorted(set(labels))),
+        labels=tuple(sorted({row.label for row in manifest})),
         manifest=manifest,
         pixels=inspected.pixels,
         places=places,
         sizes=sizes,
         split_seed=config.split_seed,
     )
+
+
+def _split(inspected: Inspected, config: DataConfig) -> dict[int, str]:
+    """The split of each readable file of the folder itself, by its place."""
+    files = inspected.files
+    readable = [place for place in inspected.readable if not files[place].extra]
+    labels = [files[place].label for place in readable]
+    if lost := sorted({file.label for file in files} - set(labels)):
+        raise DataError(f"No file of {', '.join(lost)} in {inspected.root} is a readable picture.")
+    groups = inspected.groups(config.duplicate_distance, readable)
+    _report_duplicates(labels, groups)
+    splits = stratified_split(labels, val=config.val, test=config.test, seed=config.split_seed, groups=groups)
+    return dict(zip(readable, splits, strict=True))
+
+
+def _split_extra(inspected: Inspected, config: DataConfig, own: Mapping[int, str]) -> dict[int, str]:
+    """The readable files of `data.extra` by their places: all for training, but for those that measure already.
+
+    So val and test are the same pictures with them and without, and versions can be compared.
+    """
+    extra = [place for place in inspected.readable if inspected.files[place].extra]
+    if not extra:
+        return {}
+    places = [*own, *extra]
+    group_of = dict(zip(places, inspected.groups(config.duplicate_distance, places), strict=True))
+    measuring = {group_of[place] for place, split in own.items() if split != "train"}
+    taken = {place: "train" for place in extra if group_of[place] not in measuring}
+    log.info("%d pictures of %s are trained on too", len(taken), config.extra)
+    if left := len(extra) - len(taken):
+        log.warning("%d more are left out: val or test has them already, and must not be trained on", left)
+    return taken
 
 
 def inspect_folder(config: DataConfig, spec: InputSpec) -> Inspected:
@@ -155,6 +182,8 @@ def inspect_folder(config: DataConfig, spec: InputSpec) -> Inspected:
     if config.sample:
         make_sample(root, per_label=config.sample_per_label)
     files = find_pictures(root, config.folders)
+    if config.extra:
+        files += find_extra(root, Path(config.extra), config.folders, {file.label for file in files})
     if config.cache:
         cache_dir = Path(config.cache_dir)
         pixels, inspections = cached_pictures(root, files, spec, cache_dir=cache_dir, workers=config.workers)

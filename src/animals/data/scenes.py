@@ -47,9 +47,7 @@ def compose(drawing: Drawing, rng: np.random.Generator) -> Image.Image:
     Returns:
         RGB, of one of `SIZES`.
     """
-    sizes = list(SIZES)
-    width, height = sizes[int(rng.choice(len(sizes), p=list(SIZES.values())))]
-    scene = paint_background(rng, width, height)
+    scene = paint_background(rng, *_size(rng))
     animal = _place_animal(rng, drawing, scene.size)
     for _ in range(rng.integers(1, 7)):
         _paste(scene, _place_clutter(rng, scene.size, animal))
@@ -59,6 +57,24 @@ def compose(drawing: Drawing, rng: np.random.Generator) -> Image.Image:
     _paste(scene, animal)
     _put_in_front(rng, scene, animal)
     return _degrade(rng, scene)
+
+
+def compose_empty(rng: np.random.Generator) -> Image.Image:
+    """Compose one picture that nobody stands in: a background, and up to six things that lie about.
+
+    Returns:
+        RGB, of one of `SIZES`.
+    """
+    scene = paint_background(rng, *_size(rng))
+    for _ in range(rng.integers(0, 7)):
+        x, y = rng.random(2) * scene.size
+        _paste(scene, _centred(_clutter_patch(rng, rng.uniform(0.14, 0.36) * min(scene.size)), x, y))
+    return _degrade(rng, scene)
+
+
+def _size(rng: np.random.Generator) -> tuple[int, int]:
+    sizes = list(SIZES)
+    return sizes[int(rng.choice(len(sizes), p=list(SIZES.values())))]
 
 
 def warp(picture: Image.Image, corners: NDArray[np.float64]) -> Image.Image:
@@ -170,6 +186,10 @@ def _place_clutter(rng: np.random.Generator, size: tuple[int, int], animal: Plac
     patch = _clutter_patch(rng, rng.uniform(0.14, 0.36) * min(size))
     spots = rng.random((3, 2)) * size
     x, y = max(spots, key=lambda spot: math.dist(spot, animal.centre))
+    return _centred(patch, x, y)
+
+
+def _centred(patch: Image.Image, x: float, y: float) -> Placed:
     return Placed(patch, round(x - patch.width / 2), round(y - patch.height / 2))
 
 
@@ -205,7 +225,7 @@ def _place_in_front(rng: np.random.Generator, size: tuple[int, int], animal: Pla
     x, y = animal.centre
     x += math.cos(angle) * 0.45 * animal.patch.width
     y += math.sin(angle) * 0.45 * animal.patch.height
-    return Placed(patch, round(x - patch.width / 2), round(y - patch.height / 2))
+    return _centred(patch, x, y)
 
 
 def _grow_grass(rng: np.random.Generator, scene: Image.Image) -> None:

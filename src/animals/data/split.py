@@ -122,6 +122,12 @@ def write_manifest(path: Path, rows: Sequence[ManifestRow]) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+def sha256_of_test(rows: Sequence[ManifestRow]) -> str:
+    """The SHA-256 of the test pictures with their labels: two runs with the same one can be compared on them."""
+    listed = "".join(f"{row.sha256} {row.label}\n" for row in rows if row.split == "test")
+    return hashlib.sha256(listed.encode()).hexdigest()
+
+
 def read_manifest(path: Path) -> list[ManifestRow]:
     """The rows of a manifest.
 

@@ -28,11 +28,13 @@ class Question:
     """What its sender calls it, which is only given back."""
     classifier: Classifier | None = None
     """That answers; else the one that serves when its turn comes."""
+    file: bytes | None = None
+    """Content of the picture's file, where there is one: the prediction id tells its digest."""
 
 
 def picture(data: bytes, filename: str | None, classifier: Classifier | None = None) -> Question:
     """The question what is on a picture whose file has this content."""
-    return Question(partial(Classifier.open, picture=data), filename, classifier)
+    return Question(partial(Classifier.open, picture=data), filename, classifier, data)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,7 @@ class Answering:
             confidence=probabilities[prediction],
             probabilities=probabilities,
             model_version=card.version,
-            prediction_id=self._tokens.sign(card.version, prediction, probabilities, identity),
+            prediction_id=self._tokens.sign(card.version, prediction, probabilities, identity, one.question.file),
         )
         self._metrics.answered(prediction, answer.confidence)
         self._predictions.add(

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import AwareDatetime
 
 from animals.preprocess import InputSpec
-from animals.records import Metrics, Record
+from animals.records import Metrics, Probability, Record
 
 
 class Welcome(Record):
@@ -31,6 +31,8 @@ class ModelInfo(Record):
     """In the order of the model's outputs."""
     input: InputSpec
     metrics: Metrics
+    unknown_below: Probability | None
+    """An answer with less confidence counts as none of the labels; None where that was not measured."""
 
 
 class Health(Record):

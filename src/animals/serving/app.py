@@ -12,7 +12,7 @@ from fastapi.security import APIKeyHeader
 from animals.config.services import ServiceSettings, read_settings
 from animals.cpus import available_cpus
 from animals.records import Prediction
-from animals.serving import auth, batch, open_inference, problems, routes
+from animals.serving import auth, batch, feedback, open_inference, problems, routes
 from animals.serving.access import AccessMiddleware
 from animals.serving.answering import Answering, Question
 from animals.serving.auth import KeyMiddleware
@@ -34,6 +34,7 @@ class State(TypedDict):
     engine: Engine[Question, Prediction]
     metrics: Metrics
     predictions: PredictionLog
+    feedback: feedback.FeedbackBox
 
 
 def create_app(settings: ServiceSettings | None = None, watcher: Watcher | None = None) -> FastAPI:
@@ -48,7 +49,7 @@ def create_app(settings: ServiceSettings | None = None, watcher: Watcher | None 
     """
     settings = read_settings() if settings is None else settings
     watcher = make_watcher(settings) if watcher is None else watcher
-    tokens = Tokens(signing_key(settings))
+    tokens = Tokens(signing_key(settings), days=settings.token_days)
     metrics = watcher.metrics
     limits = BodyLimits(
         bytes_each=settings.max_upload_bytes,
@@ -73,6 +74,7 @@ def create_app(settings: ServiceSettings | None = None, watcher: Watcher | None 
             guess=lambda: watcher.seconds,
             metrics=metrics,
         )
+        box = feedback.FeedbackBox(watcher.storage, tokens, metrics, max_pixels=settings.max_pixels)
         with watcher, log:
             async with engine:
                 yield State(
@@ -82,6 +84,7 @@ def create_app(settings: ServiceSettings | None = None, watcher: Watcher | None 
                     engine=engine,
                     metrics=metrics,
                     predictions=log,
+                    feedback=box,
                 )
 
     app = FastAPI(
@@ -101,6 +104,7 @@ def create_app(settings: ServiceSettings | None = None, watcher: Watcher | None 
     app.state.bodies = bodies  # for the server, which knows when it ends
     app.include_router(routes.computing)
     app.include_router(batch.router)
+    app.include_router(feedback.router)
     app.include_router(routes.router)
     app.include_router(open_inference.router)
     app.include_router(open_inference.computing)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
+from datetime import datetime
 from typing import Final, Literal
 
 from prometheus_client import (
@@ -48,11 +49,22 @@ class Metrics:
             "animals_requests_shed", "Requests refused because too many waited.", registry=self.registry
         )
         self._model = Gauge("animals_model_info", "1 for the version that serves.", ["version"], registry=self.registry)
+        self._model_created = Gauge(
+            "animals_model_created_timestamp_seconds",
+            "When the version that serves was made; 0 while none does.",
+            registry=self.registry,
+        )
         reloads = Counter("animals_reloads", "Looks for another version.", ["outcome"], registry=self.registry)
         self._reloads = {outcome: reloads.labels(outcome) for outcome in OUTCOMES}
         self._predictions = Counter("animals_predictions", "Answers.", ["label"], registry=self.registry)
         self._confidence = Histogram(
             "animals_prediction_confidence", "Of answers.", ["label"], buckets=_SHARES, registry=self.registry
+        )
+        self._feedback = Counter(
+            "animals_feedback",
+            "Judgements that were stored: the person's label, and whether the answer had said so.",
+            ["label", "right"],
+            registry=self.registry,
         )
         entries = Counter(
             "animals_prediction_log_entries", "Entries of the prediction log.", ["outcome"], registry=self.registry
@@ -72,6 +84,10 @@ class Metrics:
         self._predictions.labels(label).inc()
         self._confidence.labels(label).observe(confidence)
 
+    def judged(self, label: str, *, right: bool) -> None:
+        """A judgement was stored, with the label that the person gave."""
+        self._feedback.labels(label, "true" if right else "false").inc()
+
     def shed(self) -> None:
         """A request was refused because too many waited."""
         self._shed.inc()
@@ -80,13 +96,16 @@ class Metrics:
         """A version was loaded, or could not be."""
         self._reloads[outcome].inc()
 
-    def serves(self, version: str, labels: Iterable[str]) -> None:
+    def serves(self, version: str, labels: Iterable[str], created: datetime) -> None:
         """Another version serves from now on."""
+        self._model_created.set(created.timestamp())
         self._model.clear()
         self._model.labels(version).set(1)
         for label in labels:  # a series that begins at its first answer would hide that answer from rates
             self._predictions.labels(label)
             self._confidence.labels(label)
+            for right in ("true", "false"):
+                self._feedback.labels(label, right)
 
     def logged(self, entries: int) -> None:
         """So many entries of the prediction log are stored."""

@@ -15,10 +15,14 @@ from animals.errors import (
     AnimalsError,
     Busy,
     ClientGone,
+    ExpiredToken,
+    InvalidToken,
     ModelError,
     NotAPicture,
+    ObjectChanged,
     PictureTooLarge,
     StorageUnavailable,
+    WrongFeedback,
     WrongRequest,
 )
 from animals.records import Problem
@@ -28,6 +32,9 @@ PROTOCOL: Final = "/v2"
 
 BATCH: Final = "/classify/batch"
 """Where several pictures are answered at once; `batch.py`."""
+
+FEEDBACK: Final = "/post_data"
+"""Where answers are judged; `feedback.py`."""
 
 MAX_PICTURES: Final = 64
 """In one request."""
@@ -40,6 +47,10 @@ STATUS: Final[Mapping[type[AnimalsError], int]] = {
     PictureTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     ModelError: HTTPStatus.SERVICE_UNAVAILABLE,
     StorageUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+    ObjectChanged: HTTPStatus.CONFLICT,
+    InvalidToken: HTTPStatus.BAD_REQUEST,
+    ExpiredToken: HTTPStatus.GONE,
+    WrongFeedback: HTTPStatus.UNPROCESSABLE_ENTITY,
     WrongRequest: HTTPStatus.BAD_REQUEST,
     Busy: HTTPStatus.SERVICE_UNAVAILABLE,
     ClientGone: CLIENT_CLOSED_REQUEST,
@@ -49,6 +60,8 @@ MEANING: Final[Mapping[int, str]] = {
     400: "The body is broken, or holds more than one picture.",
     401: "The service asks for an API key, and the request has none that it knows.",
     408: "The body did not come within the time allowed.",
+    409: "A later judgement of the same answer is stored already.",
+    410: "The prediction id is too old.",
     413: "The request has too many bytes, or the picture too many pixels.",
     415: "The file is empty, damaged or no picture.",
     422: 'The field "file" is missing, or is no file.',
@@ -59,9 +72,9 @@ MEANING: Final[Mapping[int, str]] = {
 Handler = Callable[[Request, Any], Coroutine[Any, Any, Response]]
 
 
-def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """What a route may answer besides its result, as FastAPI's `responses` wants it."""
-    return {status: {"model": Problem, "description": MEANING[status]} for status in statuses}
+def documented(*statuses: int, meaning: Mapping[int, str] = MEANING) -> dict[int | str, dict[str, Any]]:
+    """What a route may answer besides its result, as FastAPI's `responses` wants it; with what it means there."""
+    return {status: {"model": Problem, "description": {**MEANING, **meaning}[status]} for status in statuses}
 
 
 def handlers() -> dict[int | type[Exception], Handler]:
@@ -107,13 +120,19 @@ async def _http_error(request: Request, error: HTTPException) -> JSONResponse:
 
 
 async def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
-    fields = ", ".join(f'"{problem["loc"][-1]}"' for problem in error.errors())
-    detail = f"The field {fields} is missing or of another kind than expected. {_how_to_send(request)}"
+    problems = [problem for problem in error.errors() if problem["type"] != "json_invalid"]
+    fields = [f'"{problem["loc"][-1]}"' for problem in problems if problem["loc"][1:]]  # the body as a whole has none
+    what = f"The field {', '.join(fields)}" if fields else "The body"
+    detail = f"{what} is missing or of another kind than expected. {_how_to_send(request)}"
     return answer(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
 
 
 def _how_to_send(request: Request) -> str:
-    if request.url.path.rstrip("/") == BATCH:
+    path = request.url.path.rstrip("/")
+    if path == FEEDBACK:
+        fields = """'{"x": "cat", "prediction_id": "…"}'"""
+        return f"Send a label and the id of an answer as JSON: curl --json {fields} {request.url}"
+    if path == BATCH:
         fields = '-F "files=@cat.jpg" -F "files=@dog.jpg"'
         return f'Send up to {MAX_PICTURES} pictures, each as a multipart field "files": curl {fields} {request.url}'
     return f'Send one picture as the file of the multipart field "file": curl -F "file=@cat.jpg" {request.url}'

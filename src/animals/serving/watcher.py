@@ -164,10 +164,10 @@ class Watcher:
     def _serve(self, served: Served) -> None:
         self.served = served
         self.reason, self._away = "", False
-        version, labels = served.current.version, served.classifier.card.labels
-        self.metrics.serves(version, labels)
+        card = served.classifier.card
+        self.metrics.serves(card.version, card.labels, card.created)
         self.metrics.reloaded("served")
-        logger.info("%s serves, with %d labels.", version, len(labels))
+        logger.info("%s serves, with %d labels.", card.version, len(card.labels))
 
     def _fall_back(self, current: Current, previous: str) -> None:
         """An instance that starts while a broken version is promoted serves what the others still serve."""

@@ -16,6 +16,9 @@ from animals.storage.protocol import ABSENT, StoredObject, changed, checked, che
 LOCK_TIMEOUT: Final = 20.0
 """Seconds that a writer to a folder waits for the others."""
 
+LOCK_POLL: Final = 0.002
+"""Seconds between two tries: a write takes hardly longer, and several threads of one process take turns."""
+
 _MISSING: Final = (FileNotFoundError, IsADirectoryError, NotADirectoryError)
 
 
@@ -58,7 +61,7 @@ class FolderStorage:
         return generation
 
     def _lock(self) -> FileLock:
-        return FileLock(self.root / ".lock", timeout=self._lock_timeout)
+        return FileLock(self.root / ".lock", timeout=self._lock_timeout, poll_interval=LOCK_POLL)
 
     def _missing(self, name: str) -> StorageError:
         if self.root.is_file():
@@ -99,10 +102,12 @@ class FolderStorage:
                 raise StorageUnavailable(f"Could not look at {path}: {error.strerror}.") from error
             yield name, size
 
-    def delete(self, name: str) -> None:  # noqa: D102
+    def delete(self, name: str, *, if_generation: str | None = None) -> None:  # noqa: D102
         path = self._path(name)
         try:
             with self._lock():
+                if if_generation is not None and self.read(name).generation != if_generation:
+                    raise changed(name, self.url)
                 path.unlink()
         except _MISSING as error:
             raise self._missing(name) from error

@@ -140,7 +140,18 @@ class GcsStorage:
                 if is_name(name := blob.name.removeprefix(self._prefix)):  # others make objects such as "models/"
                     yield name, blob.size
 
-    def delete(self, name: str) -> None:  # noqa: D102
+    def delete(self, name: str, *, if_generation: str | None = None) -> None:  # noqa: D102
+        from google.api_core.exceptions import PreconditionFailed
+
         blob = self._blob(name)
         with self._errors(), self._missing(name):
-            blob.delete(**self._options())
+            if if_generation is not None and "STORAGE_EMULATOR_HOST" in os.environ:
+                # the emulator does not know this condition of a deletion, so that there it is not checked as one step
+                blob.reload(**self._options())
+                if str(blob.generation) != if_generation:
+                    raise changed(name, self.url)
+            try:
+                expected = None if if_generation is None else int(if_generation)
+                blob.delete(if_generation_match=expected, **self._options())
+            except PreconditionFailed as error:
+                raise changed(name, self.url) from error

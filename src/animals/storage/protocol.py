@@ -64,11 +64,16 @@ class Storage(Protocol):
     def sizes(self, prefix: str = "") -> Iterator[tuple[str, int]]:
         """The same names, each with the object's size in bytes."""
 
-    def delete(self, name: str) -> None:
+    def delete(self, name: str, *, if_generation: str | None = None) -> None:
         """Remove the object.
+
+        Args:
+            name: of the object.
+            if_generation: remove it only if it still has this generation.
 
         Raises:
             NoSuchObject: there is none of that name.
+            ObjectChanged: it has another generation by now.
         """
 
 

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -43,30 +42,32 @@ def ask_onnx(model: bytes | Path, spec: InputSpec) -> Ask:
         model: the ONNX file, or its content.
         spec: how pixels are normalized.
     """
+    answer = answer_onnx(model, spec)
+    return lambda pixels: answer(pixels)[0]
+
+
+def answer_onnx(
+    model: bytes | Path, spec: InputSpec
+) -> Callable[[NDArray[np.uint8]], tuple[NDArray[np.float64], NDArray[np.float32]]]:
+    """An exported model with all that it gives: pixels to logits, and to projections of shape (pictures, dimensions).
+
+    Projections of a model that gives none have no dimensions.
+    """
     session = _session(model)
+    outputs = [ONNX_OUTPUT]
+    if ONNX_PROJECTION in {output.name for output in session.get_outputs()}:
+        outputs.append(ONNX_PROJECTION)
 
-    def ask(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
-        return _in_parts(session, ONNX_OUTPUT, pixels, spec).astype(np.float64)
+    def answer(pixels: NDArray[np.uint8]) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+        parts = np.array_split(pixels, math.ceil(len(pixels) / BATCH))
+        answers = [session.run(outputs, {ONNX_INPUT: normalize(part, spec)}) for part in parts]
+        logits, *projections = (np.concatenate(output) for output in zip(*answers, strict=True))
+        return logits.astype(np.float64), projections[0] if projections else np.empty((len(pixels), 0), np.float32)
 
-    return ask
-
-
-def project_onnx(model: bytes | Path, spec: InputSpec) -> Callable[[NDArray[np.uint8]], NDArray[np.float32]] | None:
-    """Pixels to projections of shape (pictures, dimensions) by an exported model; None if it does not give them."""
-    session = _session(model)
-    if ONNX_PROJECTION not in {output.name for output in session.get_outputs()}:
-        return None
-    return partial(_in_parts, session, ONNX_PROJECTION, spec=spec)
+    return answer
 
 
 def _session(model: bytes | Path) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = available_cpus()
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-
-
-def _in_parts(
-    session: onnxruntime.InferenceSession, output: str, pixels: NDArray[np.uint8], spec: InputSpec
-) -> NDArray[np.float32]:
-    parts = np.array_split(pixels, math.ceil(len(pixels) / BATCH))
-    return np.concatenate([session.run([output], {ONNX_INPUT: normalize(part, spec)})[0] for part in parts])

@@ -8,8 +8,9 @@ from typing import Final
 
 from animals.config.training import TrainConfig
 from animals.data.load import DataSet
+from animals.data.split import sha256_of_test
 from animals.preprocess import InputSpec
-from animals.records import Calibration, Card, ExportCheck, Metrics, Quantized, SplitInfo, now
+from animals.records import Calibration, Card, ExportCheck, Metrics, Quantized, Rejection, SplitInfo, now
 from animals.registry import CARD, describe
 
 README: Final = "README.md"
@@ -26,6 +27,7 @@ def make_card(
     metrics: Metrics,
     temperature: float,
     calibration: Calibration,
+    rejection: Rejection,
     export: ExportCheck,
     quantized: Quantized,
 ) -> Card:
@@ -44,7 +46,13 @@ def make_card(
         metrics=metrics,
         temperature=temperature,
         calibration=calibration,
-        split=SplitInfo(manifest_sha256=manifest_sha256, seed=data_set.split_seed, counts=data_set.counts()),
+        rejection=rejection,
+        split=SplitInfo(
+            manifest_sha256=manifest_sha256,
+            seed=data_set.split_seed,
+            counts=data_set.counts(),
+            test_sha256=sha256_of_test(data_set.manifest),
+        ),
         export=export,
         quantized=quantized,
         config=asdict(config),
@@ -93,6 +101,7 @@ A {card.architecture} that tells {len(card.labels)} labels apart: {", ".join(car
 | F1, macro and weighted | {card.metrics.f1_macro:.3f}, {card.metrics.f1_weighted:.3f} |
 | Test loss | {card.metrics.loss:.3f} |
 | Calibration | {_calibration_line(card)} |
+| None of the labels | {_rejection_line(card.rejection)} |
 | Pictures | {", ".join(f"{count} {split}" for split, count in card.split.counts.items())} |
 | Input | {_input_line(card.input)} |
 | ONNX against torch | {_export_line(card.export)} |
@@ -105,7 +114,8 @@ A {card.architecture} that tells {len(card.labels)} labels apart: {", ".join(car
 
 ## Limits
 
-It gives one of its labels for every picture, also for one that shows none of them. It knows pictures like those that
+It gives one of its labels for every picture, also for one that shows none of them: little confidence tells only some of
+those, and pictures of another kind than those asked about above it may tell worse. It knows pictures like those that
 it was trained on: one trained on drawings does not know photographs.
 
 ## Use
@@ -120,6 +130,15 @@ def _calibration_line(card: Card) -> str:
         return "none"
     before, after = card.calibration.ece_before, card.calibration.ece_after
     return f"temperature {card.temperature:.2f}, expected calibration error {after:.1%} ({before:.1%} without)"
+
+
+def _rejection_line(rejection: Rejection | None) -> str:
+    if rejection is None:
+        return "not measured"
+    return (
+        f"under {rejection.threshold:.1%} confidence, which {1 - rejection.accepted:.1%} of {rejection.pictures} test "
+        f"pictures have and {rejection.refused:.1%} of {rejection.others} pictures of none ({rejection.source})"
+    )
 
 
 def _input_line(spec: InputSpec) -> str:

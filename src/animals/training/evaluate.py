@@ -1,7 +1,7 @@
 """What a trained model does on pictures that it has not seen."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ from animals import outputs
 from animals.data.load import DataSet
 from animals.features import picture_features
 from animals.records import LabelMetrics, Metrics, probability_columns, projection_columns
-from animals.training.ask import Ask, project_onnx
+from animals.training.ask import Ask, answer_onnx
 from animals.training.loader import evaluation_loader
 
 
@@ -104,19 +104,19 @@ def _label_metrics(row: dict[str, float]) -> LabelMetrics:
     )
 
 
-def project(model: Path, data_set: DataSet, split: str, *, batch_size: int, workers: int) -> NDArray[np.float32]:
-    """Projections of every picture of a split by the exported model that will serve, in the manifest's order.
-
-    Serving is compared with these: the 8-bit model's differ a little from those of the trained one.
+def as_served(
+    evaluation: Evaluation, model: Path, data_set: DataSet, split: str, *, batch_size: int, workers: int
+) -> tuple[Evaluation, NDArray[np.float32]]:
+    """The same with the answers of the exported model that will serve, since that is what is compared with it.
 
     Returns:
-        Shape (pictures, dimensions); without dimensions where the model gives no projections.
+        The evaluation, and the projections of its pictures, of shape (pictures, dimensions); without dimensions where
+        the model gives none.
     """
-    ask = project_onnx(model, data_set.spec)
-    if ask is None:
-        return np.empty((len(data_set.rows(split)), 0), np.float32)
+    answer = answer_onnx(model, data_set.spec)
     batches = evaluation_loader(data_set, split, batch_size=batch_size, workers=workers)
-    return np.concatenate([ask(pixels.numpy()) for pixels, _ in batches])
+    logits, projections = zip(*(answer(pixels.numpy()) for pixels, _ in batches), strict=True)
+    return replace(evaluation, logits=np.concatenate(logits)), np.concatenate(projections)
 
 
 def reference_table(evaluation: Evaluation, data_set: DataSet, projections: NDArray[np.float32]) -> pd.DataFrame:

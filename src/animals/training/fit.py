@@ -102,14 +102,17 @@ def _make_trainer(config: TrainConfig, run: Path, loggers: Sequence[Logger], las
     precision = choose_precision(settings.precision, device)
     devices = settings.devices or count_devices(device)
     log.info("Training %s on %s in %s", config.model.name, _describe(device.type, devices, settings.nodes), precision)
+    several = devices * settings.nodes > 1
+    if several and settings.sync_batchnorm and device.type != "cuda":
+        log.warning("Each process has batch statistics of its own: torch synchronizes batch norm on GPUs only.")
     best = ModelCheckpoint(run / BEST.parent, BEST.stem, monitor=MONITOR, save_last=True, enable_version_counter=False)
     return pl.Trainer(
         accelerator=device.type,
         devices=devices,
         num_nodes=settings.nodes,
-        strategy="ddp" if devices * settings.nodes > 1 else "auto",
+        strategy="ddp" if several else "auto",
         use_distributed_sampler=False,  # ours share out each batch, so that the number of devices changes nothing
-        sync_batchnorm=settings.sync_batchnorm,
+        sync_batchnorm=settings.sync_batchnorm and device.type == "cuda",  # torch can do it on GPUs only
         precision=LIGHTNING_PRECISION[precision],
         max_epochs=settings.epochs,
         accumulate_grad_batches=settings.accumulate,

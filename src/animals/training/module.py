@@ -95,8 +95,10 @@ class PictureClassifier(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """Lightning's form: an optimizer, and a schedule that moves on with each step."""
-        fp16 = self.trainer.precision == "16-mixed"
-        optimizer = make_optimizer(self.model, self.config.optimizer, fused=not fp16)
+        precision, clips = self.trainer.precision, self.config.trainer.gradient_clip > 0
+        # Lightning clips no gradients of a fused optimizer in mixed precision, whether or not they are scaled
+        fused = precision == "32-true" or (precision == "bf16-mixed" and not clips)
+        optimizer = make_optimizer(self.model, self.config.optimizer, fused=fused)
         factor = partial(learning_rate_factor, steps=self._steps, config=self.config.scheduler)
         return {
             "optimizer": optimizer,

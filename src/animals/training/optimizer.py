@@ -17,8 +17,7 @@ def make_optimizer(model: nn.Module, config: OptimizerConfig, *, fused: bool = T
     Args:
         model: on its device.
         config: which one.
-        fused: read and write each weight once a step rather than once an operation, where the optimizer can. Lightning
-            cannot clip gradients then while it scales the loss, which fp16 needs.
+        fused: read and write each weight once a step rather than once an operation, where the optimizer can.
     """
     kind: Any = timm.optim.get_optimizer_class(config.name, bind_defaults=False)
     more: dict[str, Any] = {"fused": True} if fused and "fused" in inspect.signature(kind).parameters else {}

@@ -25,7 +25,7 @@ from animals.training.ask import ask_module
 from animals.training.calibration import calibrate
 from animals.training.card import make_card, write_card
 from animals.training.distributed import is_first_process
-from animals.training.evaluate import Evaluation, evaluate, measure, project, reference_table
+from animals.training.evaluate import Evaluation, as_served, evaluate, measure, reference_table
 from animals.training.export import check_onnx, export_hub_format, export_onnx
 from animals.training.figures import draw_curves, draw_evaluation
 from animals.training.fit import fit
@@ -35,6 +35,7 @@ from animals.training.model import build_model, check_names, input_spec
 from animals.training.module import PictureClassifier
 from animals.training.publish import is_best, publish
 from animals.training.quantize import export_int8
+from animals.training.rejection import check_others, measure_rejection
 from animals.training.runs import MANIFEST, logged, open_run
 
 log = logging.getLogger(__name__)
@@ -69,6 +70,7 @@ def train(config: TrainConfig, run: Path | None = None) -> Card | None:
 
 def _run(config: TrainConfig, run: Path, storage: Storage) -> Card | None:
     log.info("Run %s", run)
+    check_others(config.data.others)
     data_set = standardized(load_data_set(config.data, input_spec(config.model, config.data)), config)
     log.info("%d labels; pictures: %s", len(data_set.labels), data_set.counts())
     if is_first_process():
@@ -124,12 +126,16 @@ def _train(config: TrainConfig, run: Path, data_set: DataSet, loggers: list[Logg
     metrics = _keep(evaluation, run, data_set, loggers)
     check = _export(module.model, run, data_set, evaluation)
     quantized = export_int8(run / "version", data_set, evaluation, workers=config.trainer.workers)
-    _write_reference(evaluation, data_set, config, run / "version", INT8 if quantized.passed else ONNX)
+    served = run / "version" / (INT8 if quantized.passed else ONNX)
+    _write_reference(evaluation, data_set, config, served)
+    temperature = evaluation.temperature
+    rejection = measure_rejection(served, data_set, config.data, config.trainer, temperature=temperature)
     card = make_card(
         *(run, config, data_set, describe((run / MANIFEST).read_bytes()).sha256),
         metrics=metrics,
-        temperature=evaluation.temperature,
+        temperature=temperature,
         calibration=calibration,
+        rejection=rejection,
         export=check,
         quantized=quantized,
     )
@@ -170,11 +176,11 @@ def _export(model: nn.Module, run: Path, data_set: DataSet, evaluation: Evaluati
     )
 
 
-def _write_reference(evaluation: Evaluation, data_set: DataSet, config: TrainConfig, folder: Path, served: str) -> None:
-    """Write what monitoring compares with; the projections are those of the file that will serve."""
+def _write_reference(evaluation: Evaluation, data_set: DataSet, config: TrainConfig, served: Path) -> None:
+    """Write what monitoring compares with: the answers of the file that will serve."""
     sizes = {"batch_size": config.trainer.batch_size, "workers": config.trainer.workers}
-    projections = project(folder / served, data_set, "test", **sizes)
-    reference_table(evaluation, data_set, projections).to_parquet(folder / REFERENCE, index=False)
+    served_evaluation, projections = as_served(evaluation, served, data_set, "test", **sizes)
+    reference_table(served_evaluation, data_set, projections).to_parquet(served.with_name(REFERENCE), index=False)
 
 
 @contextmanager

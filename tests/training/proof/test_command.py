@@ -138,7 +138,8 @@ def test_without_a_choice_the_version_that_serves_is_compared_with(command: Comm
 
 
 def test_versions_made_with_other_pictures_are_not_compared(command: Command, place: Place) -> None:
-    place.publish("other", split=place.card.split.model_copy(update={"manifest_sha256": "f" * 64}))
+    changed = {"manifest_sha256": "f" * 64, "test_sha256": "e" * 64}
+    place.publish("other", split=place.card.split.model_copy(update=changed))
     said = command(place.card.version, "--against", "other", code=2)
     assert said.startswith(f"error: {place.card.version} and other cannot be compared: they were made with other")
     assert said.count("\n") == 1

@@ -46,6 +46,8 @@ def main(url: str, overrides: Sequence[str]) -> None:
         raise UsageError(
             f"{config.data.root} holds shards already. Copy them as they are, or name a folder of pictures."
         )
+    if config.data.extra:
+        raise UsageError("Shards hold the pictures of data.root alone: give no data.extra.")
     storage = open_storage(url)
     data_set = load_data_set(config.data, spec_without_model(config.data))
     statistics = pixel_statistics(data_set, workers=config.data.workers)
