@@ -137,8 +137,8 @@ def _report(setup: Setup, arguments: argparse.Namespace, where: str, memory: flo
         f"`invoke load-test --users {arguments.users} --seconds {arguments.seconds}{host}`, "
         f"{datetime.now(UTC).isoformat(timespec='seconds')}",
         "",
-        f"{cpu_name()}, {system_name()}. {where} Each user shows a picture, waits one to three seconds, sends a light "
-        "request, and waits again. Every answer is compared with the right one; `shed` is 503 with Retry-After.",
+        f"{cpu_name()}, {system_name()}. {where} Each user shows a picture, waits one to three seconds, says what "
+        "was on it, and waits again. Every answer is compared with the right one; `shed` is 503 with Retry-After.",
         "",
         "| | requests | failed | a second | p50, ms | p95, ms | p99, ms | longest, ms |",
         "|---|---:|---:|---:|---:|---:|---:|---:|",

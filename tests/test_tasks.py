@@ -1,5 +1,7 @@
 """The tasks that a person types."""
 
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -19,6 +21,7 @@ def test_invoke_alone_lists_the_tasks_with_a_line_of_help_each() -> None:
     assert done.returncode == 0
     for task in (
         "data",
+        "demo",
         "evaluate",
         "format",
         "lint",
@@ -31,6 +34,7 @@ def test_invoke_alone_lists_the_tasks_with_a_line_of_help_each() -> None:
         "serve",
         "test",
         "train",
+        "up",
     ):
         (line,) = [line for line in done.stdout.splitlines() if line.startswith(f"  {task} ")]
         assert len(line.split()) > 3, f"{task} has no help"
@@ -42,6 +46,7 @@ def test_invoke_alone_lists_the_tasks_with_a_line_of_help_each() -> None:
         (["train", "--args", "optimizer.lrr=1"], 2, "error: There is no setting optimizer.lrr. Did you mean lr?\n"),
         (["publish", "no-such-run"], 2, "error: no-such-run holds no finished run"),
         (["serve", "--port", "99999"], 2, "PORT=99999"),
+        (["up", "--page-port", "0"], 2, "--page-port: expected 1 to 65535"),
     ],
 )
 def test_a_mistake_reaches_the_terminal_with_its_exit_code(arguments: list[str], code: int, message: str) -> None:
@@ -51,11 +56,41 @@ def test_a_mistake_reaches_the_terminal_with_its_exit_code(arguments: list[str],
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT between processes")
+def test_a_command_that_is_interrupted_may_finish_what_it_does() -> None:
+    saving = """
+import time
+try:
+    print("begun", flush=True)
+    time.sleep(60)
+except KeyboardInterrupt:
+    time.sleep(1)
+    print("saved", flush=True)
+    raise SystemExit(130)
+"""
+    code = f"""
+import sys
+from invoke.exceptions import Exit
+import tasks
+try:
+    tasks.run(sys.executable, "-c", {saving!r})
+except Exit as ended:
+    sys.exit(ended.code)
+"""
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, start_new_session=True) as process:
+        assert process.stdout
+        assert process.stdout.readline() == b"begun\n"
+        os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C does
+        assert process.stdout.read() == b"saved\n"
+        assert process.wait(10) == 130
+
+
 def test_the_requirements_files_hold_versions_of_one_resolution() -> None:
     pins = {
         path.name: {line.partition(" ;")[0] for line in path.read_text().splitlines() if line[:1].isalpha()}
         for path in ROOT.glob("requirements*.txt")
     }
     everything = pins.pop("requirements_dev.txt")
-    assert len(pins) == 3
+    assert len(pins) == 5
     assert all(some <= everything for some in pins.values())

@@ -1,0 +1,41 @@
+"""Start the page: `python -m animals.frontend`; PORT and ANIMALS_HOST say where it listens."""
+
+import argparse
+from pathlib import Path
+
+from animals.cli import exit_on_error
+from animals.config.page import PageSettings
+from animals.config.services import explain_settings, read
+
+APP = Path(__file__).with_name("app.py")
+
+
+def main() -> None:
+    """Serve the page until SIGTERM or Ctrl+C.
+
+    Raises:
+        SystemExit: 0 after a wanted end, 2 for an impossible setting, 1 if the port cannot be had.
+    """
+    argparse.ArgumentParser(
+        prog="python -m animals.frontend",
+        description="Serve the web page. Environment variables set it up:",
+        epilog=explain_settings(PageSettings),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    ).parse_args()
+    with exit_on_error():
+        settings = read(PageSettings)
+    _run(settings)
+
+
+def _run(settings: PageSettings) -> None:
+    from streamlit.web.cli import main as streamlit
+
+    host, port = settings.address
+    # What is not of this machine is in .streamlit/config.toml beside the page, for `streamlit run` too. Without the
+    # browser's address Streamlit would ask a service on the internet what to call this machine.
+    options = {"server.address": host, "server.port": port, "browser.serverAddress": host}
+    streamlit(["run", str(APP), *(f"--{name}={value}" for name, value in options.items())])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,90 @@
+"""How pictures come to the page: uploaded, dropped, pasted, taken by the camera, or one of the examples."""
+
+from functools import cache
+from importlib.resources import files
+from typing import Final
+
+import streamlit as st
+
+from animals.config.page import PageSettings
+from animals.frontend.picture import Picture
+
+KINDS: Final = ("jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff")
+"""Endings of the files that the backend reads."""
+
+EXAMPLES: Final = ("butterfly", "cat", "elephant", "horse", "spider", "tractor")
+"""Pictures in `examples/`; the last is of none of the ten animals."""
+
+_CHOSEN: Final = "example"
+
+# The uploader takes chosen and dropped files but no pasted ones; these are handed to its own input.
+_PASTE: Final = """
+export default function () {
+    const paste = (event) => {
+        const files = event.clipboardData?.files
+        const input = document.querySelector('[data-testid="stFileUploader"] input[type="file"]')
+        if (!files?.length || !input) return
+        event.preventDefault()
+        input.files = files
+        input.dispatchEvent(new Event("change", { bubbles: true }))
+    }
+    // this runs again whenever the page is made anew; one listener is enough
+    document.removeEventListener("paste", window.animalsPaste)
+    window.animalsPaste = paste
+    document.addEventListener("paste", paste)
+}
+"""
+
+
+def gather_pictures(settings: PageSettings) -> list[Picture]:
+    """Show all ways to bring a picture.
+
+    Returns:
+        What has been brought and is still there, the newest uploads first, each content once.
+    """
+    uploaded = st.file_uploader(
+        "Drop pictures here, paste them, or choose files",
+        KINDS,
+        accept_multiple_files=True,
+        max_upload_size=max(1, settings.max_upload_bytes // 2**20),
+        on_change=_forget_example,
+        key="uploads",
+    )
+    _accept_pasted_files()
+    photo = st.camera_input("Camera") if st.toggle("Take a picture with the camera") else None
+    _offer_examples()
+    pictures = [Picture(file.name, file.getvalue()) for file in reversed(uploaded)]
+    if photo is not None:
+        pictures.insert(0, Picture("camera.jpg", photo.getvalue()))
+    if chosen := st.session_state.get(_CHOSEN):
+        pictures.insert(0, example(chosen))
+    return list({picture.digest: picture for picture in pictures}.values())
+
+
+@cache
+def example(name: str) -> Picture:
+    """One of the pictures that come with the page."""
+    return Picture(f"{name}.jpg", (files("animals.frontend") / "examples" / f"{name}.jpg").read_bytes())
+
+
+def _accept_pasted_files() -> None:
+    st.components.v2.component("animals_paste", js=_PASTE)(key="paste", height=0)
+
+
+def _offer_examples() -> None:
+    st.caption("Or try one of these:")
+    with st.container(horizontal=True, gap="small"):
+        for name in EXAMPLES:
+            with st.container(width=96, gap="xsmall"):
+                st.image(example(name).data, width="stretch", alt=f"Example: {name}")
+                st.button(
+                    name.capitalize(), key=f"example-{name}", on_click=_choose_example, args=(name,), width="stretch"
+                )
+
+
+def _choose_example(name: str) -> None:
+    st.session_state[_CHOSEN] = name
+
+
+def _forget_example() -> None:
+    st.session_state.pop(_CHOSEN, None)

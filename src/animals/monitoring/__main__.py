@@ -1,0 +1,74 @@
+"""Serve the report function on this machine: `python -m animals.monitoring`; PORT and ANIMALS_HOST say where."""
+
+import argparse
+import logging
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+from typing import Final
+
+from animals.config.services import explain_settings, read
+from animals.errors import ConfigError
+from animals.monitoring.settings import ReportSettings
+
+THREADS: Final = 4
+"""Requests at once; all but looks at what is there already wait for each other anyway."""
+
+logger = logging.getLogger("animals.monitoring")
+
+
+def main() -> int:
+    """Serve until SIGTERM or Ctrl+C.
+
+    Returns:
+        The exit code: 0 after a wanted end, 2 for an impossible setting, 1 if the port cannot be had.
+    """
+    argparse.ArgumentParser(
+        prog="python -m animals.monitoring",
+        description="Serve reports on what the bucket holds. Environment variables set it up:",
+        epilog=explain_settings(ReportSettings),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    ).parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # until the server has its own way
+    logging.basicConfig(level=logging.INFO, format="%(levelname)-8s %(message)s")
+    try:
+        settings = read(ReportSettings)
+    except ConfigError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+    host, port = settings.address
+    try:
+        listener = socket.create_server(settings.address, family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        reason = str(error.strerror).partition(" (")[0]  # Python adds the address in brackets
+        sys.stderr.write(
+            f"Cannot listen on {host}:{port}: {reason}. "
+            "Stop what listens there, or choose another port: PORT=8083 python -m animals.monitoring\n"
+        )
+        return 1
+    _serve(listener)
+    return 0
+
+
+def _serve(listener: socket.socket) -> None:
+    """With the framework's own server, which ends the process."""
+    from functions_framework import create_app
+    from functions_framework._http import create_server
+
+    host, port = listener.getsockname()[:2]
+    source = str(Path(__file__).with_name("main.py"))
+    app = create_app("generate_performance_report", source)  # type: ignore[no-untyped-call]
+    logger.info("Reports: http://%s:%d/generate_performance_report - Ctrl+C ends it.", host, port)
+    if os.name == "posix":
+        # gunicorn takes the socket as it is, so that nobody else gets the port in between
+        options = {"bind": f"fd://{listener.detach()}", "threads": THREADS, "control_socket_disable": True}
+    else:  # pragma: no cover - there is no gunicorn
+        listener.close()
+        options = {}
+    create_server(app, debug=False, **options).run(host, port)  # type: ignore[no-untyped-call]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,16 @@
+"""Settings of the report function, taken from environment variables."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from animals.config.services import DEFAULT_BUCKET, Listening
+
+
+class ReportSettings(Listening):
+    """What the report function reads from its environment; a variable that is set to nothing counts as not set."""
+
+    bucket: str = DEFAULT_BUCKET
+    """A local folder or gs://name/prefix."""
+    port: Annotated[int, Field(ge=0, le=65535, validation_alias="PORT")] = 8082
+    """Port to listen on; 0 takes any free one."""

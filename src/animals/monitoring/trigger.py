@@ -1,0 +1,182 @@
+"""How a training is asked for: by a message to Pub/Sub or an event at GitHub, at most once a day for a version.
+
+`ANIMALS_TRIGGER` says which:
+
+    print                                   nobody is asked; the decision is printed anyway
+    pubsub://projects/PROJECT/topics/TOPIC  the request as a message
+    github://OWNER/REPOSITORY               the event `retrain`, whose payload is the request; needs GITHUB_TOKEN
+"""
+
+import contextlib
+import re
+import uuid
+from collections.abc import Callable
+from typing import Annotated, Final
+
+from pydantic import AwareDatetime, Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from animals.errors import AnimalsError, ConfigError, ObjectChanged, RequestRefused, ServiceUnavailable, StorageError
+from animals.records import Record, now
+from animals.storage import ABSENT, Storage
+
+SECONDS: Final = 30.0
+"""For one request, repeated by the library where it may be."""
+
+EVENT: Final = "retrain"
+"""Type of the event at GitHub, which a workflow waits for."""
+
+_PUBSUB: Final = re.compile(r"pubsub://(projects/[^/\s]+/topics/[^/\s]+)")
+_GITHUB: Final = re.compile(r"github://([\w-]+/(?!\.{1,2}$)[\w.-]+)")
+
+
+class RetrainRequest(Record):
+    """That somebody train again: what is sent, and what the bucket remembers under `retrain/`."""
+
+    id: str = Field(default_factory=lambda: uuid.uuid4().hex)
+    created: AwareDatetime = Field(default_factory=now)
+    version: str
+    """That serves, and is to be followed by a better one."""
+    bucket: str
+    """Where it and the feedback are."""
+    reasons: tuple[str, ...]
+    """Each one sentence."""
+
+    @property
+    def name(self) -> str:
+        """Of the object that remembers it: one a day for each version."""
+        return f"retrain/date={self.created:%Y-%m-%d}/{self.version}.json"
+
+
+Trigger = Callable[[RetrainRequest], None]
+"""Sends a request.
+
+Raises:
+    ServiceUnavailable: who should get it is away; the same may succeed later.
+    RequestRefused: it was not taken, and will not be.
+"""
+
+
+class TriggerSettings(BaseSettings):
+    """Who is asked, and by which right; taken from the environment."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="ANIMALS_",
+        env_ignore_empty=True,
+        frozen=True,
+        use_attribute_docstrings=True,
+        validate_by_name=True,
+        validate_by_alias=True,
+    )
+
+    trigger: str = "print"
+    """print, pubsub://projects/PROJECT/topics/TOPIC or github://OWNER/REPOSITORY."""
+    github_token: Annotated[SecretStr | None, Field(validation_alias="GITHUB_TOKEN")] = None
+    """With the right to write the repository's contents."""
+    github_api: Annotated[str, Field(validation_alias="GITHUB_API_URL")] = "https://api.github.com"
+    """Another one for GitHub Enterprise."""
+
+
+def open_trigger(settings: TriggerSettings) -> Trigger | None:
+    """How to ask for a training; None where nobody is to be asked.
+
+    Raises:
+        ConfigError: the setting has no such form, or what it needs is missing.
+    """
+    if settings.trigger == "print":
+        return None
+    if found := _PUBSUB.fullmatch(settings.trigger):
+        return _to_pubsub(found[1])
+    if found := _GITHUB.fullmatch(settings.trigger):
+        return _to_github(found[1], settings)
+    raise ConfigError(
+        f"ANIMALS_TRIGGER is {settings.trigger}; expected print, pubsub://projects/PROJECT/topics/TOPIC or "
+        "github://OWNER/REPOSITORY."
+    )
+
+
+def ask_once(trigger: Trigger, request: RetrainRequest, storage: Storage) -> bool:
+    """Ask for a training, unless one was asked for on the same day for the same version.
+
+    The bucket remembers the request before it is sent: of two who ask at once only one gets through. What could not be
+    sent is forgotten again, so that the next one tries.
+
+    Returns:
+        Whether it was sent now.
+    """
+    try:
+        storage.write(request.name, request.model_dump_json(indent=2).encode(), if_generation=ABSENT)
+    except ObjectChanged:
+        return False
+    try:
+        trigger(request)
+    except AnimalsError:
+        with contextlib.suppress(StorageError):  # then nobody asks again today
+            storage.delete(request.name)
+        raise
+    return True
+
+
+def _to_pubsub(topic: str) -> Trigger:
+    def send(request: RetrainRequest) -> None:
+        # a second, of which only who sends a message has the use
+        from google.api_core import exceptions as google
+        from google.api_core.retry import Retry
+        from google.auth.exceptions import GoogleAuthError
+        from google.cloud.pubsub_v1 import PublisherClient
+
+        try:
+            with PublisherClient() as client:
+                message = request.model_dump_json().encode()
+                limits = {"retry": Retry(timeout=SECONDS), "timeout": SECONDS}  # by default it tries for ten minutes
+                client.publish(topic, message, id=request.id, version=request.version, **limits).result()
+        except google.NotFound as error:
+            raise RequestRefused(f"There is no topic {topic}. Create it or set ANIMALS_TRIGGER.") from error
+        except (google.ClientError, GoogleAuthError) as error:
+            raise RequestRefused(
+                f"{topic} does not take the request to train again: {error}. Log in with `gcloud auth "
+                "application-default login`, or give the service account the role Pub/Sub Publisher."
+            ) from error
+        except google.GoogleAPIError as error:
+            raise ServiceUnavailable(f"{topic} cannot be reached: {error}") from error
+
+    return send
+
+
+def _to_github(repository: str, settings: TriggerSettings) -> Trigger:
+    token = settings.github_token.get_secret_value().strip() if settings.github_token else ""
+    if not token:
+        raise ConfigError(f"ANIMALS_TRIGGER asks {repository} at GitHub, which needs a token in GITHUB_TOKEN.")
+    if not re.fullmatch(r"[!-~]+", token):  # the library's own message would show it
+        raise ConfigError("GITHUB_TOKEN holds spaces or other characters that no token has.")
+    url = f"{settings.github_api.rstrip('/')}/repos/{repository}/dispatches"
+    headers = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
+
+    def send(request: RetrainRequest) -> None:
+        import requests
+
+        def authorized(prepared: requests.PreparedRequest) -> requests.PreparedRequest:
+            prepared.headers["Authorization"] = f"Bearer {token}"  # as a header, a .netrc would replace it
+            return prepared
+
+        body = {"event_type": EVENT, "client_payload": request.model_dump(mode="json")}
+        try:
+            answer = requests.post(
+                url,
+                json=body,
+                headers=headers,
+                auth=authorized,
+                timeout=SECONDS,
+                allow_redirects=False,  # the token goes to nobody else
+            )
+        except requests.RequestException as error:
+            raise ServiceUnavailable(f"{url} cannot be reached: {error}") from error
+        if answer.status_code >= 500:
+            raise ServiceUnavailable(f"{url} answers {answer.status_code} {answer.reason}. Try again later.")
+        if answer.status_code != 204:
+            raise RequestRefused(
+                f"{url} answers {answer.status_code} {answer.reason}. The repository must be there under this name, "
+                "and the token in GITHUB_TOKEN must be allowed to write its contents."
+            )
+
+    return send

@@ -1,0 +1,30 @@
+"""The key of this machine is made once and read by its owner only."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from animals.errors import ConfigError
+from animals.local.secret import local_secret
+
+
+def test_it_is_made_once_and_only_its_owner_may_read_it(tmp_path: Path) -> None:
+    path = tmp_path / "data" / "secret"
+    key = local_secret(path)
+    assert len(key) == 64
+    assert local_secret(path) == key
+    if sys.platform != "win32":
+        assert path.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe"])
+def test_a_damaged_file_is_told_with_what_to_do(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_bytes(content)
+    with pytest.raises(ConfigError, match=r"secret .*Delete it"):
+        local_secret(tmp_path / "secret")
+
+
+def test_a_folder_in_its_place_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot hold the key"):
+        local_secret(tmp_path)

@@ -1,0 +1,46 @@
+"""What a report found, in a few words: for tests of what is made of it."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from animals.monitoring.summary import Drift, FeatureDrift, FeedbackSummary, Findings, PredictionsSummary
+
+QUIET = Drift(checked=True, drifted=False, reason="400 pictures look the same.")
+DARK = FeatureDrift(
+    feature="brightness", test="Kolmogorov-Smirnov", statistic=0.4, threshold=0.2, p_value=0, drifted=True
+)
+DRIFTED = Drift(checked=True, drifted=True, reason="400 pictures differ, in brightness.", features=(DARK,))
+UNCHECKED = Drift(checked=False, drifted=False, reason="Too little to tell.")
+
+
+def feedback(records: int = 0, right: int = 0, interval: tuple[float, float] | None = None) -> FeedbackSummary:
+    """Judged answers of a version that was right in 90 % of the test."""
+    return FeedbackSummary(
+        records=records,
+        sampled=records,
+        right=right,
+        accuracy=right / records if records else None,
+        interval=interval,
+        reference_accuracy=0.9,
+        by_day=(),
+        labels={},
+        versions={},
+        broken=(),
+        broken_count=0,
+        needed=30,
+    )
+
+
+def findings(**changes: Any) -> Findings:
+    """A week in which nothing was wrong and nobody said anything."""
+    quiet: dict[str, Any] = {
+        "created": datetime(2026, 11, 24, 8, tzinfo=UTC),
+        "days": 7,
+        "version": "r1",
+        "feedback": feedback(),
+        "predictions": PredictionsSummary(records=400, sampled=400, by_day=(), broken_count=0),
+        "drift": QUIET,
+        "days_drifted": 0,
+        "pictures": 0,
+    }
+    return Findings(**(quiet | changes))

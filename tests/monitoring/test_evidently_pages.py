@@ -1,0 +1,133 @@
+"""Evidently's pages, at every size that there may be: it fails at many of them when it is asked carelessly."""
+
+import os
+import re
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from animals.monitoring.drift import detect_drift
+from animals.monitoring.evidently_pages import drift_page, lowest_accuracy, performance_page
+from animals.monitoring.sampling import SAMPLE
+from tests.monitoring.made import LABELS, answered, judged, reference_frame, shares
+
+REFERENCE = reference_frame()
+
+
+def judgements(count: int, labels: Sequence[str] = LABELS, wrong: float = 0.1) -> pd.DataFrame:
+    """Judged answers that name only these labels."""
+    random = np.random.default_rng(count)
+    rows = []
+    for number in range(count):
+        prediction = labels[number % len(labels)]
+        label = str(random.choice(labels)) if random.random() < wrong else prediction
+        probabilities = shares(random, prediction, LABELS)
+        record = judged(str(number), label, prediction=prediction, probabilities=probabilities)
+        rows.append(record.row())
+    return pd.DataFrame(rows)
+
+
+def answers(count: int, shift: float = 0.0, seed: int = 0) -> pd.DataFrame:
+    random = np.random.default_rng(seed)
+    return pd.DataFrame(answered(str(number), random, shift=shift).row() for number in range(count))
+
+
+def whole(page: str, *words: str) -> bool:
+    """Whether it is a page with the plots inside, and these words."""
+    return page.rstrip().endswith("</html>") and len(page) > 3_000_000 and all(word in page for word in words)
+
+
+def test_a_performance_page_is_made_of_any_number_of_judgements_on_any_labels() -> None:
+    for count in range(1, 51):
+        labels = LABELS[: 1 + count % len(LABELS)]
+        assert whole(performance_page(REFERENCE, judgements(count, labels), LABELS, ["remark"]), "<p>remark</p>"), count
+
+
+def test_a_drift_page_is_made_of_any_number_of_answers() -> None:
+    for count in [*range(1, 51, 7), 50, 60]:
+        current = answers(count)
+        drift = detect_drift(REFERENCE, current, LABELS)
+        assert whole(drift_page(REFERENCE, current, LABELS, drift, ["remark"]), "<p>remark</p>"), count
+
+
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [(LABELS[:1], LABELS[:1]), (LABELS[:2], LABELS[:2]), (LABELS[:2], LABELS[:1]), (LABELS[:2], LABELS[1:2])],
+    ids=["one", "two", "the first of two", "the second of two"],
+)
+def test_a_version_may_have_few_labels(labels: tuple[str, ...], said: tuple[str, ...]) -> None:
+    reference = judgements(60, labels).rename(columns={"label": "target"})
+    assert whole(performance_page(reference, judgements(40, said), labels, []))
+
+
+def test_labels_may_be_called_as_columns_are() -> None:
+    names = dict(zip(LABELS, ("label", "prediction", "target", "what people said?"), strict=True))
+    renamed = {f"p_{old}": f"p_{new}" for old, new in names.items()}
+    tables = [table.replace(names).rename(columns=renamed) for table in (REFERENCE, judgements(40))]
+    assert whole(performance_page(tables[0], tables[1], list(names.values()), []))
+
+
+def verdicts(page: str) -> dict[str, str]:
+    """What became of each test, by its name."""
+    found = re.findall(r'"title": ?"([^"]+)"[^{}]*"state": ?"(\w+)"', page)
+    return dict(found)
+
+
+def test_the_accuracy_fails_only_when_it_is_significantly_lower() -> None:
+    right = verdicts(performance_page(REFERENCE, judgements(100, wrong=0.05), LABELS, []))
+    wrong = verdicts(performance_page(REFERENCE, judgements(100, wrong=0.6), LABELS, []))
+    perfect = verdicts(performance_page(REFERENCE, judgements(100, wrong=0), LABELS, []))
+    for found, state in ((right, "success"), (wrong, "fail"), (perfect, "success")):
+        assert [value for name, value in found.items() if "Accuracy" in name] == [state], found
+
+
+def test_the_lowest_accuracy_is_nearer_the_more_records_there_are() -> None:
+    bounds = [lowest_accuracy(0.9, records) for records in (30, 300, 3000)]
+    assert bounds == pytest.approx([0.767, 0.857, 0.887], abs=0.001)
+
+
+def test_the_marks_on_the_plots_are_the_verdict_of_our_tests() -> None:
+    current = answers(200, shift=0.3)
+    drift = detect_drift(REFERENCE, current, LABELS)
+    found = verdicts(drift_page(REFERENCE, current, LABELS, drift, []))
+    drifted = {feature.feature for feature in drift.features if feature.drifted}
+    assert "brightness" in drifted
+    marked = {name.rpartition(" ")[2]: state for name, state in found.items() if "Drift" in name}
+    assert {name for name, state in marked.items() if state == "fail"} == drifted & set(marked)
+    assert {"prediction", "confidence", "brightness", "contrast", "sharpness"} <= set(marked)
+
+
+def test_an_undrifted_table_fails_no_test() -> None:
+    for seed in range(5):
+        current = answers(200, seed=seed + 10)
+        drift = detect_drift(REFERENCE, current, LABELS)
+        found = verdicts(drift_page(REFERENCE, current, LABELS, drift, []))
+        assert found
+        assert set(found.values()) == {"success"}, found
+
+
+def test_impossible_values_fail() -> None:
+    current = answers(60).assign(brightness=1.5)
+    current.loc[0, "sharpness"] = np.nan
+    drift = detect_drift(REFERENCE, current, LABELS)
+    found = verdicts(drift_page(REFERENCE, current, LABELS, drift, []))
+    failed = {name for name, state in found.items() if state == "fail"}
+    assert any("'brightness' values in range" in name for name in failed)
+    assert any("missing values" in name for name in failed)
+
+
+def test_it_says_why_there_is_no_curve() -> None:
+    assert "nobody named cat, dog" in performance_page(REFERENCE, judgements(40, LABELS[:2]), LABELS, [])
+    assert "nobody named" not in performance_page(REFERENCE, judgements(40), LABELS, [])
+
+
+def test_a_large_reference_is_drawn_from() -> None:
+    large = pd.concat([REFERENCE] * 15, ignore_index=True)
+    assert len(large) > SAMPLE
+    assert whole(performance_page(large, judgements(40), LABELS, []))
+
+
+def test_nobody_is_told_of_it() -> None:
+    assert os.environ["DO_NOT_TRACK"] == "1"

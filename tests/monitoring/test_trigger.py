@@ -1,0 +1,261 @@
+"""A training is asked for where the setting says, once a day, and errors say what to do."""
+
+import json
+import logging
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import grpc
+import pytest
+from pydantic import SecretStr
+
+from animals.errors import AnimalsError, ConfigError, RequestRefused, ServiceUnavailable
+from animals.monitoring import trigger
+from animals.monitoring.trigger import RetrainRequest, Trigger, TriggerSettings, ask_once, open_trigger
+from animals.storage import FolderStorage, Storage
+from tests.monitoring import recorders
+from tests.monitoring.recorders import GitHub, Topic
+
+TOPIC = "projects/zoo/topics/retrain"
+TOKEN = "ghp_nobody-may-see-this"  # noqa: S105 - not a real one
+
+
+@pytest.fixture
+def topic(monkeypatch: pytest.MonkeyPatch) -> Iterator[Topic]:
+    with recorders.pubsub() as topic:
+        monkeypatch.setenv("PUBSUB_EMULATOR_HOST", topic.address)
+        yield topic
+
+
+@pytest.fixture
+def github() -> Iterator[GitHub]:
+    with recorders.github() as github:
+        yield github
+
+
+@pytest.fixture
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Do not wait half a minute for who is away."""
+    monkeypatch.setattr(trigger, "SECONDS", 0.5)
+
+
+def request(version: str = "r1", day: int = 24) -> RetrainRequest:
+    return RetrainRequest(
+        created=datetime(2026, 11, day, 8, tzinfo=UTC), version=version, bucket="gs://zoo", reasons=("It is time.",)
+    )
+
+
+def to_github(url: str, token: str | None = TOKEN) -> Trigger | None:
+    secret = None if token is None else SecretStr(token)
+    return open_trigger(TriggerSettings(trigger="github://zoo/animals", github_token=secret, github_api=url))
+
+
+def opened(found: Trigger | None) -> Trigger:
+    assert found is not None
+    return found
+
+
+def to_pubsub() -> Trigger:
+    return opened(open_trigger(TriggerSettings(trigger=f"pubsub://{TOPIC}")))
+
+
+def test_by_default_nobody_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ANIMALS_TRIGGER", raising=False)
+    assert open_trigger(TriggerSettings()) is None
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        *(
+            "prin",
+            "pubsub://",
+            "pubsub://projects/zoo",
+            "pubsub://projects/zoo/topics/",
+            "pubsub://projects/z/topics/a/b",
+        ),
+        *(
+            "github://",
+            "github://zoo",
+            "github://zoo/animals/x",
+            "github://../user",
+            "github://zoo/..",
+            "http://zoo/animals",
+        ),
+    ],
+)
+def test_a_setting_of_another_form_is_refused_with_those_that_there_are(
+    setting: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANIMALS_TRIGGER", setting)
+    monkeypatch.setenv("GITHUB_TOKEN", TOKEN)
+    with pytest.raises(ConfigError) as error:
+        open_trigger(TriggerSettings())
+    assert f"ANIMALS_TRIGGER is {setting}; expected print, pubsub://projects/PROJECT/topics/TOPIC or" in str(
+        error.value
+    )
+
+
+def test_pubsub_gets_the_request_as_a_message_with_what_to_filter_by(topic: Topic) -> None:
+    asked = request()
+    to_pubsub()(asked)
+    [published] = topic.requests
+    assert published.topic == TOPIC
+    [message] = published.messages
+    assert RetrainRequest.model_validate_json(message.data) == asked
+    assert message.attributes["version"] == "r1"
+    assert message.attributes["id"] == asked.id
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "said"),
+    [
+        (grpc.StatusCode.NOT_FOUND, RequestRefused, f"There is no topic {TOPIC}. Create it or set ANIMALS_TRIGGER."),
+        (grpc.StatusCode.PERMISSION_DENIED, RequestRefused, "Pub/Sub Publisher"),
+        (grpc.StatusCode.UNAUTHENTICATED, RequestRefused, "gcloud auth application-default login"),
+        (grpc.StatusCode.UNAVAILABLE, ServiceUnavailable, f"{TOPIC} cannot be reached"),
+    ],
+)
+@pytest.mark.usefixtures("soon")
+def test_what_pubsub_refuses_is_said_with_what_to_do(
+    topic: Topic, status: grpc.StatusCode, error: type[AnimalsError], said: str
+) -> None:
+    topic.refusal = status
+    with pytest.raises(error, match=said):
+        to_pubsub()(request())
+    assert not topic.requests
+
+
+@pytest.mark.usefixtures("soon")
+def test_pubsub_away_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PUBSUB_EMULATOR_HOST", "127.0.0.1:1")
+    with pytest.raises(ServiceUnavailable, match=f"{TOPIC} cannot be reached"):
+        to_pubsub()(request())
+
+
+def test_pubsub_without_a_log_in_says_how_to_get_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("NO_GCE_CHECK", "true")  # else it looks for a machine of Google's
+    monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path))
+    with pytest.raises(RequestRefused, match="gcloud auth application-default login"):
+        to_pubsub()(request())
+
+
+def test_github_gets_the_event_with_the_request(github: GitHub) -> None:
+    asked = request()
+    opened(to_github(github.url + "/", f"{TOKEN}\n"))(asked)
+    [posted] = github.posted
+    assert posted.path == "/repos/zoo/animals/dispatches"
+    assert posted.headers["Authorization"] == f"Bearer {TOKEN}"
+    assert posted.body["event_type"] == "retrain"
+    assert RetrainRequest.model_validate_json(json.dumps(posted.body["client_payload"])) == asked
+    assert len(posted.body["client_payload"]) <= 10  # as many as GitHub takes
+
+
+def test_a_netrc_does_not_replace_the_token(github: GitHub, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login somebody password else\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    opened(to_github(github.url))(request())
+    assert github.posted[0].headers["Authorization"] == f"Bearer {TOKEN}"
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "said"),
+    [
+        (404, RequestRefused, "404 Not Found. The repository must be there"),
+        (401, RequestRefused, "the token in GITHUB_TOKEN must be allowed"),
+        (503, ServiceUnavailable, "503 Service Unavailable. Try again later."),
+    ],
+)
+def test_what_github_refuses_is_said_without_the_token(
+    github: GitHub,
+    status: int,
+    error: type[AnimalsError],
+    said: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    github.status = status
+    with caplog.at_level(logging.DEBUG), pytest.raises(error) as raised:
+        opened(to_github(github.url))(request())
+    assert said in str(raised.value)
+    assert TOKEN not in str(raised.value)
+    assert TOKEN not in caplog.text
+
+
+def test_a_repository_that_moved_does_not_take_the_token_along(github: GitHub) -> None:
+    github.status, github.headers = 307, {"Location": f"{github.url}/elsewhere"}
+    with pytest.raises(RequestRefused, match="307"):
+        opened(to_github(github.url))(request())
+    assert len(github.posted) == 1
+
+
+def test_github_away_is_said_without_the_token() -> None:
+    with pytest.raises(ServiceUnavailable) as error:
+        opened(to_github("http://127.0.0.1:1"))(request())
+    assert "http://127.0.0.1:1/repos/zoo/animals/dispatches cannot be reached" in str(error.value)
+    assert TOKEN not in str(error.value)
+
+
+@pytest.mark.parametrize("token", [None, "", " \n"])
+def test_github_without_a_token_is_refused_before_anything_is_sent(github: GitHub, token: str | None) -> None:
+    with pytest.raises(ConfigError, match="GITHUB_TOKEN"):
+        to_github(github.url, token)
+
+
+@pytest.mark.parametrize("token", ["gh p", "gh\np", "gh\xe4p"])
+def test_a_token_that_is_none_is_refused_and_not_shown(github: GitHub, token: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        to_github(github.url, token)
+    assert token not in str(error.value)
+
+
+def test_a_training_is_asked_for_once_a_day_and_version(bucket: Storage) -> None:
+    sent: list[RetrainRequest] = []
+    first = request()
+    assert ask_once(sent.append, first, bucket)
+    assert not ask_once(sent.append, request(), bucket)
+    assert ask_once(sent.append, request("r2"), bucket)
+    assert ask_once(sent.append, request(day=25), bucket)
+    assert [(asked.version, asked.created.day) for asked in sent] == [("r1", 24), ("r2", 24), ("r1", 25)]
+    assert RetrainRequest.model_validate_json(bucket.read("retrain/date=2026-11-24/r1.json").data) == first
+
+
+def test_of_many_who_ask_at_once_one_gets_through(bucket: Storage) -> None:
+    sent: list[RetrainRequest] = []
+    start = threading.Barrier(5)
+
+    def ask() -> None:
+        start.wait()
+        ask_once(sent.append, request(), bucket)
+
+    threads = [threading.Thread(target=ask) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(sent) == 1
+
+
+def test_what_could_not_be_sent_is_tried_again(bucket: Storage) -> None:
+    def away(_: RetrainRequest) -> None:
+        raise ServiceUnavailable("away")
+
+    sent: list[RetrainRequest] = []
+    with pytest.raises(ServiceUnavailable):
+        ask_once(away, request(), bucket)
+    assert ask_once(sent.append, request(), bucket)
+    assert len(sent) == 1
+
+
+def test_that_it_was_not_sent_is_said_even_if_the_bucket_is_away_by_then(tmp_path: Path) -> None:
+    folder = FolderStorage(tmp_path)
+
+    def away(_: RetrainRequest) -> None:
+        for path in sorted(folder.root.rglob("*.json")):
+            path.unlink()
+        raise ServiceUnavailable("nobody there")
+
+    with pytest.raises(ServiceUnavailable, match="nobody there"):
+        ask_once(away, request(), folder)
