@@ -226,6 +226,7 @@ def test_dropped_pictures_are_answered(page: Page, carried: JSHandle) -> None:
 def test_a_picture_from_the_camera_is_answered(browser: Browser, world: World) -> None:
     with visit(browser, world, permissions=["camera"]) as page:
         page.get_by_text("Take a picture with the camera").click()
+        page.wait_for_function("document.querySelector('video')?.videoWidth > 0")  # before, the button does nothing
         press(page, "Take Photo")
         see(page, "camera.jpg")
         see(page, "Version r1 answered in")

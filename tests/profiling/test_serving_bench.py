@@ -74,7 +74,7 @@ def test_users_come_to_a_backend_and_all_their_answers_are_right(tiny: list[str]
     report = (tmp_path / "out" / "users_4.md").read_text()
     assert done.stdout == report
     assert "invoke load-test --users 4 --seconds 4" in report
-    for told in ("\n| classify | ", "\n| model | ", "\n0 failures and wrong answers.\n"):
+    for told in ("\n| classify | ", "\n| feedback | ", "\n0 failures and wrong answers.\n"):
         assert told in report
 
 

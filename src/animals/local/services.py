@@ -55,7 +55,7 @@ def local_services(bucket: str, secret: str, ports: Ports) -> tuple[Service, Ser
         "report",
         "animals.monitoring",
         ports.report,
-        health="/robots.txt",  # every other path makes a report
+        health="/healthz",
         show="/generate_performance_report",
         environment={"ANIMALS_BUCKET": bucket},
     )
