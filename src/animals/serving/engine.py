@@ -30,7 +30,7 @@ TOGETHER: Final = 4
 """Jobs that are run together at most. Eight are another hundredth quicker, but the first waits twice as long."""
 
 SMOOTHING: Final = 0.05
-"""Weight of the newest answers in the pace: twenty after a change the queue's length has mostly followed it."""
+"""Weight of an answer in the pace: twenty after a change the queue's length has mostly followed it."""
 
 LATE: Final = 2
 """Deadlines after which a job that was let in is refused after all: those before it took much longer than others do,
@@ -83,7 +83,8 @@ class Engine(Generic[J, T]):
         self._threads = anyio.CapacityLimiter(turns)
         self._tasks = anyio.create_task_group()
         self._accepted = 0
-        self._pace = 0.0  # seconds between two answers while others wait
+        self._answers = 0.0  # given while others waited, the older the less they count
+        self._seconds = 0.0  # that these took all together
         self._ended: float | None = None  # when the last batch did, if others waited for their turn then
 
     async def __aenter__(self) -> Self:
@@ -105,7 +106,9 @@ class Engine(Generic[J, T]):
     @property
     def pace(self) -> float:
         """Seconds between two answers under load."""
-        return self._pace or self._guess() / self._turns or self._deadline
+        if self._seconds:
+            return self._seconds / self._answers
+        return self._guess() / self._turns or self._deadline
 
     @property
     def room(self) -> int:
@@ -195,11 +198,13 @@ class Engine(Generic[J, T]):
     def _learn_pace(self, outcomes: Sequence[T | Exception]) -> None:
         """From the time between two ends, if the CPUs were busy in between.
 
+        Time and answers add up apart from each other: two CPUs may end at the same moment, and then nothing for long.
         A file that is no picture says nothing of how long those behind it will take.
         """
         now = time.perf_counter()
         failed = any(isinstance(outcome, Exception) for outcome in outcomes)
         if self._ended is not None and not failed:
-            seconds = (now - self._ended) / len(outcomes)
-            self._pace += (SMOOTHING if self._pace else 1) * (seconds - self._pace)
+            kept = (1 - SMOOTHING) ** len(outcomes)
+            self._answers = kept * self._answers + len(outcomes)
+            self._seconds = kept * self._seconds + now - self._ended
         self._ended = now if self._waiting and not failed else None
