@@ -1,5 +1,6 @@
 """What the page's tests share: a stand-in for the backend."""
 
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -21,6 +22,12 @@ def answer(**probabilities: float) -> dict[str, object]:
         "model_version": "r1",
         "prediction_id": "signed-by-the-backend-" + best,
     }
+
+
+@pytest.fixture(autouse=True)
+def same_main_module(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Streamlit puts a page in the place of `__main__`, which every process that is spawned later would run."""
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
 
 
 @pytest.fixture
