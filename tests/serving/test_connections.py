@@ -99,6 +99,13 @@ def test_a_head_that_is_too_long_is_told_so(client: socket.socket) -> None:
     assert "more than 65,536 bytes" in refusal(rest(client), b"431")
 
 
+@pytest.mark.parametrize("body", [b"", b"aaa"])
+def test_a_head_that_is_too_long_and_comes_at_once_is_told_so_too(client: socket.socket, body: bytes) -> None:
+    length = b"Content-Length: %d\r\n" % len(body)
+    client.sendall(GET + length + b"X-Long: " + b"a" * HEAD_BYTES + b"\r\n\r\n" + body)
+    assert "more than 65,536 bytes" in refusal(rest(client), b"431")
+
+
 def test_a_long_head_passes(client: socket.socket) -> None:
     client.sendall(GET + b"X-Long: " + b"a" * 60_000 + b"\r\n\r\n")
     assert client.recv(1000).startswith(b"HTTP/1.1 200")

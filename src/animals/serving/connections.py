@@ -40,10 +40,7 @@ class Connection(HttpToolsProtocol):
         self._unread = max(self._unread, 0) + len(data)
         super().data_received(data)
         if self._unread > HEAD_BYTES:
-            self._refuse(
-                HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
-                f"The request's headers have more than {HEAD_BYTES:,} bytes.",
-            )
+            self._refuse_head()
 
     def on_message_begin(self) -> None:
         """A head begins."""
@@ -54,7 +51,10 @@ class Connection(HttpToolsProtocol):
         """A head ends; a body may follow."""
         self._unread = 0
         self._stop_timer()
-        super().on_headers_complete()
+        if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > HEAD_BYTES:
+            self._refuse_head()  # it came within one read
+        else:
+            super().on_headers_complete()
 
     def on_chunk_header(self) -> None:
         """Another part of the body begins."""
@@ -63,7 +63,13 @@ class Connection(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         """A part of the body."""
         self._unread -= len(body)
-        super().on_body(body)
+        if not self.transport.is_closing():
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """The request is whole."""
+        if not self.transport.is_closing():
+            super().on_message_complete()
 
     def _start_timer(self) -> None:
         if self._timer is None:
@@ -79,6 +85,10 @@ class Connection(HttpToolsProtocol):
             self._refuse(HTTPStatus.REQUEST_TIMEOUT, f"The request's headers did not come within {self.seconds:g} s.")
         else:  # a browser's connection in reserve
             self.transport.close()
+
+    def _refuse_head(self) -> None:
+        reason = f"The request's headers have more than {HEAD_BYTES:,} bytes."
+        self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, reason)
 
     def _refuse(self, status: HTTPStatus, reason: str) -> None:
         """Say why and hang up; without a word if an answer may be under way already."""
