@@ -283,6 +283,20 @@ def test_work_that_fails_as_a_whole_is_told_to_all_and_the_next_have_their_turn(
     assert anyio.run(main) == 1
 
 
+def test_a_request_that_breaks_takes_neither_the_engine_nor_others_along() -> None:
+    async def broken() -> Message:
+        raise ZeroDivisionError
+
+    async def main() -> int:
+        async with engine() as taking:
+            with pytest.raises(ZeroDivisionError):
+                await taking.compute(Request({"type": "http"}, broken), lambda: 1)
+            answer: int = await taking.compute(Client().request, lambda: 2)
+            return answer
+
+    assert anyio.run(main) == 2
+
+
 def test_a_job_that_is_cancelled_before_its_turn_is_not_run() -> None:
     ran: list[int] = []
     release = threading.Event()

@@ -172,6 +172,10 @@ class Engine(Generic[J, T]):
             wanted = [waiting for waiting in batch if await self._is_wanted(waiting)]
             if wanted:
                 await self._answer(wanted)
+        except Exception as error:  # noqa: BLE001 -- raised to those who asked, and the engine runs on
+            for waiting in batch:
+                if not waiting.done.is_set():
+                    waiting.end(error)
         finally:
             self._free += 1
             self._take_turns()
@@ -187,10 +191,7 @@ class Engine(Generic[J, T]):
 
     async def _answer(self, batch: Sequence[_Waiting[J, T]]) -> None:
         jobs = [waiting.job for waiting in batch]
-        try:
-            outcomes = await anyio.to_thread.run_sync(self._work, jobs, limiter=self._threads)
-        except Exception as error:  # noqa: BLE001 -- raised to those who asked
-            outcomes = [error] * len(jobs)
+        outcomes = await anyio.to_thread.run_sync(self._work, jobs, limiter=self._threads)
         for waiting, outcome in zip(batch, outcomes, strict=True):
             waiting.end(outcome)
         self._learn_pace(outcomes)
@@ -202,9 +203,9 @@ class Engine(Generic[J, T]):
         A file that is no picture says nothing of how long those behind it will take.
         """
         now = time.perf_counter()
-        failed = any(isinstance(outcome, Exception) for outcome in outcomes)
-        if self._ended is not None and not failed:
-            kept = (1 - SMOOTHING) ** len(outcomes)
-            self._answers = kept * self._answers + len(outcomes)
+        answers = sum(not isinstance(outcome, Exception) for outcome in outcomes)
+        if self._ended is not None and answers:
+            kept = (1 - SMOOTHING) ** answers
+            self._answers = kept * self._answers + answers
             self._seconds = kept * self._seconds + now - self._ended
-        self._ended = now if self._waiting and not failed else None
+        self._ended = now if self._waiting and answers else None

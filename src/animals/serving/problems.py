@@ -69,6 +69,9 @@ MEANING: Final[Mapping[int, str]] = {
     503: "No model serves, or more is waiting than can be answered in time; `Retry-After` says when to try again.",
 }
 
+NAMED: Final = 5
+"""Fields of a request that are named, if more are wrong."""
+
 Handler = Callable[[Request, Any], Coroutine[Any, Any, Response]]
 
 
@@ -102,7 +105,8 @@ class _Refusal(JSONResponse):
 
 def answer(status: int, detail: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
     """A `Problem` as a response."""
-    return _Refusal(status, detail, headers)
+    # it may name what a client sent, and half a character in JSON is none that could be sent back
+    return _Refusal(status, detail.encode(errors="replace").decode(), headers)
 
 
 async def _domain_error(request: Request, error: AnimalsError) -> JSONResponse:
@@ -122,7 +126,7 @@ async def _http_error(request: Request, error: HTTPException) -> JSONResponse:
 async def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
     problems = [problem for problem in error.errors() if problem["type"] != "json_invalid"]
     fields = [f'"{problem["loc"][-1]}"' for problem in problems if problem["loc"][1:]]  # the body as a whole has none
-    what = f"The field {', '.join(fields)}" if fields else "The body"
+    what = f"The field {', '.join(fields[:NAMED])}" if fields else "The body"
     detail = f"{what} is missing or of another kind than expected. {_how_to_send(request)}"
     return answer(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
 
