@@ -216,7 +216,7 @@ class LoggedPrediction(Record):
     height: int
     projection: tuple[float, ...] = ()
     """Of the embedding, see `outputs.ONNX_PROJECTION`; empty where the model does not give it."""
-    milliseconds: float
+    milliseconds: Annotated[float, Field(ge=0, le=1e9)]
     """From the beginning of decoding to the answer."""
 
     def row(self) -> dict[str, Any]:

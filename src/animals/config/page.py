@@ -12,7 +12,7 @@ class PageSettings(Listening):
 
     backend: AnyHttpUrl | None = None
     """URL of the backend. By default http://127.0.0.1:8080; on Cloud Run it is found by its service's name."""
-    backend_service: str = "animals-api"
+    backend_service: str = "animals-backend"
     """Name of the backend's service on Cloud Run, in the same project and region."""
     report: AnyHttpUrl = AnyHttpUrl("http://127.0.0.1:8082")
     """URL of the report function."""

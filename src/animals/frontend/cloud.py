@@ -44,7 +44,12 @@ def find_service(name: str, api: str = RUN_API) -> str:
             "Name the backend's service in ANIMALS_BACKEND_SERVICE and let this one's account see it "
             "(roles/run.viewer), or set ANIMALS_BACKEND to its URL."
         )
-    return str(found.json()["uri"])
+    try:
+        return str(found.json()["uri"])
+    except (ValueError, LookupError, TypeError) as error:  # it is being made, or something else answers there
+        raise ServiceUnavailable(
+            f"Cloud Run has no address for the service {name} yet. Try again in a few seconds."
+        ) from error
 
 
 def identified_session(address: str) -> requests.Session:

@@ -80,7 +80,8 @@ def _judge(talk: Conversation, answer: Answer, key: str, label_key: str | None) 
 
 
 def _again(judgement: Judgement) -> None:
-    judgement.outcome = None
+    if isinstance(judgement.outcome, ServiceError):  # a second click may come after the first one's success
+        judgement.outcome = None
 
 
 def _confirm(answer: Answer, stored: Stored) -> None:

@@ -110,7 +110,7 @@ def _report(request: flask.Request) -> flask.Response:
         return flask.Response(found.summary.model_dump_json(), mimetype="application/json")
     with _drawing:
         files = make_files(found)
-    store(storage, found.summary, files, latest=query.version is None)
+    store(storage, found.summary, files, latest=query.version is None and query.days == DAYS)
     name = {"Content-Disposition": "attachment; filename=reports.zip"}
     return flask.Response(zipped(files), headers=name, mimetype="application/zip")
 

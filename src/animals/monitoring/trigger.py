@@ -16,7 +16,7 @@ from typing import Annotated, Final
 from pydantic import AwareDatetime, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from animals.errors import AnimalsError, ConfigError, ObjectChanged, RequestRefused, ServiceUnavailable, StorageError
+from animals.errors import ConfigError, ObjectChanged, RequestRefused, ServiceUnavailable, StorageError
 from animals.records import Record, now
 from animals.storage import ABSENT, Storage
 
@@ -110,7 +110,7 @@ def ask_once(trigger: Trigger, request: RetrainRequest, storage: Storage) -> boo
         return False
     try:
         trigger(request)
-    except AnimalsError:
+    except BaseException:  # also Ctrl-C
         with contextlib.suppress(StorageError):  # then nobody asks again today
             storage.delete(request.name)
         raise
