@@ -163,7 +163,9 @@ def test_another_form_is_refused_with_the_right_one(client: TestClient, said: An
     assert "curl --json" in reason(refused)
 
 
-@pytest.mark.parametrize(("body", "status"), [(b"{", 422), (b"", 422), (b"\xff", 400), (b"[" * 10_000, 400)])
+@pytest.mark.parametrize(
+    ("body", "status"), [(b"{", 422), (b"", 422), (b"\xff", 422), (b"[" * 10_000, 422), (b"[" * 900, 422)]
+)
 def test_what_is_no_json_is_refused(client: TestClient, body: bytes, status: int) -> None:
     refused = client.post(PATH, content=body, headers={"Content-Type": "application/json"})
     assert refused.status_code == status
@@ -310,3 +312,11 @@ def test_the_document_says_what_is_taken_and_answered(client: TestClient) -> Non
     assert "/post_data" not in document["paths"]
     assert {"200", "400", "409", "410", "413", "415", "422", "503"} <= asked["responses"].keys()
     assert set(document["components"]["schemas"]["Stored"]["properties"]) == set(Stored.model_fields)
+
+
+@pytest.mark.parametrize("part", [b"[],", b'"a":1,', b"{}"])
+def test_a_large_body_that_is_no_judgement_is_refused_unread(client: TestClient, part: bytes) -> None:
+    response = client.post(
+        "/post_data/", content=b'{"x":[' + part * 1_001, headers={"Content-Type": "application/json"}
+    )
+    assert (response.status_code, len(response.content) < 1000) == (422, True)

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final, Literal, TypeVar
 import anyio
 import anyio.to_thread
 from fastapi import APIRouter, Request
+from fastapi.exceptions import RequestValidationError
 from pydantic import Field, ValidationError
 
 from animals.errors import Busy, NoSuchObject, ObjectChanged, WrongFeedback
@@ -25,6 +26,9 @@ WRITERS: Final = 8
 
 WAIT_SECONDS: Final = 2.0
 """How long a judgement waits for its turn; while the bucket answers, hundreds have theirs in that time."""
+
+MARKS: Final = 1000
+"""Brackets and commas of a body that is still parsed; a label may have some."""
 
 TRIES: Final = 10
 """To store a judgement of an answer that others judge at the same moment."""
@@ -200,9 +204,32 @@ _REFUSALS: Final[dict[int | str, dict[str, Any]]] = documented(
 )
 
 
+_BODY: Final = {
+    "requestBody": {"required": True, "content": {"application/json": {"schema": Judgement.model_json_schema()}}}
+}
+
+
 @router.post(FEEDBACK, include_in_schema=False)
-@router.post(f"{FEEDBACK}/", responses=_REFUSALS)
-async def post_data(request: Request, judgement: Judgement) -> Stored:
+@router.post(f"{FEEDBACK}/", responses=_REFUSALS, openapi_extra=_BODY)
+async def post_data(request: Request) -> Stored:
     """Say what is really on a picture that was classified; a later word on the same answer replaces an earlier one."""
     box: FeedbackBox = request.state.feedback
-    return await box.take(judgement)
+    return await box.take(_read(await request.body()))
+
+
+def _read(body: bytes) -> Judgement:
+    """A judgement out of a request's body.
+
+    Three texts in one object have few brackets and commas. A body with many is refused unread: parsed, twenty million
+    bytes of them would be gigabytes.
+
+    Raises:
+        RequestValidationError: it is none.
+    """
+    if sum(map(body.count, (b"{", b"[", b","))) > MARKS:
+        raise RequestValidationError([])
+    try:
+        return Judgement.model_validate_json(body)
+    except ValidationError as error:
+        problems = error.errors(include_url=False, include_input=False, include_context=False)
+        raise RequestValidationError([{**problem, "loc": ("body", *problem["loc"])} for problem in problems]) from error
