@@ -258,9 +258,23 @@ def feedback_name(answered: datetime, identity: str) -> str:
     return f"{FEEDBACK}{answered.astimezone(UTC):%Y-%m-%d}/{identity}.json"
 
 
-def picture_name(answered: datetime, identity: str) -> str:
-    """Of the object that holds the picture that was judged."""
-    return f"{FEEDBACK_PICTURES}date={answered.astimezone(UTC):%Y-%m-%d}/{identity}.jpg"
+def picture_name(answered: datetime, identity: str, judged: datetime) -> str:
+    """Of the object that holds the picture that was judged.
+
+    Each judgement of an answer has its own, so that who takes a picture back takes away nobody else's. They sort by the
+    time of judging.
+    """
+    return f"{pictures_of(answered, identity)}{judged.astimezone(UTC):%Y%m%dT%H%M%S%f}.jpg"
+
+
+def pictures_of(answered: datetime, identity: str) -> str:
+    """With which the names of all pictures of one answer begin."""
+    return f"{FEEDBACK_PICTURES}date={answered.astimezone(UTC):%Y-%m-%d}/{identity}-"
+
+
+def pictured(name: str) -> str:
+    """Identity of the answer that a picture of that name belongs to."""
+    return name.rpartition("/")[2].partition("-")[0]
 
 
 def probability_columns(values: Mapping[str, T]) -> dict[str, T]:

@@ -36,16 +36,17 @@ def publish(bucket: Storage, folders: dict[str, str]) -> None:
 def judged(number: int, label: str = "cat", *, minutes: int = 0, picture: bool = True, **changes: Any) -> Feedback:
     """The judgement of answer `number`, some minutes after it."""
     identity, answered = f"{number:032x}", DAY + timedelta(days=number % 3)
+    time = answered + timedelta(minutes=minutes)
     record = Feedback(
         id=identity,
-        time=answered + timedelta(minutes=minutes),
+        time=time,
         answered=answered,
         version="r1",
         label=label,
         prediction="cat",
         confidence=0.5,
         probabilities={"cat": 0.5, "dog": 0.3, "cow": 0.2},
-        picture=picture_name(answered, identity) if picture else None,
+        picture=picture_name(answered, identity, time) if picture else None,
     )
     return record.model_copy(update=changes)
 
@@ -179,7 +180,7 @@ def test_what_cannot_be_used_is_named(bucket: Storage, tmp_path: Path) -> None:
     publish(bucket, FOLDERS)
     keep(bucket, judged(1, "cat"), judged(2, "newt"), judged(3))
     bucket.write(judged(3).name, b"{")
-    orphan = picture_name(DAY, f"{9:032x}")
+    orphan = picture_name(DAY, f"{9:032x}", DAY)
     bucket.write(orphan, content(9))
     bucket.write("feedback/pictures/date=2026-11-24/note.txt", b"not ours")
     fetched = bring_feedback(bucket.url, tmp_path / "root")

@@ -49,7 +49,7 @@ def judge(folder: FolderStorage, *, right: int, wrong: int, pictures: int = 0) -
     """What people said of answers of yesterday."""
     time = now() - timedelta(days=1)
     labels = ["ant"] * right + ["bee"] * wrong
-    names = [picture_name(time, str(number)) if number < pictures else None for number in range(len(labels))]
+    names = [picture_name(time, str(number), time) if number < pictures else None for number in range(len(labels))]
     for name in filter(None, names):
         folder.write(name, b"a picture")
     put_feedback(

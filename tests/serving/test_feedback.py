@@ -15,7 +15,7 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from animals.config.services import ServiceSettings
-from animals.records import Feedback, Problem
+from animals.records import Feedback, Problem, picture_name
 from animals.serving.feedback import Stored
 from animals.serving.tokens import Tokens
 from animals.storage import FolderStorage
@@ -189,7 +189,7 @@ def test_a_picture_is_kept_only_where_it_is_sent(client: TestClient, folder: Fol
     assert judge(client, "red", said, picture=base64_of(PICTURE)).json()["picture"] is True
     assert counted(client) == {'{label="red",right="true"}': 1}
     [record] = stored(folder).values()
-    assert record.picture == f"feedback/pictures/date={record.answered:%Y-%m-%d}/{record.id}.jpg"
+    assert record.picture == picture_name(record.answered, record.id, record.time)
     assert pictures(folder) == [record.picture]
     with Image.open(BytesIO(folder.read(record.picture).data)) as kept:
         assert (kept.format, kept.size) == ("JPEG", (30, 20))

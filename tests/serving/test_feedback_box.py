@@ -11,7 +11,7 @@ import anyio.to_thread
 import pytest
 
 from animals.config.services import ServiceSettings
-from animals.errors import Busy, ObjectChanged
+from animals.errors import Busy, ObjectChanged, StorageUnavailable
 from animals.serving import feedback
 from animals.serving.feedback import WRITERS, FeedbackBox, Judgement
 from animals.serving.metrics import Metrics
@@ -29,6 +29,7 @@ class Between:
         """Set: writes are not held up."""
         self.hold.set()
         self.before_read: Callable[[str], None] = lambda _: None
+        self.delete: Callable[..., None] = storage.delete
         self._storage = storage
 
     def __getattr__(self, verb: str) -> Any:
@@ -90,6 +91,52 @@ def test_a_judgement_that_was_held_up_does_not_undo_a_later_one(between: Between
     anyio.run(both)
     [record] = stored(bucket).values()
     assert record.label == "green"
+
+
+def test_who_takes_a_picture_back_takes_nobody_elses(between: Between, bucket: Storage) -> None:
+    prediction_id = token(PICTURE)
+    anyio.run(box(bucket).take, said("red", prediction_id, PICTURE))
+    withdrawal = said("green", prediction_id)
+
+    def third(_: str) -> None:
+        between.before_read = lambda _: None
+        anyio.run(box(bucket).take, said("blue", prediction_id, PICTURE))
+
+    between.before_read = third  # after the withdrawal came, and before it is stored
+    with pytest.raises(ObjectChanged):
+        anyio.run(box(between).take, withdrawal)
+    [record] = stored(bucket).values()
+    assert record.label == "blue"
+    assert pictures(bucket) == [record.picture]
+
+
+def test_a_judgement_that_comes_too_late_leaves_no_picture(between: Between, bucket: Storage) -> None:
+    prediction_id = token(PICTURE)
+
+    def quicker(name: str, data: bytes, *, if_generation: str | None = None) -> str:
+        if name.endswith(".json") and not stored(bucket):
+            anyio.run(box(bucket).take, said("green", prediction_id))
+        return bucket.write(name, data, if_generation=if_generation)
+
+    between.write = quicker  # type: ignore[method-assign]
+    with pytest.raises(ObjectChanged):
+        anyio.run(box(between).take, said("red", prediction_id, PICTURE))
+    assert pictures(bucket) == []
+
+
+def test_a_picture_that_could_not_be_forgotten_is_by_the_repetition(between: Between, bucket: Storage) -> None:
+    prediction_id = token(PICTURE)
+    anyio.run(box(bucket).take, said("red", prediction_id, PICTURE))
+
+    def away(_: str, **__: Any) -> None:
+        raise StorageUnavailable("away")
+
+    between.delete = away
+    with pytest.raises(StorageUnavailable):
+        anyio.run(box(between).take, said("red", prediction_id))
+    assert len(pictures(bucket)) == 1
+    anyio.run(box(bucket).take, said("red", prediction_id))
+    assert pictures(bucket) == []
 
 
 def test_a_record_that_is_moved_into_a_table_meanwhile_is_written_anew(between: Between, bucket: Storage) -> None:

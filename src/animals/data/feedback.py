@@ -22,7 +22,7 @@ from animals import registry
 from animals.data.buckets import BucketSource, in_threads
 from animals.data.fetch import Fetched, fetch
 from animals.errors import BrokenRecords, DataError, NoSuchObject, StorageUnavailable
-from animals.records import COMPACTED_FEEDBACK, FEEDBACK, FEEDBACK_PICTURES, Feedback
+from animals.records import COMPACTED_FEEDBACK, FEEDBACK, FEEDBACK_PICTURES, Feedback, pictured
 
 _ID: Final = re.compile(r"[0-9a-f]{32}")
 _OURS: Final = re.compile(rf"\.?feedback-{_ID.pattern}\.jpg(\.unfinished)?")
@@ -73,12 +73,12 @@ class FeedbackSource(BucketSource):
 
     def sizes(self) -> dict[str, int]:
         """All judged pictures as `folder/feedback-<id>.jpg`, and their sizes in bytes."""
-        pictures = {PurePosixPath(name).stem: (name, size) for name, size in self._storage().sizes(FEEDBACK_PICTURES)}
-        pictures = {identity: found for identity, found in pictures.items() if _ID.fullmatch(identity)}
-        said, folders = self._said(pictures), self._folders()
+        pictures = [found for found in self._storage().sizes(FEEDBACK_PICTURES) if _ID.fullmatch(pictured(found[0]))]
+        said, folders = self._said({pictured(name) for name, _ in pictures}), self._folders()
         sizes: dict[str, int] = {}
         self.left_out, self.objects = [], {}
-        for identity, (name, size) in sorted(pictures.items()):
+        for name, size in pictures:
+            identity = pictured(name)
             _, label, named = said.get(identity, (None, "", None))
             if named == name and label in folders:
                 place = f"{folders[label]}/feedback-{identity}.jpg"

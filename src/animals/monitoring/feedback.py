@@ -19,7 +19,7 @@ from animals.monitoring.reading import in_threads
 from animals.monitoring.reference import Reference
 from animals.monitoring.sampling import Sample
 from animals.monitoring.summary import DayOfFeedback, FeedbackSummary
-from animals.records import FEEDBACK_PICTURES, Card, feedback_name
+from animals.records import FEEDBACK_PICTURES, Card, feedback_name, pictured
 from animals.storage import Storage
 
 NEEDED: Final = decision.DEFAULTS.feedback
@@ -128,4 +128,4 @@ def count_pictures(storage: Storage, card: Card, today: date) -> int:
 
 
 def _pictures_of(storage: Storage, day: date) -> int:
-    return sum(1 for _ in storage.names(f"{FEEDBACK_PICTURES}date={day:%Y-%m-%d}/"))
+    return len(set(map(pictured, storage.names(f"{FEEDBACK_PICTURES}date={day:%Y-%m-%d}/"))))

@@ -1,5 +1,6 @@
 """What people say of the answers: `POST /post_data/` stores it in the bucket, and says so only then."""
 
+import contextlib
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
@@ -12,7 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import Field, ValidationError
 
 from animals.errors import Busy, NoSuchObject, ObjectChanged, WrongFeedback
-from animals.records import Feedback, Record, picture_name
+from animals.records import Feedback, Record, picture_name, pictures_of
 from animals.serving.consent import kept_picture
 from animals.serving.metrics import Metrics
 from animals.serving.problems import FEEDBACK, documented
@@ -121,25 +122,34 @@ class FeedbackBox:
         if judgement.picture is not None:
             job = partial(kept_picture, answer, judgement.picture, max_pixels=self._max_pixels)
             picture = await self._drawing.run(job)
-            record = record.model_copy(update={"picture": picture_name(answer.time, answer.id)})
+            record = record.model_copy(update={"picture": picture_name(answer.time, answer.id, came)})
         await self._writing.run(partial(self._store, record, picture))
         return Stored(id=record.id, label=record.label, picture=record.picture is not None)
 
     def _store(self, record: Feedback, picture: bytes | None) -> None:
-        """Write the picture, then the record that names it."""
+        """Write the picture, then the record that names it, then forget what earlier ones named."""
         if record.picture is not None and picture is not None:
             self._storage.write(record.picture, picture)
-        if self._write(record):
+        try:
+            other = self._write(record)
+        except (Busy, ObjectChanged):
+            if record.picture is not None:
+                self._forget(record.picture)
+            raise
+        if other is None or other.label != record.label:
             self._metrics.judged(record.label, right=record.label == record.prediction)
+        if other is not None or record.picture is not None:
+            self._forget_before(record, max(record.time, other.time) if other else record.time)
 
-    def _write(self, record: Feedback) -> bool:
-        """Write a record in the place of an earlier one; whether it gives another label.
+    def _write(self, record: Feedback) -> Feedback | None:
+        """Write a record in the place of an earlier one, and return that; or the later one that says the same.
 
         Its name is that of the answer, so a repetition finds what it repeats. A write that was held up on its way must
         not undo a later one: each names the generation that it replaces, which is nearly always none.
 
         Raises:
-            ObjectChanged: a later one is there.
+            ObjectChanged: a later one is there, which says something else.
+            Busy: others were quicker each time.
         """
         generation, before = ABSENT, None
         for _ in range(TRIES):
@@ -148,13 +158,11 @@ class FeedbackBox:
             except ObjectChanged:
                 generation, before = self._before(record.name)
             else:
-                return before is None or before.label != record.label
+                return before
             if before is not None and before.time > record.time:
-                if (before.label, before.picture) == (record.label, record.picture):
-                    return False
+                if (before.label, before.picture is None) == (record.label, record.picture is None):
+                    return before
                 raise ObjectChanged("A later judgement of this answer is stored already, so this one is not.")
-            if before is not None and before.picture is not None and record.picture is None:
-                self._forget(before.picture)
         raise Busy("This answer is being judged by many at this moment, so this was not stored. Try again in 1 s.")
 
     def _before(self, name: str) -> tuple[str, Feedback | None]:
@@ -168,15 +176,20 @@ class FeedbackBox:
         except ValidationError:  # no use to anybody, so it may be replaced
             return found.generation, None
 
-    def _forget(self, picture: str) -> None:
-        """Who judges again and does not send the picture any more does not want it kept.
+    def _forget_before(self, record: Feedback, judged: datetime) -> None:
+        """Remove the pictures of earlier judgements of an answer: whose picture is to be kept has sent it again.
 
-        Before the record is written: if that fails, the next try finds the record that still names the picture.
+        After the record is written: until then the earlier one counts, and names its picture. If this fails, nothing is
+        acknowledged, and the repetition finds them again.
         """
-        try:
+        first_to_keep = picture_name(record.answered, record.id, judged)
+        for name in list(self._storage.names(pictures_of(record.answered, record.id))):
+            if name < first_to_keep:
+                self._forget(name)
+
+    def _forget(self, picture: str) -> None:
+        with contextlib.suppress(NoSuchObject):  # others forget it too
             self._storage.delete(picture)
-        except NoSuchObject:
-            return
 
 
 def _record(answer: Answer, label: str, came: datetime) -> Feedback:
