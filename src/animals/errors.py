@@ -30,7 +30,10 @@
     │   ├── ServiceUnavailable    it is away, slow or starting: the same may succeed later
     │   ├── RequestRefused        it says why it will not
     │   └── UnexpectedAnswer      what it answers cannot be understood
+    ├── CloudError                gcloud is missing, not logged in, or did not do what it was asked
+    ├── DeploymentFailed          a new revision did not pass its tests; the one before it serves
     ├── ServiceStopped            a service of this machine could not start, or ended by itself
+    ├── PortUnavailable           another program listens where a service should
     ├── InvalidToken              a prediction id that this service did not sign
     │   └── ExpiredToken          it did, too long ago
     └── WrongFeedback             a judgement does not fit the answer that it judges
@@ -177,8 +180,20 @@ class UnexpectedAnswer(ServiceError, ValueError):
     """What it answers cannot be understood."""
 
 
+class CloudError(AnimalsError):
+    """Gcloud is missing, not logged in, or did not do what it was asked."""
+
+
+class DeploymentFailed(AnimalsError):
+    """A new revision did not pass its tests; the one before it serves."""
+
+
 class ServiceStopped(AnimalsError):
     """A service of this machine could not start, or ended by itself."""
+
+
+class PortUnavailable(AnimalsError):
+    """Another program listens where a service should, or the machine has no such address."""
 
 
 class InvalidToken(AnimalsError, ValueError):

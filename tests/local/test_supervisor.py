@@ -16,7 +16,7 @@ import psutil
 import pytest
 from rich.console import Console
 
-from animals.errors import ServiceStopped
+from animals.errors import PortUnavailable, ServiceStopped
 from animals.local import supervisor
 from animals.local.services import Service
 from animals.local.supervisor import Supervisor, answers
@@ -101,9 +101,7 @@ def test_a_port_in_use_is_told_and_nothing_is_started(answering: Answering, cons
     first, second = answering("backend"), answering("page")
     with (
         socket.create_server(("127.0.0.1", second.port)),
-        pytest.raises(
-            ServiceStopped, match=rf"The page cannot listen on .*:{second.port}: .*--page-port {second.port + 1}"
-        ),
+        pytest.raises(PortUnavailable, match=rf"Cannot listen on .*:{second.port}: .*--page-port {second.port + 1}"),
         Supervisor([first, second], console),
     ):
         pytest.fail("It must not start.")

@@ -204,14 +204,14 @@ def test_on_cloud_run_it_listens_to_all_and_logs_json_without_addresses(folder: 
 def test_an_impossible_setting_is_told_in_one_sentence(tmp_path: Path) -> None:
     code, words = refused(environment={"PORT": "http"}, cwd=tmp_path)
     assert code == 2
-    assert words.startswith("The environment has impossible settings. PORT=http: ")
+    assert words.startswith("error: The environment has impossible settings. PORT=http: ")
     assert words.count("\n") == 1
 
 
 def test_on_cloud_run_it_does_not_start_without_a_secret(tmp_path: Path) -> None:
     code, words = refused(environment={"K_SERVICE": "backend", "PORT": "0"}, cwd=tmp_path)
     assert code == 2
-    assert words.startswith("ANIMALS_SECRET is not set")
+    assert words.startswith("error: ANIMALS_SECRET is not set")
     assert words.count("\n") == 1
 
 

@@ -1,11 +1,11 @@
 """Start the page: `python -m animals.frontend`; PORT and ANIMALS_HOST say where it listens."""
 
-import argparse
 from pathlib import Path
 
 from animals.cli import exit_on_error
+from animals.config.listening import parse_no_arguments
 from animals.config.page import PageSettings
-from animals.config.services import explain_settings, read
+from animals.config.services import read
 
 APP = Path(__file__).with_name("app.py")
 
@@ -16,12 +16,7 @@ def main() -> None:
     Raises:
         SystemExit: 0 after a wanted end, 2 for an impossible setting, 1 if the port cannot be had.
     """
-    argparse.ArgumentParser(
-        prog="python -m animals.frontend",
-        description="Serve the web page. Environment variables set it up:",
-        epilog=explain_settings(PageSettings),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    ).parse_args()
+    parse_no_arguments("python -m animals.frontend", "Serve the web page.", PageSettings)
     with exit_on_error():
         settings = read(PageSettings)
     _run(settings)

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -17,6 +16,7 @@ import requests
 from rich.console import Console
 from rich.text import Text
 
+from animals.config.listening import listen
 from animals.errors import ServiceStopped
 from animals.local.services import HOST, Service
 from animals.local.tether import release, start
@@ -69,7 +69,7 @@ class Supervisor:
 
     def __enter__(self) -> Self:
         for service in self._services:
-            _check_port(service)
+            listen((HOST, service.port), otherwise=f"--{service.name}-port {service.port + 1}").close()
         for number in _SIGNALS:
             signal.signal(number, self._on_signal)
         try:
@@ -189,14 +189,3 @@ def answers(url: str) -> bool:
             return bool(session.get(url, timeout=2).status_code < requests.codes.server_error)
         except requests.RequestException:
             return False
-
-
-def _check_port(service: Service) -> None:
-    try:
-        socket.create_server((HOST, service.port)).close()
-    except OSError as error:
-        reason = str(error.strerror).partition(" (")[0]  # Python adds the address in brackets
-        raise ServiceStopped(
-            f"The {service.name} cannot listen on {HOST}:{service.port}: {reason}. "
-            f"Stop what listens there, or choose another port: --{service.name}-port {service.port + 1}"
-        ) from error

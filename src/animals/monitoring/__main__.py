@@ -1,6 +1,5 @@
 """Serve the report function on this machine: `python -m animals.monitoring`; PORT and ANIMALS_HOST say where."""
 
-import argparse
 import logging
 import os
 import signal
@@ -9,8 +8,9 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from animals.config.services import explain_settings, read
-from animals.errors import ConfigError
+from animals.cli import exit_on_error
+from animals.config.listening import listen, parse_no_arguments
+from animals.config.services import read
 from animals.monitoring.settings import ReportSettings
 
 THREADS: Final = 4
@@ -19,37 +19,18 @@ THREADS: Final = 4
 logger = logging.getLogger("animals.monitoring")
 
 
-def main() -> int:
+def main() -> None:
     """Serve until SIGTERM or Ctrl+C.
 
-    Returns:
-        The exit code: 0 after a wanted end, 2 for an impossible setting, 1 if the port cannot be had.
+    Raises:
+        SystemExit: 0 after a wanted end, 2 for an impossible setting, 1 if the port cannot be had.
     """
-    argparse.ArgumentParser(
-        prog="python -m animals.monitoring",
-        description="Serve reports on what the bucket holds. Environment variables set it up:",
-        epilog=explain_settings(ReportSettings),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    ).parse_args()
+    parse_no_arguments("python -m animals.monitoring", "Serve reports on what the bucket holds.", ReportSettings)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # until the server has its own way
     logging.basicConfig(level=logging.INFO, format="%(levelname)-8s %(message)s")
-    try:
-        settings = read(ReportSettings)
-    except ConfigError as error:
-        sys.stderr.write(f"{error}\n")
-        return error.exit_code
-    host, port = settings.address
-    try:
-        listener = socket.create_server(settings.address, family=socket.AF_INET6 if ":" in host else socket.AF_INET)
-    except OSError as error:
-        reason = str(error.strerror).partition(" (")[0]  # Python adds the address in brackets
-        sys.stderr.write(
-            f"Cannot listen on {host}:{port}: {reason}. "
-            "Stop what listens there, or choose another port: PORT=8083 python -m animals.monitoring\n"
-        )
-        return 1
+    with exit_on_error():
+        listener = listen(read(ReportSettings).address, otherwise="PORT=8083 python -m animals.monitoring")
     _serve(listener)
-    return 0
 
 
 def _serve(listener: socket.socket) -> None:
@@ -71,4 +52,4 @@ def _serve(listener: socket.socket) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

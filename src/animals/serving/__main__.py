@@ -1,6 +1,5 @@
 """Start the backend: `python -m animals.serving`; PORT and ANIMALS_HOST say where it listens."""
 
-import argparse
 import gc
 import logging
 import logging.config
@@ -11,8 +10,9 @@ from typing import TYPE_CHECKING, Final
 
 from pydantic import SecretStr
 
-from animals.config.services import ServiceSettings, explain_settings, read_settings
-from animals.errors import ConfigError
+from animals.cli import exit_on_error
+from animals.config.listening import listen, parse_no_arguments
+from animals.config.services import ServiceSettings, read_settings
 from animals.serving.logs import log_config
 from animals.serving.tokens import signing_key
 from animals.serving.watcher import Watcher, make_watcher
@@ -26,31 +26,27 @@ GRACE_SECONDS: Final = 6
 """For answers in progress after SIGTERM; then the prediction log is stored. Cloud Run kills after ten."""
 
 
-def main() -> int:
+def main() -> None:
     """Serve until SIGTERM or Ctrl+C.
 
-    Returns:
-        The exit code: 0 after a wanted end, 2 for an impossible setting, 1 if the port cannot be had.
+    Raises:
+        SystemExit: 0 after a wanted end, 2 for an impossible setting, 1 if the port cannot be had.
     """
-    argparse.ArgumentParser(
-        prog="python -m animals.serving",
-        description="Serve the model that the bucket says shall serve. Environment variables set it up:",
-        epilog=explain_settings(),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    ).parse_args()
+    parse_no_arguments(
+        "python -m animals.serving", "Serve the model that the bucket says shall serve.", ServiceSettings
+    )
     # uvicorn repeats the signal that ended it, which would end the process with an error
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: sys.exit(0))
-    try:
+    with exit_on_error():
         settings = read_settings()
         logging.config.dictConfig(log_config(settings))
         logging.captureWarnings(True)  # libraries' too are lines of the log
         settings = settings.model_copy(update={"secret": SecretStr(signing_key(settings))})  # told before all else
         with make_watcher(settings) as watcher:  # from here on the model comes, while libraries are imported
             app = _import_app(settings, watcher)
-            return _listen(app, settings)
-    except ConfigError as error:
-        return _refuse(str(error), error.exit_code)
+            with listen(settings.address, otherwise="PORT=8001 python -m animals.serving") as listener:
+                _serve(app, settings, listener)
 
 
 def _import_app(settings: ServiceSettings, watcher: Watcher) -> "FastAPI":
@@ -62,30 +58,6 @@ def _import_app(settings: ServiceSettings, watcher: Watcher) -> "FastAPI":
     finally:
         gc.freeze()
         gc.enable()
-
-
-def _listen(app: "FastAPI", settings: ServiceSettings) -> int:
-    host, port = settings.address
-    try:
-        # uvicorn's own way of saying that an address is taken has no advice
-        listener = socket.create_server(settings.address, family=socket.AF_INET6 if ":" in host else socket.AF_INET)
-    except OSError as error:
-        reason = str(error.strerror).partition(" (")[0]  # Python adds the address in brackets
-        return _refuse(
-            f"Cannot listen on {host}:{port}: {reason}. "
-            "Stop what listens there, or choose another port: PORT=8001 python -m animals.serving",
-            1,
-        )
-    with listener:
-        port = listener.getsockname()[1]
-        logger.info("Listening on http://%s:%d - open /docs there to try it; Ctrl+C ends it.", host, port)
-        _serve(app, settings, listener)
-    return 0
-
-
-def _refuse(sentence: str, exit_code: int) -> int:
-    sys.stderr.write(f"{sentence}\n")
-    return exit_code
 
 
 def _serve(app: "FastAPI", settings: ServiceSettings, listener: socket.socket) -> None:
@@ -108,8 +80,10 @@ def _serve(app: "FastAPI", settings: ServiceSettings, listener: socket.socket) -
         server_header=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
+    host, port = listener.getsockname()[:2]
+    logger.info("Listening on http://%s:%d - open /docs there to try it; Ctrl+C ends it.", host, port)
     Server(config).run(sockets=[listener])
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
