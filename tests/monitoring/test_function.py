@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
@@ -20,11 +21,13 @@ from werkzeug.test import Client
 
 import animals.monitoring
 from animals.monitoring.report import LATEST
+from animals.monitoring.settings import AT_ONCE
 from animals.monitoring.summary import Summary
 from animals.records import Feedback
 from animals.storage import FolderStorage, Storage, open_storage
 from tests.emulator import free_port
 from tests.monitoring.made import answered, judged, publish, put_feedback, put_predictions
+from tests.serving.published import until
 from tests.serving.test_process import running
 
 SOURCE = Path(animals.monitoring.__file__).with_name("main.py")
@@ -172,6 +175,20 @@ def test_a_bucket_that_is_away_is_503_with_a_time_to_come_back(client: Client, m
     assert answer.status_code == 503
     assert "cannot be reached" in answer.get_json()["detail"]
     assert answer.headers["Retry-After"] == "5"
+
+
+def test_too_many_at_once_are_sent_away_and_others_are_answered(client: Client, folder: FolderStorage) -> None:
+    fill(folder, judgements=2, answers=2)
+    main = sys.modules["main"]  # as the framework has loaded it
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        with main._reading:
+            waiting = [pool.submit(client.get, JSON) for _ in range(AT_ONCE)]
+            until(lambda: main._waiting._value == 0)
+            refused = client.get(JSON)
+            assert client.get("/healthz").status_code == 200
+        assert [future.result().status_code for future in waiting] == [200] * AT_ONCE
+    assert (refused.status_code, refused.headers["Retry-After"]) == (503, str(main.BUSY_SECONDS))
+    assert client.get(JSON).status_code == 200
 
 
 def test_a_wrong_setting_is_told(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,10 +11,10 @@ from typing import Final
 from animals.cli import exit_on_error
 from animals.config.listening import listen, parse_no_arguments
 from animals.config.services import read
-from animals.monitoring.settings import ReportSettings
+from animals.monitoring.settings import AT_ONCE, ReportSettings
 
-THREADS: Final = 4
-"""Requests at once; all but looks at what is there already wait for each other anyway."""
+THREADS: Final = AT_ONCE + 2
+"""Requests at once: while reports are made, two may look at what is there already."""
 
 logger = logging.getLogger("animals.monitoring")
 

@@ -9,10 +9,11 @@
 Google Cloud the function's own address is the report's, without a path.
 """
 
+import contextlib
 import functools
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from http import HTTPStatus
 from typing import Annotated, Final, Literal
 
@@ -30,7 +31,7 @@ from animals.errors import (
     StorageUnavailable,
 )
 from animals.monitoring.report import DAYS, MAX_DAYS, find, make_files, read_latest, store, zipped
-from animals.monitoring.settings import ReportSettings
+from animals.monitoring.settings import AT_ONCE, ReportSettings
 from animals.records import Problem, explain
 from animals.storage import Storage, open_storage
 
@@ -54,9 +55,13 @@ STATUS: Final[Mapping[type[AnimalsError], HTTPStatus]] = {
     AnimalsError: HTTPStatus.INTERNAL_SERVER_ERROR,  # a wrong setting
 }
 
+BUSY_SECONDS: Final = 15
+"""About what a report takes."""
+
 # two at once would take twice the memory and no less time
 _reading = threading.Lock()
 _drawing = threading.Lock()
+_waiting = threading.BoundedSemaphore(AT_ONCE)
 
 
 class _Query(BaseModel):
@@ -103,7 +108,21 @@ def _report(request: flask.Request) -> flask.Response:
     except ValidationError as error:
         possible = f"Possible are days=1 to days={MAX_DAYS}, version= and format=json."
         return _problem(HTTPStatus.BAD_REQUEST, f"{explain(error)}. {possible}")
-    storage = _storage()
+    with _turn():
+        return _make(_storage(), query)
+
+
+@contextlib.contextmanager
+def _turn() -> Iterator[None]:
+    if not _waiting.acquire(blocking=False):
+        raise Busy(f"{AT_ONCE} reports are being made or waited for. Try again in {BUSY_SECONDS} s.", BUSY_SECONDS)
+    try:
+        yield
+    finally:
+        _waiting.release()
+
+
+def _make(storage: Storage, query: _Query) -> flask.Response:
     with _reading:
         found = find(storage, query.days, query.version)
     if query.format == "json":

@@ -17,6 +17,7 @@ from pydantic import AwareDatetime, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from animals.errors import ConfigError, ObjectChanged, RequestRefused, ServiceUnavailable, StorageError
+from animals.github import API, open_dispatch, repository_of
 from animals.records import Record, now
 from animals.storage import ABSENT, Storage
 
@@ -27,7 +28,6 @@ EVENT: Final = "retrain"
 """Type of the event at GitHub, which a workflow waits for."""
 
 _PUBSUB: Final = re.compile(r"pubsub://(projects/[^/\s]+/topics/[^/\s]+)")
-_GITHUB: Final = re.compile(r"github://([\w-]+/(?!\.{1,2}$)[\w.-]+)")
 
 
 class RetrainRequest(Record):
@@ -73,7 +73,7 @@ class TriggerSettings(BaseSettings):
     """print, pubsub://projects/PROJECT/topics/TOPIC or github://OWNER/REPOSITORY."""
     github_token: Annotated[SecretStr | None, Field(validation_alias="GITHUB_TOKEN")] = None
     """With the right to write the repository's contents."""
-    github_api: Annotated[str, Field(validation_alias="GITHUB_API_URL")] = "https://api.github.com"
+    github_api: Annotated[str, Field(validation_alias="GITHUB_API_URL")] = API
     """Another one for GitHub Enterprise."""
 
 
@@ -87,8 +87,8 @@ def open_trigger(settings: TriggerSettings) -> Trigger | None:
         return None
     if found := _PUBSUB.fullmatch(settings.trigger):
         return _to_pubsub(found[1])
-    if found := _GITHUB.fullmatch(settings.trigger):
-        return _to_github(found[1], settings)
+    if repository := repository_of(settings.trigger):
+        return _to_github(repository, settings)
     raise ConfigError(
         f"ANIMALS_TRIGGER is {settings.trigger}; expected print, pubsub://projects/PROJECT/topics/TOPIC or "
         "github://OWNER/REPOSITORY."
@@ -144,39 +144,6 @@ def _to_pubsub(topic: str) -> Trigger:
 
 
 def _to_github(repository: str, settings: TriggerSettings) -> Trigger:
-    token = settings.github_token.get_secret_value().strip() if settings.github_token else ""
-    if not token:
-        raise ConfigError(f"ANIMALS_TRIGGER asks {repository} at GitHub, which needs a token in GITHUB_TOKEN.")
-    if not re.fullmatch(r"[!-~]+", token):  # the library's own message would show it
-        raise ConfigError("GITHUB_TOKEN holds spaces or other characters that no token has.")
-    url = f"{settings.github_api.rstrip('/')}/repos/{repository}/dispatches"
-    headers = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
-
-    def send(request: RetrainRequest) -> None:
-        import requests
-
-        def authorized(prepared: requests.PreparedRequest) -> requests.PreparedRequest:
-            prepared.headers["Authorization"] = f"Bearer {token}"  # as a header, a .netrc would replace it
-            return prepared
-
-        body = {"event_type": EVENT, "client_payload": request.model_dump(mode="json")}
-        try:
-            answer = requests.post(
-                url,
-                json=body,
-                headers=headers,
-                auth=authorized,
-                timeout=SECONDS,
-                allow_redirects=False,  # the token goes to nobody else
-            )
-        except requests.RequestException as error:
-            raise ServiceUnavailable(f"{url} cannot be reached: {error}") from error
-        if answer.status_code >= 500:
-            raise ServiceUnavailable(f"{url} answers {answer.status_code} {answer.reason}. Try again later.")
-        if answer.status_code != 204:
-            raise RequestRefused(
-                f"{url} answers {answer.status_code} {answer.reason}. The repository must be there under this name, "
-                "and the token in GITHUB_TOKEN must be allowed to write its contents."
-            )
-
-    return send
+    token = settings.github_token.get_secret_value() if settings.github_token else None
+    dispatch = open_dispatch(repository, token, api=settings.github_api)
+    return lambda request: dispatch(EVENT, request.model_dump(mode="json"))
