@@ -1,8 +1,8 @@
 """Users who come one to three seconds apart, by locust: `invoke load-test --users 50`.
 
 Without `--host` it publishes a seeded ResNet-18 in a temporary bucket, starts the backend on one CPU, puts the users on
-the others, and knows the right answers. With it, each picture is asked once before the users come, and that answer is
-the right one.
+the others, and knows the right answers. With it, or with `--bucket`, whose version that backend then serves, each
+picture is asked once before the users come, and that answer is the right one.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from machine import confined, cpu_name, system_name, two_sides
 from serving_backends import ours
 from serving_model import Setup, read_questions
 from serving_process import Server
-from serving_setup import add_options, published
+from serving_setup import add_options, drawn, published
 
 from animals.cli import exit_on_error
 from animals.errors import UsageError
@@ -37,9 +37,10 @@ SPAWN_SECONDS: Final = 5
 def main() -> int:
     """Run locust, write its report and show it; the exit code is locust's, 1 after any failure."""
     arguments = _parser().parse_args()
-    with exit_on_error(), published(arguments) as setup:
+    prepared = drawn if arguments.host or arguments.bucket else published
+    with exit_on_error(), prepared(arguments) as setup:
         arguments.out.mkdir(parents=True, exist_ok=True)
-        with _backend(setup, arguments.host) as (host, where, memory):
+        with _backend(setup, arguments.host, arguments.bucket) as (host, where, memory):
             code = _run_locust(setup, host, arguments)
             report = _report(setup, arguments, where, memory())
         (arguments.out / f"{_name(arguments)}.md").write_text(report, encoding="utf-8")
@@ -52,25 +53,37 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--users", type=int, default=50, help="[50]")
     parser.add_argument("--seconds", type=int, default=60, help="that are counted [60]")
     parser.add_argument("--host", default="", help="URL of a running backend [one is started]")
+    parser.add_argument("--bucket", default="", help="whose version serves [a seeded network]")
     parser.add_argument("--html", action="store_true", help="keep locust's own report too, about a megabyte")
     add_options(parser, OUT)
     return parser
 
 
 @contextmanager
-def _backend(setup: Setup, host: str) -> Iterator[tuple[str, str, Any]]:
+def _backend(setup: Setup, host: str, bucket: str) -> Iterator[tuple[str, str, Any]]:
     """A backend's URL, words on it, and a function that gives the MB it takes; its questions lie in the folder."""
     if host:
         _write_questions(setup, _ask(setup, host))
         yield host, f"Against {host}.", lambda: None
         return
-    answers = json.loads(setup.answers.read_text(encoding="utf-8"))["int8"]
-    _write_questions(setup, answers)
     sides = two_sides()
-    with Server(ours(setup).backend, sides and sides[0], setup.folder / "backend.log") as server:
-        server.wait(read_questions(setup, "int8", "small")[0])
-        words = "The backend on one CPU, the users on another." if sides else "Backend and users on the same CPUs."
-        yield server.base, f"{words} {setup.architecture} at {setup.side} pixels in 8 bits.", lambda: server.peak
+    where = "The backend on one CPU, the users on another." if sides else "Backend and users on the same CPUs."
+    backend = ours(setup, bucket).backend
+    with Server(backend, sides and sides[0], setup.folder / "backend.log") as server:
+        if bucket:
+            server.wait_ready()
+            _write_questions(setup, _ask(setup, server.base))
+            what = f"{_version(server.base)} of {bucket}."
+        else:
+            _write_questions(setup, json.loads(setup.answers.read_text(encoding="utf-8"))["int8"])
+            server.wait(read_questions(setup, "int8", "small")[0])
+            what = f"{setup.architecture} at {setup.side} pixels in 8 bits."
+        yield server.base, f"{where} {what}", lambda: server.peak
+
+
+def _version(host: str) -> str:
+    version: str = httpx.get(f"{host}/model").raise_for_status().json()["version"]
+    return version
 
 
 def _ask(setup: Setup, host: str) -> dict[str, dict[str, float]]:
@@ -130,11 +143,12 @@ def _report(setup: Setup, arguments: argparse.Namespace, where: str, memory: flo
     with (setup.folder / "locust_failures.csv").open(encoding="utf-8", newline="") as file:
         reasons = [f"- {line['Occurrences']} of {line['Name']}: {line['Error']}" for line in csv.DictReader(file)]
     failed = sum(entry["num_failures"] for entry in found)
-    host = f" --host {arguments.host}" if arguments.host else ""
+    given = {"host": arguments.host, "bucket": arguments.bucket}
+    whom = "".join(f" --{name} {value}" for name, value in given.items() if value)
     lines = [
         f"# {arguments.users} users",
         "",
-        f"`invoke load-test --users {arguments.users} --seconds {arguments.seconds}{host}`, "
+        f"`invoke load-test --users {arguments.users} --seconds {arguments.seconds}{whom}`, "
         f"{datetime.now(UTC).isoformat(timespec='seconds')}",
         "",
         f"{cpu_name()}, {system_name()}. {where} Each user shows a picture, waits one to three seconds, says what "

@@ -36,14 +36,14 @@ class Candidate:
     def installed(self) -> dict[str, Any]:
         """What its environment takes, and the versions in it."""
         words = [sys.executable if self.needs else self.python, str(HERE / "installed_size.py")]
-        done = subprocess.run([*words, *(self.needs or ["--all"])], capture_output=True, text=True, check=True)  # noqa: S603
+        done = subprocess.run([*words, *(self.needs or ["--all"])], capture_output=True, encoding="utf-8", check=True)  # noqa: S603
         found: dict[str, Any] = json.loads(done.stdout)
         return found
 
 
-def ours(setup: Setup) -> Candidate:
+def ours(setup: Setup, bucket: str = "") -> Candidate:
     """This project's backend, with everything switched on that is by default, and signing."""
-    environment = {"ANIMALS_BUCKET": str(setup.bucket), "ANIMALS_SECRET": "of the benchmark"}
+    environment = {"ANIMALS_BUCKET": bucket or str(setup.bucket), "ANIMALS_SECRET": "of the benchmark"}
     backend = Backend(name="ours", command=(sys.executable, "-m", "animals.serving"), environment=environment)
     lines = (HERE.parent / "requirements_backend.txt").read_text(encoding="utf-8").splitlines()
     needs = tuple(line.partition("==")[0] for line in lines if line[:1].isalpha())
@@ -96,7 +96,7 @@ def _make_environment(folder: Path, packages: list[str]) -> str:
     python = folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     for words in (("venv", "--python", version, str(folder)), ("pip", "install", "--python", str(python), *packages)):
-        done = subprocess.run([uv, *words], capture_output=True, text=True, check=False)  # noqa: S603
+        done = subprocess.run([uv, *words], capture_output=True, encoding="utf-8", check=False)  # noqa: S603
         if done.returncode:
             raise NotInstalled(f"uv {words[0]} failed: {done.stderr.strip().splitlines()[-1:]}")
     return str(python)

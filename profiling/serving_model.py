@@ -93,14 +93,15 @@ def prepare(setup: Setup) -> None:
     import torch
 
     torch.manual_seed(0)
-    _write_pictures(setup)
+    write_pictures(setup)
     paths = [*sorted((setup.folder / "small").iterdir()), *sorted((setup.folder / "camera").iterdir())]
     _write_models(setup, paths)
     answers = {"int8": _ask_int8(setup, paths), "torch": _ask_torch(setup, paths)}
     setup.answers.write_text(json.dumps(answers), encoding="utf-8")
 
 
-def _write_pictures(setup: Setup) -> None:
+def write_pictures(setup: Setup) -> None:
+    """Write what is asked: small pictures, and some as large as a camera's."""
     from animals.data.sample import make_sample
 
     source = setup.pictures

@@ -95,6 +95,18 @@ class Server:
                 time.sleep(0.005)
             return time.perf_counter() - self._started
 
+    def wait_ready(self) -> None:
+        """Wait until it says that it is ready.
+
+        Raises:
+            NoServer: it has ended, or takes too long.
+        """
+        with httpx.Client(base_url=self.base, timeout=DEADLINE, trust_env=False) as client:
+            while not _is_ready(client):
+                if self._popen.poll() is not None or time.perf_counter() - self._started > DEADLINE:
+                    raise NoServer(f"{self._popen.args!r} is not ready. {self._last_words()}")
+                time.sleep(0.05)
+
     def memory(self) -> float:
         """MB that its processes have now."""
         found = 0
@@ -126,6 +138,13 @@ def _answers(client: httpx.Client, url: str, question: Question) -> bool:
     except httpx.TransportError:
         return False
     return answer.status_code == httpx.codes.OK and question.is_right(answer.json())
+
+
+def _is_ready(client: httpx.Client) -> bool:
+    try:
+        return client.get("/readyz").status_code == httpx.codes.OK
+    except httpx.TransportError:
+        return False
 
 
 def free_port() -> int:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from machine import in_own_process
-from serving_model import Setup, prepare
+from serving_model import Setup, prepare, write_pictures
 
 from animals.errors import UsageError
 
@@ -28,6 +28,27 @@ def published(arguments: argparse.Namespace) -> Iterator[Setup]:
     Raises:
         UsageError: the folder of photographs has none.
     """
+    with _setup(arguments) as setup:
+        if not setup.answers.is_file():
+            in_own_process(prepare, setup)
+        yield setup
+
+
+@contextmanager
+def drawn(arguments: argparse.Namespace) -> Iterator[Setup]:
+    """Pictures alone, for a backend that has a model.
+
+    Raises:
+        UsageError: the folder of photographs has none.
+    """
+    with _setup(arguments) as setup:
+        if not (setup.folder / "small").is_dir():
+            write_pictures(setup)
+        yield setup
+
+
+@contextmanager
+def _setup(arguments: argparse.Namespace) -> Iterator[Setup]:
     if arguments.pictures and not list(arguments.pictures.rglob("*.jp*g")):
         raise UsageError(f"{arguments.pictures} has no JPEG files. Name a folder of photographs.")
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as temporary:
@@ -37,6 +58,4 @@ def published(arguments: argparse.Namespace) -> Iterator[Setup]:
             side=arguments.side,
             pictures=arguments.pictures,
         )
-        if not setup.answers.is_file():
-            in_own_process(prepare, setup)
         yield setup

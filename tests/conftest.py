@@ -19,11 +19,22 @@ _OUTSIDE = (
 """Variables that start so tell of a cloud, a service or an account."""
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes minutes begins first, so that at the end no CPU waits for it alone."""
+    items.sort(key=lambda item: item.get_closest_marker("minutes") is None)
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _ctrl_c() -> None:
     """A shell starts jobs in the background with Ctrl-C ignored, which the processes that tests start would inherit."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _utf_8() -> None:
+    """Windows writes into a pipe in the region's encoding, and tests read what processes write as UTF-8."""
+    os.environ["PYTHONIOENCODING"] = "utf-8"
 
 
 @pytest.fixture(autouse=True)

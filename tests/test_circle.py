@@ -54,7 +54,7 @@ class World:
             cwd=self.folder,
             env=self.environment,
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             check=False,
         )
         assert done.returncode == 0, done.stdout + done.stderr
@@ -78,7 +78,7 @@ class World:
 
     @property
     def log(self) -> str:
-        return (self.folder / "log").read_text(errors="replace")
+        return (self.folder / "log").read_text(errors="replace", encoding="utf-8")
 
     def wait_until(self, reached: Any) -> None:
         deadline = time.monotonic() + 120
@@ -134,6 +134,7 @@ def world(tmp_path: Path) -> World:
     return World(tmp_path)
 
 
+@pytest.mark.minutes
 def test_what_people_correct_makes_the_next_version_better(world: World) -> None:
     with world.services():
         assert "No model is published yet: invoke train" in world.log

@@ -1,10 +1,11 @@
 """Every command ends with a sentence and an exit code."""
 
 import logging
+import sys
 
 import pytest
 
-from animals.cli import StderrHandler, exit_on_error
+from animals.cli import StderrHandler, exit_on_error, split_words
 from animals.errors import ConfigError, StorageUnavailable
 
 
@@ -40,3 +41,15 @@ def test_log_lines_go_to_what_stderr_is_when_they_are_written(capsys: pytest.Cap
     handler = StderrHandler()
     handler.emit(logging.LogRecord("name", logging.INFO, "file", 1, "a line", None, None))
     assert capsys.readouterr().err == "a line\n"
+
+
+def test_what_is_typed_is_split_as_by_a_shell_and_windows_keeps_its_backslashes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    typed = r'data.root=C:\my\pictures "data.labels=[a, b]"'
+    monkeypatch.setattr(sys, "platform", "win32")
+    assert split_words(typed) == [r"data.root=C:\my\pictures", "data.labels=[a, b]"]
+    monkeypatch.setattr(sys, "platform", "linux")
+    assert split_words(typed) == ["data.root=C:mypictures", "data.labels=[a, b]"]
+    with pytest.raises(ValueError, match="No closing quotation"):
+        split_words('"a')

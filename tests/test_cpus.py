@@ -17,6 +17,6 @@ def test_a_containers_quota_limits_the_cpus(
 ) -> None:
     monkeypatch.setattr(cpus, "CPU_QUOTA", tmp_path / "absent")
     allowed = available_cpus()
-    (tmp_path / "cpu.max").write_text(f"{quota}\n")
+    (tmp_path / "cpu.max").write_text(f"{quota}\n", encoding="utf-8")
     monkeypatch.setattr(cpus, "CPU_QUOTA", tmp_path / "cpu.max")
     assert available_cpus() == min(allowed, expected or allowed)

@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import os
+import shlex
 import sys
 from collections.abc import Iterator
 
@@ -28,6 +29,16 @@ def exit_on_error() -> Iterator[None]:
     except KeyboardInterrupt as interrupt:
         sys.stderr.write("\ninterrupted\n")
         raise SystemExit(130) from interrupt
+
+
+def split_words(text: str) -> list[str]:
+    """Split what a person typed as a shell does, except that on Windows backslashes stay: they are in its paths.
+
+    Raises:
+        ValueError: a quotation mark has no other one.
+    """
+    kept = text.replace("\\", "\\\\") if sys.platform == "win32" else text
+    return shlex.split(kept)  # portable: the reason for this function
 
 
 class StderrHandler(logging.Handler):

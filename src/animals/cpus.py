@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import Final
 
-CPU_QUOTA: Final = Path("/sys/fs/cgroup/cpu.max")
+CPU_QUOTA: Final = Path("/sys/fs/cgroup/cpu.max")  # portable: elsewhere there is no such file, and no quota
 """Where Linux tells a container how much of the CPUs it may use."""
 
 
@@ -18,7 +18,7 @@ def available_cpus() -> int:
 def _quota(file: Path) -> int | None:
     """CPUs of a quota such as "150000 100000", microseconds in each period; None without one."""
     try:
-        quota, period = file.read_text().split()
+        quota, period = file.read_text(encoding="utf-8").split()
         return max(1, math.ceil(int(quota) / int(period)))
     except (OSError, ValueError):  # no such file here, or "max": no quota
         return None

@@ -88,6 +88,22 @@ class SplitInfo(Record):
         return known or self.manifest_sha256 == other.manifest_sha256
 
 
+class Training(Record):
+    """How the weights came about."""
+
+    epochs: int
+    """That were trained; fewer than planned where the run stopped early."""
+    best_epoch: int
+    """After which the weights are taken, counted from 1."""
+    seconds: float
+    """Of all epochs with their validation; of one that was interrupted, of its later part."""
+    hardware: str
+    precision: str
+    """`bf16`, `fp16` or `fp32`."""
+    labels: dict[str, int]
+    """Pictures that were trained on, by label."""
+
+
 class ExportCheck(Record):
     """How far the exported model is from the trained one, on test pictures."""
 
@@ -159,6 +175,8 @@ class Card(Record):
     rejection: Rejection | None = None
     """None in versions from before there was one."""
     split: SplitInfo
+    training: Training | None = None
+    """None in versions from before there was one."""
     export: ExportCheck
     quantized: Quantized | None = None
     """None in versions from before there was one."""

@@ -26,5 +26,5 @@ def photos(tmp_path: Path) -> Path:
     for name, colour in (("a.png", "red"), ("b.PNG", "lime"), ("more/c.jpg", "blue"), ("more/.hidden/d.png", "red")):
         (folder / name).write_bytes(plain(colour, kind="JPEG" if name.endswith("jpg") else "PNG"))
     (folder / "more" / "broken.jpg").write_bytes(b"no picture")
-    (folder / "notes.txt").write_text("no picture")
+    (folder / "notes.txt").write_text("no picture", encoding="utf-8")
     return folder

@@ -23,7 +23,9 @@ ANIMALS = (sys.executable, "-m", "animals")
 
 def classify(*words: str, code: int = 0) -> str:
     """Run the command; what it says."""
-    done = subprocess.run([*ANIMALS, "classify", *words], capture_output=True, text=True, check=False, timeout=100)
+    done = subprocess.run(
+        [*ANIMALS, "classify", *words], capture_output=True, encoding="utf-8", check=False, timeout=100
+    )
     assert done.returncode == code, done.stderr
     assert "Traceback" not in done.stderr
     return done.stdout + done.stderr
@@ -134,7 +136,7 @@ def test_an_interrupted_command_goes_on_where_it_was(many: int, name: str) -> No
     eager = "from animals.bulk import command; command.KEEP_SECONDS = 0; from animals.__main__ import main; main()"
     words = ["classify", "many", "--out", "p.parquet", "--workers", "2"]
     parts = Path("p.parquet.parts")
-    with subprocess.Popen([sys.executable, "-c", eager, *words], stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen([sys.executable, "-c", eager, *words], stderr=subprocess.PIPE, encoding="utf-8") as process:
         deadline = time.monotonic() + 60
         while not list(parts.glob("*.parquet")):
             assert time.monotonic() < deadline

@@ -13,8 +13,10 @@ from tests.environments import UV, make_environment
 def test_the_command_works_in_an_environment_made_from_its_requirements_alone(tmp_path: Path) -> None:
     python = make_environment(tmp_path, "requirements_bulk.txt")
     words = [str(python), "-m", "animals", "classify", "photos", "--out", "p.parquet"]
-    done = subprocess.run([*words, "--workers", "2"], capture_output=True, text=True, check=False)
+    done = subprocess.run([*words, "--workers", "2"], capture_output=True, encoding="utf-8", check=False)
     assert "4 pictures by r1, 4 of them now" in done.stdout, done.stderr
-    without = subprocess.run([*words[:-1], "r.parquet", "--engine", "ray"], capture_output=True, text=True, check=False)
+    without = subprocess.run(
+        [*words[:-1], "r.parquet", "--engine", "ray"], capture_output=True, encoding="utf-8", check=False
+    )
     assert without.returncode == 2
     assert without.stderr == "error: --engine ray needs Ray, which is not installed: pip install 'ray[data]'\n"

@@ -64,6 +64,7 @@ def test_the_bucket_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) 
         ),
         ("scheduler.name=x", 'scheduler.name is "x"; expected one of constant, cosine.'),
         ("name=../up", 'name is "../up"; expected letters, digits, - and _ only.'),
+        ("license=MIT", 'license is "MIT"; expected it in small letters, such as mit or cc-by-4.0.'),
         ("data=folder", "data.root is empty. Give the folder of label folders: data.root=path/to/pictures"),
         ("+data.folder=x", "The configuration has a key that training does not know: "),
     ],

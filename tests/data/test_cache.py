@@ -96,7 +96,7 @@ def test_two_runs_that_start_at_once_make_it_once(root: Path, monkeypatch: pytes
 
 
 def test_unreadable_files_are_told_with_their_reason(root: Path) -> None:
-    (root / "blue/000.jpg").write_text("no picture")
+    (root / "blue/000.jpg").write_text("no picture", encoding="utf-8")
     (root / "blue/001.jpg").write_bytes((root / "blue/001.jpg").read_bytes()[:700])
     files = find_pictures(root, {})
     pixels, inspections = cached_pictures(root, files, SPEC, cache_dir=root.parent / "cache", workers=0)
@@ -116,7 +116,7 @@ def test_a_file_that_may_not_be_read_is_told(root: Path) -> None:
 def test_what_each_file_is_comes_back_from_the_cache(root: Path) -> None:
     scene(1, (40, 30)).transpose(Image.Transpose.ROTATE_90).save(root / "blue/000.jpg", exif=turned(6))
     scene(2).convert("L").save(root / "blue/001.jpg", format="PNG")
-    (root / "blue/002.jpg").write_text("no picture")
+    (root / "blue/002.jpg").write_text("no picture", encoding="utf-8")
     files = find_pictures(root, {})
     found = [cached_pictures(root, files, SPEC, cache_dir=root.parent / "cache", workers=0)[1] for _ in range(2)]
     assert found[0] == found[1] == inspect_pictures(root, [file.name for file in files], SPEC, out=None, workers=0)

@@ -1,6 +1,7 @@
 """`python -m animals.data check`: what a person sees, what is written, and the exit code."""
 
 import csv
+import sys
 from pathlib import Path
 
 import pytest
@@ -32,12 +33,14 @@ def check(*overrides: str) -> None:
 def test_good_pictures_pass(capsys: pytest.CaptureFixture[str]) -> None:
     check()
     assert capsys.readouterr().out == "pictures: 20 files, 2 labels\nNothing found.\nReport: data/checks/pictures\n"
-    assert (REPORT / "findings.md").read_text() == "### pictures: 20 files, 2 labels\n\nNothing found.\n"
+    assert (REPORT / "findings.md").read_text(
+        encoding="utf-8"
+    ) == "### pictures: 20 files, 2 labels\n\nNothing found.\n"
     assert not (REPORT / "findings.png").exists()
 
 
 def test_what_training_copes_with_is_shown_and_passes(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (root / "cat/broken.jpg").write_text("no picture")
+    (root / "cat/broken.jpg").write_text("no picture", encoding="utf-8")
     scene(7000).convert("L").save(root / "cat/[grey].jpg")
     check()
     shown = capsys.readouterr().out
@@ -63,9 +66,9 @@ def test_a_label_that_would_vanish_ends_with_exit_code_1(root: Path, capsys: pyt
 
 def test_every_finding_is_a_row_of_the_csv(root: Path) -> None:
     scene(3, (60, 45)).save(root / "cat/x.jpg")
-    (root / "cat/y.jpg").write_text("no picture")
+    (root / "cat/y.jpg").write_text("no picture", encoding="utf-8")
     check()
-    with (REPORT / "findings.csv").open(newline="") as file:
+    with (REPORT / "findings.csv").open(newline="", encoding="utf-8") as file:
         rows = [row for row in csv.DictReader(file) if row["kind"] != "would leak"]
     assert [(row["kind"], row["name"], row["label"], row["group"]) for row in rows] == [
         ("near duplicate", "cat/3.jpg", "cat", "cat/3.jpg"),
@@ -74,11 +77,12 @@ def test_every_finding_is_a_row_of_the_csv(root: Path) -> None:
     ]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such names")
 def test_the_markdown_is_a_table_whatever_files_are_called(root: Path) -> None:
     for number in range(2):
-        (root / f"cat/a|{number}.jpg").write_text("no picture")
+        (root / f"cat/a|{number}.jpg").write_text("no picture", encoding="utf-8")
     check()
-    lines = (REPORT / "findings.md").read_text().splitlines()
+    lines = (REPORT / "findings.md").read_text(encoding="utf-8").splitlines()
     assert lines[2:4] == ["| Finding | Count | For example | What to do |", "| --- | --: | --- | --- |"]
     assert lines[4].startswith("| unreadable | 2 | cat/a&#124;0.jpg: This is no picture")
     assert lines[-1] == "Training copes with all of this."
@@ -86,7 +90,7 @@ def test_the_markdown_is_a_table_whatever_files_are_called(root: Path) -> None:
 
 def test_the_sheet_shows_readable_finds_with_duplicates_side_by_side(root: Path) -> None:
     scene(3, (60, 45)).save(root / "cat/x.jpg")
-    (root / "cat/y.jpg").write_text("no picture")
+    (root / "cat/y.jpg").write_text("no picture", encoding="utf-8")
     scene(7000).convert("L").save(root / "cat/z.jpg")
     check()
     with Image.open(REPORT / "findings.png") as sheet:
@@ -127,6 +131,6 @@ def test_a_folder_that_is_none_is_refused(root: Path) -> None:
 
 def test_a_report_that_cannot_be_written_is_one_sentence() -> None:
     Path("data").mkdir()
-    Path("data/checks").write_text("a file in the folder's place")
+    Path("data/checks").write_text("a file in the folder's place", encoding="utf-8")
     with pytest.raises(StorageUnavailable, match="The findings could not be written into data/checks/pictures: "):
         check()

@@ -17,7 +17,7 @@ from tests.pictures import write_label_folders
 
 def data(folder: Path, *words: str) -> "subprocess.CompletedProcess[str]":
     line = [sys.executable, "-m", "animals.data", *words]
-    return subprocess.run(line, cwd=folder, capture_output=True, text=True, check=False)
+    return subprocess.run(line, cwd=folder, capture_output=True, encoding="utf-8", check=False)
 
 
 def test_a_fetch_ends_with_a_table_of_the_labels_and_what_to_do_next(
@@ -100,7 +100,7 @@ def test_check_and_stats_hand_the_overrides_on(word: str, module: str, monkeypat
 
 def test_the_task_without_options_says_how_to_use_it() -> None:
     line = [sys.executable, "-m", "invoke", "data"]
-    done = subprocess.run(line, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False)
+    done = subprocess.run(line, cwd=Path(__file__).parents[2], capture_output=True, encoding="utf-8", check=False)
     assert done.returncode == 0
     assert all(
         option in done.stdout

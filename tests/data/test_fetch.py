@@ -75,6 +75,7 @@ def test_a_source_that_breaks_off_leaves_whole_pictures_only(tmp_path: Path) -> 
     assert found(tmp_path) == FILES
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
 def test_after_a_kill_in_the_middle_of_a_picture_it_goes_on(tmp_path: Path) -> None:
     killed = f"""
 import os, signal

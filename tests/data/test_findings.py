@@ -56,7 +56,7 @@ def test_good_pictures_have_no_findings(config: DataConfig) -> None:
 def test_a_truncated_file_and_one_that_is_no_picture_are_unreadable(config: DataConfig) -> None:
     cat = Path(config.root) / "cat"
     (cat / "x.jpg").write_bytes((cat / "0.jpg").read_bytes()[:900])
-    (cat / "y.jpg").write_text("no picture")
+    (cat / "y.jpg").write_text("no picture", encoding="utf-8")
     assert [(it.kind, it.name) for it in found(config)] == [(UNREADABLE, "cat/x.jpg"), (UNREADABLE, "cat/y.jpg")]
     assert "ends too early" in found(config)[0].detail
 
@@ -154,7 +154,7 @@ def test_what_a_split_of_single_pictures_would_tear_apart_is_told(config: DataCo
 
 def test_labels_that_would_vanish_are_found(config: DataConfig) -> None:
     for path in (Path(config.root) / "cat").iterdir():
-        path.write_text("no picture")
+        path.write_text("no picture", encoding="utf-8")
     (Path(config.root) / "dog/0.jpg").unlink()
     scarce = [it for it in found(config) if it.kind == SCARCE]
     assert [(it.label, it.detail) for it in scarce] == [
@@ -167,6 +167,6 @@ def test_labels_that_would_vanish_are_found(config: DataConfig) -> None:
 def test_the_worst_is_told_first(config: DataConfig) -> None:
     scene(3, (60, 45)).save(Path(config.root) / "dog/x.jpg")
     scene(7000).convert("L").save(Path(config.root) / "cat/x.jpg")
-    (Path(config.root) / "cat/y.jpg").write_text("no picture")
+    (Path(config.root) / "cat/y.jpg").write_text("no picture", encoding="utf-8")
     order = list(dict.fromkeys(it.kind for it in found(config) if it.kind != LEAK))
     assert order == [TWO_LABELS, NEAR, UNREADABLE, MODE]

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from animals.data.folders import find_pictures
+from animals.data.folders import find_extra, find_pictures
 from animals.errors import DataError
-from tests.pictures import write_label_folders
+from tests.pictures import write_label_folders, write_picture
 
 
 def test_each_folder_is_a_label_and_each_file_a_picture(tmp_path: Path) -> None:
@@ -37,7 +37,7 @@ def test_two_folders_may_hold_one_label(tmp_path: Path) -> None:
 def test_folders_inside_a_label_folder_are_read_too(tmp_path: Path) -> None:
     write_label_folders(tmp_path, per_label=1)
     (tmp_path / "red/deeper").mkdir()
-    (tmp_path / "red/000.jpg").rename(tmp_path / "red/deeper/000.jpg")
+    (tmp_path / "red/000.jpg").replace(tmp_path / "red/deeper/000.jpg")
     assert find_pictures(tmp_path, {})[-1].name == "red/deeper/000.jpg"
 
 
@@ -77,6 +77,41 @@ def test_an_empty_label_folder_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "yellow").mkdir()
     with pytest.raises(DataError, match="label folders without files: yellow"):
         find_pictures(tmp_path, {})
+
+
+def test_labels_may_have_spaces_capitals_and_letters_of_any_script(tmp_path: Path) -> None:
+    labels = ["Unreif, grün", "熟した", "überreif (50%) & $weich$"]
+    for label in labels:
+        write_picture(tmp_path / label / "0.jpg", (9, 9, 9), seed=0)
+    assert {picture.label for picture in find_pictures(tmp_path, {})} == set(labels)
+
+
+@pytest.mark.parametrize(
+    "label", ["", " ripe", "ripe.", "half\nripe", "ripe\u00a0", "ripe/raw", "ripe?", "r" * 101, "\udce9"]
+)
+def test_a_label_that_cannot_be_used_everywhere_is_named(tmp_path: Path, label: str) -> None:
+    write_label_folders(tmp_path, per_label=1)
+    with pytest.raises(
+        DataError, match=r"has labels that cannot be used: .*1 to 100 characters.*data\.folders"
+    ) as raised:
+        find_pictures(tmp_path, {"blue": label, "green": "grass", "red": "rose"})
+    assert repr(label) in str(raised.value)
+
+
+def test_labels_that_would_be_one_folder_elsewhere_are_named(tmp_path: Path) -> None:
+    write_label_folders(tmp_path, per_label=1)
+    with pytest.raises(DataError, match=r"differ in capitals only.*: Ripe and ripe\."):
+        find_pictures(tmp_path, {"blue": "Ripe", "green": "ripe", "red": "rose"})
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems spell names in their own way")
+def test_a_label_is_spelt_as_it_is_typed(tmp_path: Path) -> None:
+    write_label_folders(tmp_path, per_label=1)
+    (tmp_path / "red").replace(tmp_path / "gru\u0308n")
+    found = find_pictures(tmp_path, {})
+    assert (found[1].label, found[2].label) == ("green", "gr\u00fcn")
+    extra = find_extra(tmp_path, tmp_path, {}, {picture.label for picture in found})
+    assert {picture.label for picture in extra} == {picture.label for picture in found}
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems let no such name be made")

@@ -89,7 +89,7 @@ def test_the_manifests_hash_tells_splits_apart(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_no_manifest_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "notes.csv").write_text("a,b\n1,2\n")
+    (tmp_path / "notes.csv").write_text("a,b\n1,2\n", encoding="utf-8")
     with pytest.raises(DataError, match="is no split manifest"):
         read_manifest(tmp_path / "notes.csv")
     with pytest.raises(DataError, match="is no split manifest"):

@@ -84,7 +84,7 @@ def test_the_configuration_chooses_whose_they_are(
     assert (data_set.spec.mean, data_set.spec.std) == expected
     assert data_set.spec.side == SPEC.side
     write_statistics(tmp_path / "statistics.json", data_set, config)
-    assert json.loads((tmp_path / "statistics.json").read_text()) == {
+    assert json.loads((tmp_path / "statistics.json").read_text(encoding="utf-8")) == {
         "statistics": "data" if own else "model",
         "mean": list(expected[0]),
         "std": list(expected[1]),

@@ -29,7 +29,7 @@ class Clone:
         self.pictures = folder / PICTURES
 
     def run(self, *words: str) -> str:
-        done = subprocess.run(words, cwd=self.folder, capture_output=True, text=True, check=False)
+        done = subprocess.run(words, cwd=self.folder, capture_output=True, encoding="utf-8", check=False)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -81,7 +81,9 @@ def test_two_clones_share_each_version_of_the_pictures(
     clone: Clone, emulator: Emulator, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = clone.folder / ".dvc" / "config"
-    config.write_text(config.read_text().replace("YOUR-BUCKET", emulator.make_bucket()))
+    config.write_text(
+        config.read_text(encoding="utf-8").replace("YOUR-BUCKET", emulator.make_bucket()), encoding="utf-8"
+    )
     clone.git("add .dvc/config")
     (clone.pictures / "red" / ".half.jpg.unfinished").write_bytes(b"1")
     clone.publish(capsys)
@@ -118,7 +120,7 @@ def test_without_a_bucket_nothing_is_added_and_the_message_says_how_to_name_one(
 
 
 def test_without_any_remote_the_message_is_the_same(clone: Clone) -> None:
-    (clone.folder / ".dvc" / "config").write_text("")
+    (clone.folder / ".dvc" / "config").write_text("", encoding="utf-8")
     with pytest.raises(UsageError, match=r"no bucket to push to \(none is named\).* --default bucket gs://NAME/dvc"):
         add_version(Path(PICTURES))
 

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -35,9 +36,22 @@ with exit_on_error():
 """
 
 
-def token(audience: str) -> str:
+ASK_TWICE = """
+from animals.cli import exit_on_error
+from animals.config.page import PageSettings
+from animals.frontend.connect import backend, reports
+with exit_on_error():
+    for _ in range(2):
+        backend(PageSettings()).model()
+        print(reports(PageSettings()).summary(7).version)
+"""
+
+IN_2100 = 4_102_444_800
+
+
+def token(audience: str, expires: int = IN_2100) -> str:
     """What Google's metadata server gives, except for a signature that counts."""
-    claims = {"aud": audience, "exp": 4_102_444_800}  # in 2100
+    claims = {"aud": audience, "exp": expires}
     parts = ({"alg": "none"}, claims)
     encoded = [base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts]
     return ".".join([*encoded, "c2lnbmF0dXJl"])
@@ -90,7 +104,7 @@ def on_cloud_run(google: StandIn, script: str, *arguments: str, **environment: s
         [sys.executable, "-c", script, *arguments],
         env={**os.environ, **inside},
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         timeout=60,
         check=False,
     )
@@ -127,6 +141,43 @@ def test_the_backend_is_asked_with_an_identity_token_for_it(google: StandIn, sta
     assert stand_in.heard[0].headers["Authorization"] == f"Bearer {token('backend')}"
     identity = google.on("/computeMetadata/v1/instance/service-accounts/default/identity")[0]
     assert parse_qs(urlsplit(identity.path).query)["audience"] == [stand_in.url]
+
+
+@pytest.fixture
+def report() -> Iterator[StandIn]:
+    """A report function."""
+    with StandIn() as service:
+        service.answers = {"/generate_performance_report": [say({"version": "r1"})]}
+        yield service
+
+
+def asked_for(google: StandIn) -> list[str]:
+    """The audience of each identity token that was had."""
+    heard = google.on("/computeMetadata/v1/instance/service-accounts/default/identity")
+    return [parse_qs(urlsplit(one.path).query)["audience"][0] for one in heard]
+
+
+def test_backend_and_report_get_a_token_each_which_is_kept(google: StandIn, stand_in: StandIn, report: StandIn) -> None:
+    def identity(heard: Heard) -> Said:
+        [audience] = parse_qs(urlsplit(heard.path).query)["audience"]
+        return Said(200, token(audience).encode(), _METADATA)
+
+    google.answers["/computeMetadata/v1/instance/service-accounts/default/identity"] = identity
+    done = on_cloud_run(google, ASK_TWICE, ANIMALS_BACKEND=stand_in.url, ANIMALS_REPORT=report.url)
+    assert done.stdout == "r1\nr1\n", done.stderr
+    assert asked_for(google) == [stand_in.url, report.url]
+    for service in (stand_in, report):
+        assert [heard.headers["Authorization"] for heard in service.heard] == [f"Bearer {token(service.url)}"] * 2
+
+
+def test_a_token_that_expires_is_followed_by_another(google: StandIn, stand_in: StandIn, report: StandIn) -> None:
+    within_a_minute = int(time.time()) + 60  # google-auth takes a new one some minutes before
+    expiring = Said(200, token("any", within_a_minute).encode(), _METADATA)
+    google.answers["/computeMetadata/v1/instance/service-accounts/default/identity"] = [expiring]
+    done = on_cloud_run(google, ASK_TWICE, ANIMALS_BACKEND=stand_in.url, ANIMALS_REPORT=report.url)
+    assert done.stdout == "r1\nr1\n", done.stderr
+    assert asked_for(google).count(stand_in.url) == 2
+    assert asked_for(google).count(report.url) == 2
 
 
 def test_a_platform_that_gives_no_tokens_is_explained(google: StandIn, stand_in: StandIn) -> None:

@@ -3,8 +3,9 @@ from io import BytesIO
 import pytest
 from PIL import Image
 
-from animals.frontend.gathering import EXAMPLES, KINDS, example
+from animals.frontend.gathering import KINDS, OTHER, example, fitting_examples
 from animals.frontend.picture import PREVIEW_SIDE, Picture, preview
+from animals.labels import ANIMALS10_LABELS
 from animals.preprocess import FORMATS, open_picture
 from tests.pictures import turned
 from tests.serving.published import encode
@@ -39,11 +40,17 @@ def test_the_same_content_under_two_names_is_one_picture() -> None:
     assert Picture("a.png", b"1").digest == Picture("b.png", b"1").digest != Picture("a.png", b"2").digest
 
 
-@pytest.mark.parametrize("name", EXAMPLES)
+@pytest.mark.parametrize("name", fitting_examples(ANIMALS10_LABELS))
 def test_each_example_is_a_small_picture(name: str) -> None:
     picture = example(name)
     assert len(picture.data) < 50_000
     assert max(open_picture(picture.data).size) <= 300
+
+
+def test_examples_are_those_of_the_models_labels_and_one_of_none() -> None:
+    assert fitting_examples(("dog", "cat", "spider")) == ["cat", "spider", OTHER]
+    assert fitting_examples(("ripe", "unripe", "rotten")) == []
+    assert fitting_examples((OTHER, "bus")) == [OTHER]
 
 
 def test_each_kind_of_file_that_can_be_brought_is_one_that_the_backend_reads() -> None:

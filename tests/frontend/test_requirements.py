@@ -31,7 +31,7 @@ def test_the_page_runs_in_an_environment_made_from_its_requirements_alone(
 ) -> None:
     python = make_environment(tmp_path, "requirements_frontend.txt")
     monkeypatch.setenv("ANIMALS_BACKEND", stand_in.url)
-    done = subprocess.run([python, "-c", RUN], capture_output=True, text=True, cwd=tmp_path, check=False)
+    done = subprocess.run([python, "-c", RUN], capture_output=True, encoding="utf-8", cwd=tmp_path, check=False)
     assert done.stdout == "Cat\n", done.stderr
     with running(tmp_path, str(python), "-m", "animals.frontend") as page:
         assert httpx.get(f"{page.url}/_stcore/health").text == "ok"

@@ -15,7 +15,7 @@ from animals.frontend import __main__ as start
 from tests.serving.test_process import Process, running
 
 FRONTEND = (sys.executable, "-m", "animals.frontend")
-CONFIG = tomllib.loads(start.APP.with_name(".streamlit").joinpath("config.toml").read_text())
+CONFIG = tomllib.loads(start.APP.with_name(".streamlit").joinpath("config.toml").read_text(encoding="utf-8"))
 
 
 def wait_until_up(page: Process) -> None:
@@ -55,7 +55,7 @@ def test_an_impossible_setting_is_named(tmp_path: Path) -> None:
 
 
 def test_its_help_lists_the_settings() -> None:
-    done = subprocess.run([*FRONTEND, "--help"], capture_output=True, text=True, check=True)
+    done = subprocess.run([*FRONTEND, "--help"], capture_output=True, encoding="utf-8", check=True)
     assert "ANIMALS_BACKEND_SERVICE" in done.stdout
 
 

@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 import pytest
 
 from animals.frontend.backend import Answer
-from animals.frontend.words import Kind, day, percent, plain, seconds, short_percent, verdict
+from animals.frontend.words import Kind, begin, day, listed, percent, plain, seconds, short_percent, verdict
 
 
 def answer(confidence: float, label: str = "cat") -> Answer:
@@ -37,6 +37,24 @@ def test_an_answer_is_put_in_words_that_fit_its_probability(
 ) -> None:
     said = verdict(answer(confidence), unknown_below)
     assert (said.kind, said.title, said.words) == (kind, title, words)
+
+
+def test_of_two_labels_neither_may_fit() -> None:
+    two = answer(0.6).model_copy(update={"probabilities": {"cat": 0.6, "dog": 0.4}})
+    assert verdict(two, 0.9).title == "Neither of the two?"
+
+
+def test_a_label_keeps_its_capitals_at_the_beginning_of_a_sentence() -> None:
+    assert [begin(label) for label in ("cat", "äpfel grün", "Boeing 747", "USB-C")] == [
+        *("Cat", "Äpfel grün", "Boeing 747", "USB-C")
+    ]
+
+
+def test_labels_are_listed_and_of_many_the_first() -> None:
+    assert listed(["ripe", "rotten", "unripe"]) == "ripe, rotten and unripe"
+    assert listed(["ripe"]) == "ripe"
+    assert listed([f"{number}" for number in range(100)], most=4) == "0, 1, 2 and 97 others"
+    assert listed(["a", "b", "c"], most=3) == "a, b and c"
 
 
 @pytest.mark.parametrize(

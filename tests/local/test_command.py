@@ -36,7 +36,7 @@ def command(*words: str) -> tuple[list[str], dict[str, str]]:
 def typed(folder: Path, words: list[str], until: str) -> Iterator[tuple["subprocess.Popen[str]", str]]:
     """A command that runs and has said so much, with a group of its own that hears Ctrl-C."""
     with subprocess.Popen(
-        words, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+        words, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", start_new_session=True
     ) as process:
         assert process.stdout
         said = ""
@@ -53,6 +53,7 @@ def typed(folder: Path, words: list[str], until: str) -> Iterator[tuple["subproc
 def ctrl_c(process: "subprocess.Popen[str]") -> str:
     """What it says then, until its end."""
     assert process.stdout
+    assert sys.platform != "win32"
     os.killpg(process.pid, signal.SIGINT)
     return process.stdout.read()
 
@@ -62,7 +63,7 @@ def once(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """A folder in which `demo --once` had to train first, and what it said."""
     folder = tmp_path_factory.mktemp("demo")
     words, _ = command("demo", "--once", "--args", TINY)
-    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(words, cwd=folder, capture_output=True, encoding="utf-8", timeout=300, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return folder, done.stdout + done.stderr
 
@@ -127,7 +128,7 @@ def test_impossible_options_are_refused() -> None:
 
 def test_a_failed_training_is_told_and_nothing_is_started(tmp_path: Path) -> None:
     words, urls = command("demo", "--args", "optimizer.lrr=1")
-    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, encoding="utf-8", timeout=60, check=False)
     assert done.returncode == 1
     assert "There is no setting optimizer.lrr" in done.stderr
     assert "error: The training ended with exit code 2" in done.stderr

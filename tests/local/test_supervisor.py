@@ -134,9 +134,10 @@ def test_a_second_signal_does_not_wait_for_what_will_not_end(module: Module, con
     assert none_left(stubborn.module)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals to another process")
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGKILL"])
 @pytest.mark.parametrize("seconds", [0.0, 0.1, 0.3])
-def test_whenever_it_is_killed_nothing_is_left(number: signal.Signals, seconds: float, answering: Answering) -> None:
+def test_whenever_it_is_killed_nothing_is_left(name: str, seconds: float, answering: Answering) -> None:
     services = [answering("backend"), answering("page")]
     code = f"""
 from rich.console import Console
@@ -150,7 +151,7 @@ with Supervisor({services!r}, Console()) as running:
     assert started.stdout
     started.stdout.readline()
     time.sleep(seconds)
-    started.send_signal(number)
+    started.send_signal(signal.Signals[name])
     started.wait(20)
     started.stdout.close()
     assert none_left(*(service.module for service in services))

@@ -18,9 +18,9 @@ from animals.monitoring.report import read_latest
 from animals.monitoring.trigger import RetrainRequest, TriggerSettings, open_trigger
 from animals.records import now, picture_name
 from animals.storage import FolderStorage
-from tests.monitoring import recorders
+from tests import github_server
+from tests.github_server import GitHub
 from tests.monitoring.made import answered, judged, publish, put_feedback, put_predictions
-from tests.monitoring.recorders import GitHub
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def folder(tmp_path: Path) -> FolderStorage:
 
 @pytest.fixture
 def github() -> Iterator[GitHub]:
-    with recorders.github() as github:
+    with github_server.github() as github:
         yield github
 
 
@@ -126,7 +126,7 @@ def run(folder: FolderStorage, *options: str, **environment: str) -> subprocess.
         [sys.executable, "-m", "animals.monitoring.check", *options],
         env=os.environ | {"ANIMALS_BUCKET": folder.url} | environment,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=False,
     )
 

@@ -63,7 +63,7 @@ def test_a_version_may_have_few_labels(labels: tuple[str, ...], said: tuple[str,
 
 
 def test_labels_may_be_called_as_columns_are() -> None:
-    names = dict(zip(LABELS, ("label", "prediction", "target", "what people said?"), strict=True))
+    names = dict(zip(LABELS, ("label", "prediction", "confidence", "what people said?"), strict=True))
     renamed = {f"p_{old}": f"p_{new}" for old, new in names.items()}
     tables = [table.replace(names).rename(columns=renamed) for table in (REFERENCE, judgements(40))]
     assert whole(performance_page(tables[0], tables[1], list(names.values()), []))

@@ -277,7 +277,9 @@ def test_a_mistake_is_told_in_one_sentence(
     arguments: list[str], environment: dict[str, str], code: int, words: str
 ) -> None:
     command = [sys.executable, "-m", "animals.monitoring", *arguments]
-    done = subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, env={**os.environ, **environment}, capture_output=True, encoding="utf-8", check=False
+    )
     assert done.returncode == code
     assert words in (done.stderr or done.stdout)
     assert "Traceback" not in done.stderr

@@ -20,7 +20,7 @@ REPORT = "/generate_performance_report"
 def test_the_report_function_runs_in_an_environment_made_from_its_requirements_alone(tmp_path: Path) -> None:
     python = make_environment(tmp_path, "requirements_report.txt")
     for library in ("torch", "fastapi", "onnxruntime", "streamlit"):
-        found = subprocess.run([python, "-c", f"import {library}"], capture_output=True, text=True, check=False)
+        found = subprocess.run([python, "-c", f"import {library}"], capture_output=True, encoding="utf-8", check=False)
         assert f"No module named '{library}'" in found.stderr
 
     storage = FolderStorage(tmp_path / "bucket")

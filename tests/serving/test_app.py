@@ -75,7 +75,7 @@ def test_the_welcome_says_what_serves_and_where_to_go(client: TestClient) -> Non
     assert answer["model_version"] == "r1"
     assert client.get(answer["docs"]).status_code == 200
     assert client.post(answer["classify"], files={"file": plain("red")}).status_code == 200
-    assert answer["example"] == 'curl -F "file=@cat.jpg" http://testserver/classify/'
+    assert answer["example"] == 'curl -F "file=@picture.jpg" http://testserver/classify/'
 
 
 def test_the_model_is_described_by_the_public_part_of_its_card(client: TestClient) -> None:

@@ -66,7 +66,7 @@ def test_as_many_as_are_allowed_are_answered_and_one_more_is_refused(client: Tes
 def test_without_a_picture_it_is_said_how_to_send_some(client: TestClient) -> None:
     answer = client.post("/classify/batch/", files={"file": plain("red")})
     assert answer.status_code == 422
-    assert 'curl -F "files=@cat.jpg"' in answer.json()["detail"]
+    assert 'curl -F "files=@one.jpg"' in answer.json()["detail"]
 
 
 def test_together_they_are_within_the_limit_of_a_request(client: TestClient) -> None:

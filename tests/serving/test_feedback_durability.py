@@ -6,7 +6,6 @@
 import itertools
 import os
 import random
-import signal
 import threading
 import time
 from collections import Counter
@@ -64,7 +63,7 @@ class Backend:
         self._process = process
 
     def kill(self) -> None:
-        self._process.popen.send_signal(signal.SIGKILL)
+        self._process.popen.kill()
         self._process.popen.wait()
 
     def __enter__(self) -> "Backend":

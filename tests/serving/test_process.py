@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
+import pytest
 
 from animals.storage import FolderStorage, open_storage
 from tests.emulator import Answer, Emulator, Proxy
@@ -31,7 +32,7 @@ class Process:
 
     @property
     def log(self) -> str:
-        return self._log.read_text()
+        return self._log.read_text(encoding="utf-8")
 
     def wait_for(self, pattern: str) -> str:
         """Wait for a line of the log; what the pattern's group found in it."""
@@ -57,6 +58,8 @@ class Process:
             time.sleep(0.02)
 
     def end(self, number: signal.Signals = signal.SIGTERM) -> int:
+        if sys.platform == "win32":
+            pytest.skip("Windows has no signals that tell another process to end; until here it went well.")
         self.popen.send_signal(number)
         return self.popen.wait(9)  # Cloud Run kills after ten
 
@@ -79,7 +82,13 @@ def running(tmp_path: Path, *command: str, **environment: str) -> Iterator[Proce
 def refused(*, environment: dict[str, str], cwd: Path) -> tuple[int, str]:
     """Exit code and words of a process that does not start."""
     ended = subprocess.run(
-        SERVING, env={**os.environ, **environment}, cwd=cwd, capture_output=True, text=True, timeout=60, check=False
+        SERVING,
+        env={**os.environ, **environment},
+        cwd=cwd,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+        check=False,
     )
     return ended.returncode, ended.stderr
 
@@ -113,6 +122,7 @@ def test_ctrl_c_ends_it_quietly(folder: FolderStorage, tmp_path: Path) -> None:
         assert "Traceback" not in process.log
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals to another process")
 def test_a_request_in_progress_is_answered_after_sigterm(folder: FolderStorage, tmp_path: Path) -> None:
     publish(folder)
     request = httpx.Request("POST", "http://x/classify/", files={"file": plain("lime")})
@@ -226,7 +236,7 @@ def test_a_port_in_use_is_told_with_what_to_do(tmp_path: Path) -> None:
 
 
 def test_the_help_names_the_settings_and_an_argument_is_refused(tmp_path: Path) -> None:
-    asked = subprocess.run([*SERVING, "--help"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    asked = subprocess.run([*SERVING, "--help"], cwd=tmp_path, capture_output=True, encoding="utf-8", check=True)
     assert all(name in asked.stdout for name in ("ANIMALS_BUCKET", "PORT", "ANIMALS_MAX_PIXELS", "[8000]"))
     wrong = subprocess.run([*SERVING, "--port", "9000"], cwd=tmp_path, capture_output=True, check=False)
     assert wrong.returncode == 2
@@ -241,7 +251,7 @@ def test_nothing_that_takes_long_is_imported_before_the_model_is_on_its_way() ->
             f"import sys, animals.serving.__main__; print([m for m in {heavy} if m in sys.modules])",
         ],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=True,
     )
     assert found.stdout.strip() == "[]"
@@ -251,13 +261,14 @@ def test_a_running_service_has_no_library_that_it_does_not_need(folder: FolderSt
     publish(folder)
     (tmp_path / "sitecustomize.py").write_text(
         "import atexit, pathlib, sys\n"
-        "atexit.register(lambda: pathlib.Path('modules').write_text(' '.join(sys.modules)))\n"
+        "atexit.register(lambda: pathlib.Path('modules').write_text(' '.join(sys.modules)))\n",
+        encoding="utf-8",
     )
     with running(tmp_path, ANIMALS_BUCKET=folder.url, PYTHONPATH=str(tmp_path)) as process:
         process.wait_until_ready()
         assert httpx.post(f"{process.url}/classify/", files={"file": plain("red")}).status_code == 200
         assert process.end() == 0
-    modules = set((tmp_path / "modules").read_text().split())
+    modules = set((tmp_path / "modules").read_text(encoding="utf-8").split())
     loaded = {module.partition(".")[0] for module in modules}
     assert "google.auth" not in modules  # "google" alone may be there: an installed package makes it at each start
     assert loaded & {"limits", "onnx", "pandas", "pyarrow", "ray", "rich", "scipy", "sklearn", "torch"} == set()

@@ -17,7 +17,7 @@ def test_the_backend_starts_in_an_environment_made_from_its_requirements_alone(
     folder: FolderStorage, tmp_path: Path
 ) -> None:
     python = make_environment(tmp_path, "requirements_backend.txt")
-    torch = subprocess.run([python, "-c", "import torch"], capture_output=True, text=True, check=False)
+    torch = subprocess.run([python, "-c", "import torch"], capture_output=True, encoding="utf-8", check=False)
     assert "No module named 'torch'" in torch.stderr
 
     publish(folder)

@@ -95,11 +95,11 @@ def away_folder(tmp_path: Path) -> Iterator[tuple[Storage, Callable[[bool], None
 
     def away(wanted: bool) -> None:
         if wanted:
-            place.rename(elsewhere)
+            place.replace(elsewhere)
             place.touch()
         else:
             place.unlink()
-            elsewhere.rename(place)
+            elsewhere.replace(place)
 
     yield storage, away, {}
 

@@ -160,7 +160,7 @@ def test_a_request_without_the_file_is_answered_with_422_and_how_to_send_it(
 ) -> None:
     detail = refusal(client, 422, **request_)
     assert '"file"' in detail
-    assert 'curl -F "file=@cat.jpg" http://testserver/classify/' in detail
+    assert 'curl -F "file=@picture.jpg" http://testserver/classify/' in detail
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,7 @@ def trained(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained
     finally:
         logging.getLogger().removeHandler(log)
         log.close()
-    return Trained(config, run, card, (folder / "log.txt").read_text())
+    return Trained(config, run, card, (folder / "log.txt").read_text(encoding="utf-8"))
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ import pytest
 
 from animals.outputs import probabilities
 from animals.training.calibration import BINS, BOUNDS, calibrate, fit_temperature, reliability
-from animals.training.card import card_for_people
 from animals.training.evaluate import Evaluation
+from animals.training.model_card import card_for_people
 from tests.training.conftest import Trained
 
 LABELS = 5

@@ -14,7 +14,7 @@ TINY = ["data.side=32", "model.name=test_resnet", "trainer.epochs=1", "trainer.b
 
 def training(folder: Path, *overrides: str) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-m", "animals.training", *overrides]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    return subprocess.run(command, cwd=folder, capture_output=True, encoding="utf-8", check=False)
 
 
 def test_a_run_ends_with_accuracy_version_place_and_the_next_command(pictures: Path, tmp_path: Path) -> None:

@@ -43,6 +43,12 @@ def test_the_confusion_matrix_leaves_out_what_did_not_happen(evaluation: Evaluat
     assert [text.get_text() for text in axes.texts if text.get_visible()] == ["100%"] * 3
 
 
+def test_a_label_is_no_formula(evaluation: Evaluation, tmp_path: Path) -> None:
+    figure = plot_confusion(evaluation, ["$\\frac$", "blue", "red"])
+    figure.savefig(tmp_path / "x.png")
+    assert figure.axes[0].get_xticklabels()[0].get_text() == r"\$\frac\$"
+
+
 def test_the_worst_mistakes_are_the_surest_first_and_say_truth_and_answer(
     evaluation: Evaluation, data_set: DataSet
 ) -> None:

@@ -6,9 +6,9 @@ import pytest
 import timm
 import torch
 
-from animals.config.training import DataConfig, ModelConfig, OptimizerConfig
+from animals.config.training import DataConfig, ModelConfig, OptimizerConfig, TrainerConfig
 from animals.errors import ConfigError, WeightsUnavailable
-from animals.training.hardware import choose_device, choose_precision
+from animals.training.hardware import choose_device, choose_precision, describe_hardware, processor
 from animals.training.model import build_model, check_names, input_spec
 
 
@@ -44,6 +44,15 @@ def test_a_device_that_is_not_there_is_a_config_error(monkeypatch: pytest.Monkey
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(ConfigError, match=r"trainer\.accelerator=gpu, but this machine has none"):
         choose_device("gpu")
+
+
+def test_hardware_is_described_by_its_name_and_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert describe_hardware(TrainerConfig(accelerator="cpu")).startswith(f"{processor()} (")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda _: "NVIDIA L4")
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
+    assert describe_hardware(TrainerConfig(accelerator="gpu")) == "NVIDIA L4"
+    assert describe_hardware(TrainerConfig(accelerator="gpu", devices=0, nodes=2)) == "2 machines with 4 x NVIDIA L4"
 
 
 def test_auto_takes_the_gpu_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -123,20 +123,20 @@ def test_the_card_tells_how_it_came_about(trained: Trained) -> None:
 
 
 def test_pixels_are_brought_to_the_training_pictures_own_statistics(trained: Trained) -> None:
-    statistics = json.loads((trained.run / "statistics.json").read_text())
+    statistics = json.loads((trained.run / "statistics.json").read_text(encoding="utf-8"))
     assert statistics["statistics"] == "data"
     assert (statistics["mean"], statistics["std"]) == (list(trained.card.input.mean), list(trained.card.input.std))
     assert trained.card.input.mean != (0.5, 0.5, 0.5)  # timm's of this network
 
 
 def test_the_card_for_people_says_how_good_it_is(trained: Trained) -> None:
-    text = (trained.run / "version" / "README.md").read_text()
+    text = (trained.run / "version" / "README.md").read_text(encoding="utf-8")
     assert f"| Test accuracy | {trained.card.metrics.accuracy:.1%} of 6 pictures |" in text
     assert "| blue |" in text
 
 
 def test_metrics_of_every_epoch_are_in_the_runs_folder(trained: Trained) -> None:
-    with (trained.run / "metrics" / "metrics.csv").open() as file:
+    with (trained.run / "metrics" / "metrics.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert sorted({int(row["epoch"]) for row in rows if row["val/loss"]}) == [0, 1, 2]
     assert all(float(row["train/loss"]) > 0 for row in rows if row["train/loss"])
@@ -181,7 +181,7 @@ def test_early_stopping_ends_a_run_that_no_longer_improves(pictures: Path, tmp_p
     config.trainer.patience = 1
     config.optimizer.lr = 1e-12  # nothing improves
     train(config, tmp_path / "run")
-    with (tmp_path / "run" / "metrics" / "metrics.csv").open() as file:
+    with (tmp_path / "run" / "metrics" / "metrics.csv").open(encoding="utf-8") as file:
         assert max(int(row["epoch"]) for row in csv.DictReader(file)) < 10
 
 
@@ -195,7 +195,7 @@ def test_a_version_may_be_published_without_being_promoted(pictures: Path, tmp_p
 
 def test_an_unreachable_bucket_is_found_before_training(pictures: Path, tmp_path: Path) -> None:
     config = tiny_config(pictures, tmp_path)
-    (tmp_path / "bucket").write_text("a file in the bucket's place")
+    (tmp_path / "bucket").write_text("a file in the bucket's place", encoding="utf-8")
     with pytest.raises(StorageUnavailable):
         train(config, tmp_path / "run")
     assert not (tmp_path / "run").exists()

@@ -22,11 +22,11 @@ def test_a_profile_has_a_trace_and_names_the_operators_that_take_most(
     main()
     (folder,) = (tmp_path / "profiling").iterdir()
     assert folder.name.endswith("-folder")
-    events = json.loads((folder / "trace.json").read_text())["traceEvents"]
+    events = json.loads((folder / "trace.json").read_text(encoding="utf-8"))["traceEvents"]
     complete = [event for event in events if event["ph"] == "X"]
     assert all({"name", "ts", "dur", "pid", "tid"} <= event.keys() for event in complete)
     assert sum(event["name"].startswith("ProfilerStep#") and event["cat"] == "user_annotation" for event in events) == 5
-    table = (folder / "top_operators.md").read_text()
+    table = (folder / "top_operators.md").read_text(encoding="utf-8")
     assert "convolution" in table
     assert 12 < table.count("\n| ") <= 21
     shown = capsys.readouterr().out

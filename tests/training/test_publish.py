@@ -45,7 +45,7 @@ def test_a_folder_without_a_finished_run_is_a_usage_error(tmp_path: Path) -> Non
 
 def test_a_card_of_another_time_is_a_usage_error(tmp_path: Path) -> None:
     (tmp_path / "version").mkdir()
-    (tmp_path / "version" / "card.json").write_text("{}")
+    (tmp_path / "version" / "card.json").write_text("{}", encoding="utf-8")
     with pytest.raises(UsageError, match="cannot be read by this version of animals"):
         read_run(tmp_path)
 

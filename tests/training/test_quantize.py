@@ -205,7 +205,7 @@ def test_a_run_says_on_both_cards_which_file_serves_and_why(trained: Trained) ->
     assert found.pictures == trained.card.metrics.pictures
     serving = trained.card.serving_file
     assert serving == (registry.INT8 if found.passed else registry.ONNX)
-    people = (trained.run / "version" / "README.md").read_text()
+    people = (trained.run / "version" / "README.md").read_text(encoding="utf-8")
     assert f"| Serves | {found.reason} |" in people
     assert f"`{serving}` runs without torch" in people
 

@@ -12,7 +12,7 @@ from animals.data.load import load_data_set
 from animals.errors import ConfigError, DataError
 from animals.records import Rejection
 from animals.training import rejection
-from animals.training.card import card_for_people
+from animals.training.model_card import card_for_people
 from animals.training.pipeline import train
 from animals.training.rejection import check_others, judge, measure_rejection
 from tests.pictures import COLORS, write_picture
@@ -57,7 +57,7 @@ def test_pictures_of_a_label_in_place_of_others_are_taken_for_that_label(
 ) -> None:
     for number in range(20):
         write_picture(tmp_path / "within" / f"{number}.jpg", COLORS["red"], seed=5000 + number)
-    (tmp_path / "notes.txt").write_text("no picture")
+    (tmp_path / "notes.txt").write_text("no picture", encoding="utf-8")
     with caplog.at_level(logging.WARNING):
         found = measured(trained, str(tmp_path))
     assert found.others == 20
@@ -79,7 +79,7 @@ def test_a_folder_without_a_picture_is_told_before_training(pictures: Path, tmp_
     config = tiny_config(pictures, tmp_path)
     config.data.others = str(tmp_path / "others")
     (tmp_path / "others").mkdir()
-    (tmp_path / "others" / "notes.txt").write_text("no picture")
+    (tmp_path / "others" / "notes.txt").write_text("no picture", encoding="utf-8")
     with pytest.raises(DataError, match="no file there is a readable picture"):
         train(config, tmp_path / "run")
     assert not (tmp_path / "run" / "checkpoints").exists()

@@ -41,7 +41,7 @@ def started(pictures: Path, tmp_path: Path) -> Iterator["subprocess.Popen[str]"]
         "from animals.training.__main__ import main; main()"
     )
     with subprocess.Popen(
-        [sys.executable, "-c", slow, *overrides(pictures)], cwd=tmp_path, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", slow, *overrides(pictures)], cwd=tmp_path, stderr=subprocess.PIPE, encoding="utf-8"
     ) as process:
         yield process
         process.kill()
@@ -51,7 +51,7 @@ def wait_for_epoch(folder: Path, epoch: int) -> Path:
     """Wait until an epoch is over, then a little into the next."""
     for _ in range(1800):
         for metrics in folder.glob("runs/*/metrics/metrics.csv"):
-            with metrics.open() as file:
+            with metrics.open(encoding="utf-8") as file:
                 if len(list(csv.DictReader(file))) >= epoch:
                     time.sleep(0.4)
                     return metrics.parent.parent
@@ -61,7 +61,7 @@ def wait_for_epoch(folder: Path, epoch: int) -> Path:
 
 def resume(pictures: Path, folder: Path) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-m", "animals.training", *overrides(pictures), "trainer.resume=auto"]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    return subprocess.run(command, cwd=folder, capture_output=True, encoding="utf-8", check=False)
 
 
 def card(run: Path) -> Card:
@@ -88,7 +88,7 @@ def test_a_killed_run_ends_with_the_metrics_of_one_that_was_not(
     assert "Going on in epoch 2 after 6 of 6 batches" in done.stderr
     assert card(run).metrics == uninterrupted.metrics
     assert card(run).files["model.safetensors"] == uninterrupted.files["model.safetensors"]
-    with (run / "metrics" / "metrics.csv").open() as file:
+    with (run / "metrics" / "metrics.csv").open(encoding="utf-8") as file:
         assert [float(row["epoch"]) for row in csv.DictReader(file)] == [0, 1, 2, 3]
 
 

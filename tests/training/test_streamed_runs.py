@@ -95,7 +95,7 @@ def test_its_version_can_be_evaluated(alone: Streamed) -> None:
 def test_two_processes_with_workers_learn_what_one_does(alone: Streamed, tmp_path: Path) -> None:
     together = ["trainer=ddp", "trainer.devices=2", "trainer.workers=1"]
     command = [sys.executable, "-m", "animals.training", *TINY, f"data.root={alone.shards.url}", *together]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, encoding="utf-8", check=False)
     assert done.returncode == 0, done.stderr
     assert_same(alone.run, run_of(tmp_path))
 

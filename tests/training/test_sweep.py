@@ -41,7 +41,7 @@ FAST = (
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder to work in, with a search space."""
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "space.yaml").write_text(SPACE)
+    (tmp_path / "space.yaml").write_text(SPACE, encoding="utf-8")
     return tmp_path
 
 
@@ -73,7 +73,7 @@ def start() -> Iterator[Start]:
         def run(*arguments: str) -> "subprocess.Popen[str]":
             line = [sys.executable, "-m", "animals.training.sweep", *arguments]
             process = subprocess.Popen(
-                line, start_new_session=True, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+                line, start_new_session=True, stderr=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8"
             )
             ends.enter_context(process)
             ends.callback(process.kill)  # its workers end with it
@@ -94,7 +94,7 @@ def states(trials: Sequence[FrozenTrial]) -> list[str]:
 def wait_for_epochs(trials: int) -> None:
     """Wait until so many trials have done an epoch."""
     for _ in range(3000):
-        files = [path.read_text() for path in Path().glob("runs/sweeps/*/trials/*/metrics/metrics.csv")]
+        files = [path.read_text(encoding="utf-8") for path in Path().glob("runs/sweeps/*/trials/*/metrics/metrics.csv")]
         if sum(text.count("\n") > 1 for text in files) >= trials:
             return
         time.sleep(0.1)
@@ -212,7 +212,7 @@ def test_a_trial_that_kills_its_workers_is_not_repeated_for_ever(sweep: Sweep) -
 def test_a_hopeless_learning_rate_is_pruned_and_its_wandb_run_ends_well(
     sweep: Sweep, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (place / "wide.yaml").write_text("optimizer.lr: {low: 1e-9, high: 1, log: true}")
+    (place / "wide.yaml").write_text("optimizer.lr: {low: 1e-9, high: 1, log: true}", encoding="utf-8")
     asked = replace(sweep, space=read_space("wide.yaml"), trials=6)
     asked = replace(asked, args=(*sweep.args, "trainer.epochs=9", "tracking.mode=offline"))
     ended: list[Any] = []
@@ -238,7 +238,7 @@ def test_a_hopeless_learning_rate_is_pruned_and_its_wandb_run_ends_well(
 
 
 def test_a_trial_that_diverges_is_pruned_at_once(sweep: Sweep, place: Path) -> None:
-    (place / "wild.yaml").write_text("optimizer.lr: {low: 1e30, high: 1e31}")
+    (place / "wild.yaml").write_text("optimizer.lr: {low: 1e30, high: 1e31}", encoding="utf-8")
     work(replace(sweep, space=read_space("wild.yaml"), trials=1))
     (diverged,) = trials_of("tiny")
     assert (diverged.state, diverged.intermediate_values) == (TrialState.PRUNED, {})
@@ -258,7 +258,7 @@ def test_a_failed_trial_is_recorded_and_the_sweep_goes_on(sweep: Sweep, monkeypa
 
 
 def test_three_failures_in_a_row_end_the_sweep_with_the_error(sweep: Sweep, place: Path) -> None:
-    (place / "cache").write_text("no folder")
+    (place / "cache").write_text("no folder", encoding="utf-8")
     with pytest.raises(SweepFailed, match=r"3 trials failed in a row, the last one with: The decoded pictures"):
         work(replace(sweep, trials=9))
     assert states(trials_of("tiny")) == ["FAIL"] * 3
@@ -348,7 +348,7 @@ def test_importances_are_drawn_where_the_values_differ(sweep: Sweep) -> None:
     ],
 )
 def test_a_mistake_in_a_search_space_is_named(text: str, message: str, place: Path) -> None:
-    (place / "bad.yaml").write_text(text)
+    (place / "bad.yaml").write_text(text, encoding="utf-8")
     with pytest.raises(ConfigError, match=message.replace("{", r"\{")):
         read_space("bad.yaml")
 
@@ -373,7 +373,7 @@ def test_an_unknown_search_space_is_answered_with_the_known_ones() -> None:
 def test_values_that_no_training_takes_are_found_before_the_first(
     text: str, args: Sequence[str], message: str, place: Path
 ) -> None:
-    (place / "bad.yaml").write_text(text)
+    (place / "bad.yaml").write_text(text, encoding="utf-8")
     with pytest.raises(ConfigError, match=message):
         check_space(read_space("bad.yaml"), args)
 

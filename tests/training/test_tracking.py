@@ -1,15 +1,18 @@
 """What W&B gets, read from the files that it keeps of a run without a key."""
 
 import json
+import os
 from itertools import permutations
 from pathlib import Path
 from typing import Any
 
+import pytest
 from wandb.proto import wandb_internal_pb2
 
 from animals.data.load import DataSet
 from animals.training.evaluate import Evaluation
 from animals.training.tracking import log_mistakes, tracked
+from tests import secret_server
 from tests.training.conftest import Trained, tiny_config
 
 
@@ -21,7 +24,7 @@ def test_the_worst_mistakes_are_a_table_with_pictures(
     with tracked(tiny_config(pictures, tmp_path, tracking="offline"), run) as loggers:
         log_mistakes(loggers, evaluation, data_set)
     (path,) = run.glob("wandb/offline-run-*/files/media/table/worst_mistakes_table*.json")
-    table = json.loads(path.read_text())
+    table = json.loads(path.read_text(encoding="utf-8"))
     assert table["columns"] == ["image", "picture", "target", "prediction", "confidence"]
     assert len(table["data"]) == (~evaluation.right).sum() > 0
     for image, picture, target, prediction, confidence in table["data"]:
@@ -39,3 +42,16 @@ def test_the_model_is_an_artifact_with_aliases(trained: Trained) -> None:
     orders = permutations(["best", "latest", trained.card.version])
     said = path.read_bytes()
     assert any(messages.ArtifactRecord(aliases=order).SerializeToString() in said for order in orders)
+
+
+def test_the_key_may_be_in_secret_manager(pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WANDB_API_KEY", "")  # so that it is forgotten again
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    name = "projects/p/secrets/animals-wandb-key/versions/latest"
+    monkeypatch.setenv("ANIMALS_WANDB_KEY_NAME", name)
+    run = tmp_path / "run"
+    run.mkdir()
+    with secret_server.google(monkeypatch, tmp_path) as google:
+        google[f"/v1/{name}:access"] = secret_server.holding("k" * 40)
+        with tracked(tiny_config(pictures, tmp_path, tracking="auto"), run):
+            assert os.environ["WANDB_API_KEY"] == "k" * 40

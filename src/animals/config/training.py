@@ -5,6 +5,7 @@ refused by Hydra, an impossible value by `__post_init__`, both before any data i
 """
 
 import difflib
+import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,8 +44,13 @@ def _positive(key: str, value: float) -> None:
 class DataConfig:
     """Which pictures, how they are split and how they are brought to the model's size."""
 
+    title: str = ""
+    """What the pictures are called on the model's card. Empty: as their folder."""
+    about: str = ""
+    """Where they and their licences are described, for the model's card: a URL or a file of the repository."""
     root: str = ""
-    """Folder of label folders; of shards their URL."""
+    """Folder of label folders, or gs://name/prefix, whose pictures are brought to `cache_dir` first; of shards their
+    URL."""
     shards: bool = False
     """`root` is a folder or gs://name/prefix of shards that `invoke data --shards` wrote: training pictures are
     streamed from there. How they are split was decided then, so `folders`, `val`, `test`, `split_seed` and
@@ -60,7 +66,8 @@ class DataConfig:
     """Sample pictures to make for each label."""
     extra: str = ""
     """Second folder of label folders, such as `invoke data --source feedback` makes, whose pictures are trained on too.
-    Val and test stay as they are, so that versions with and without can be compared."""
+    Val and test stay as they are, so that versions with and without can be compared. A URL is brought first, as for
+    `root`; gs://name/prefix/feedback is the feedback of the bucket gs://name/prefix."""
     folders: dict[str, str] = field(default_factory=dict)
     """Folder name -> label. Empty: each folder's name is its label."""
     val: float = 0.1
@@ -89,7 +96,7 @@ class DataConfig:
     """Processes that decode pictures. -1: one for each CPU; 0: none but this one."""
     others: str = ""
     """Folder of pictures of none of the labels, on which it is measured how well such are told. Empty: generated
-    scenes without an animal."""
+    scenes, half of them with a drawn thing; where such a thing is a label of yours, name a folder."""
 
     def __post_init__(self) -> None:
         """Check what can be checked without reading data."""
@@ -260,6 +267,18 @@ class TrackingConfig:
         _one_of("tracking.mode", self.mode, ("auto", "online", "offline", "disabled"))
 
 
+def _is_place(root: str) -> bool:
+    """Whether pictures may be there: a folder, or a URL that is one.
+
+    Raises:
+        ConfigError: it is a URL of another form.
+    """
+    if "://" in root:
+        open_storage(root)
+        return True
+    return Path(root).is_dir()
+
+
 @dataclass(kw_only=True, slots=True)
 class TrainConfig:
     """One run: everything that decides what comes out."""
@@ -272,6 +291,10 @@ class TrainConfig:
     """Where the version is published: a local folder or gs://name/prefix."""
     promote: bool = True
     """Let the published version serve."""
+    gate: bool = False
+    """Not if it is worse than the one that serves, as `invoke promote` would refuse it."""
+    license: str = ""
+    """Of the published model, for its card, as the Hugging Face hub writes it: `mit`, `cc-by-4.0`. Empty: none."""
     data: DataConfig = field(default_factory=DataConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
@@ -285,17 +308,19 @@ class TrainConfig:
         if not self.name.replace("-", "").replace("_", "").isalnum():
             raise ConfigError(f'name is "{self.name}"; expected letters, digits, - and _ only.')
         _between("seed", self.seed, 0, 2**32 - 1)
+        if not re.fullmatch(r"[a-z0-9.-]*", self.license):
+            raise ConfigError(f'license is "{self.license}"; expected it in small letters, such as mit or cc-by-4.0.')
         if not self.data.root:
             raise ConfigError("data.root is empty. Give the folder of label folders: data.root=path/to/pictures")
         if self.data.shards:
             open_storage(self.data.root)  # says what is wrong with a URL, and reads nothing
-        elif not self.data.sample and not Path(self.data.root).is_dir():
+        elif not self.data.sample and not _is_place(self.data.root):
             raise ConfigError(
                 f"data.root={self.data.root} is no folder. Expected a folder that holds a folder of pictures a label."
             )
         if self.data.extra and self.data.shards:
             raise ConfigError("data.extra cannot be added to shards, whose training pictures are streamed alone.")
-        if self.data.extra and not Path(self.data.extra).is_dir():
+        if self.data.extra and not _is_place(self.data.extra):
             raise ConfigError(f"data.extra={self.data.extra} is no folder. Expected one like data.root.")
         if self.data.others and not Path(self.data.others).is_dir():
             raise ConfigError(f"data.others={self.data.others} is no folder. Expected pictures of none of the labels.")
@@ -306,8 +331,14 @@ def register_schema() -> None:
     store = ConfigStore.instance()
     store.store(name="schema", node=TrainConfig)
     animals10 = dict(ANIMALS10_FOLDERS)
-    store.store(group="data", name="sample", node=DataConfig(root="data/sample", sample=True, folders=animals10))
-    store.store(group="data", name="animals10", node=DataConfig(root="data/raw/raw-img", folders=animals10))
+    sample = DataConfig(
+        title="Animals sample", about="docs/data/sample.md", root="data/sample", sample=True, folders=animals10
+    )
+    photographs = DataConfig(
+        title="Animals-10", about="docs/data/animals10.md", root="data/raw/raw-img", folders=animals10
+    )
+    store.store(group="data", name="sample", node=sample)
+    store.store(group="data", name="animals10", node=photographs)
     store.store(group="data", name="folder", node=DataConfig())
     store.store(group="data", name="shards", node=DataConfig(shards=True))
     store.store(group="trainer", name="default", node=TrainerConfig())

@@ -78,7 +78,7 @@ def _make(folder: Path, root: Path, names: list[str], spec: InputSpec, workers: 
         out = _allocate(temporary / "pixels.npy", (len(names), spec.side, spec.side, 3))
         inspections = inspect_pictures(root, names, spec, out=out, workers=workers)
         _write(temporary / "pictures.csv", inspections)
-        temporary.rename(folder)
+        temporary.replace(folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 

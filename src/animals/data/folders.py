@@ -1,11 +1,20 @@
 """A folder of label folders, read as a list of pictures."""
 
 import os
+import unicodedata
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 from animals.errors import DataError
+
+LONGEST_LABEL: Final = 100
+"""Characters."""
+
+_NOT_IN_NAMES: Final = frozenset('<>:"/\\|?*')
+"""What no folder's name may hold on Windows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +41,10 @@ def find_pictures(root: Path, folders: Mapping[str, str]) -> list[Picture]:
 
     Raises:
         DataError: the root is missing, a label folder is empty, unknown or missing, there are fewer than two labels,
-            or a name cannot be written down.
+            a label is none that can be used everywhere, or a name cannot be written down.
     """
     labels = _label_folders(root, folders)
+    _check_labels(root, set(labels.values()))
     files = {folder: _files(root / folder) for folder in labels}
     if empty := [folder for folder, paths in files.items() if not paths]:
         raise DataError(f"{root} has label folders without files: {', '.join(empty)}. Fill them or move them away.")
@@ -56,7 +66,7 @@ def find_extra(root: Path, extra: Path, folders: Mapping[str, str], labels: Coll
         DataError: there is another label, no file at all, or a name that cannot be written down.
     """
     found = sorted(path for path in extra.iterdir() if path.is_dir() and not path.name.startswith("."))
-    named = {path: folders.get(path.name, path.name) for path in found}
+    named = {path: folders.get(path.name, _composed(path.name)) for path in found}
     if unknown := sorted(path.name for path, label in named.items() if label not in labels):
         raise DataError(
             f"{extra} holds folders that are no label of {root}: {', '.join(unknown)}. "
@@ -94,7 +104,7 @@ def _label_folders(root: Path, folders: Mapping[str, str]) -> dict[str, str]:
     if not folders:
         if len(found) < 2:
             raise DataError(f"{root} holds {len(found)} label folders ({', '.join(found)}); expected two or more.")
-        return {name: name for name in found}
+        return {name: _composed(name) for name in found}
     if unknown := sorted(set(found) - set(folders)):
         raise DataError(
             f"{root} holds folders that are no label: {', '.join(unknown)}. Expected: {', '.join(sorted(folders))}. "
@@ -103,6 +113,34 @@ def _label_folders(root: Path, folders: Mapping[str, str]) -> dict[str, str]:
     if missing := sorted(set(folders) - set(found)):
         raise DataError(f"{root} lacks the label folders {', '.join(missing)}.")
     return {name: folders[name] for name in found}
+
+
+def _composed(name: str) -> str:
+    """A name with each accented letter as one character, as it is typed; some file systems keep it as two."""
+    return unicodedata.normalize("NFC", name)
+
+
+def _check_labels(root: Path, labels: Collection[str]) -> None:
+    """Refuse labels that cannot be shown, sent, or made a folder of everywhere, in which feedback comes back."""
+    if odd := sorted(label for label in labels if not _is_label(label)):
+        raise DataError(
+            f"{root} has labels that cannot be used: {', '.join(map(repr, odd))}. A label is 1 to {LONGEST_LABEL} "
+            f"characters that can be printed, none of {' '.join(sorted(_NOT_IN_NAMES))} and no space or dot at either "
+            "end. Rename the folder, or give it another label in data.folders."
+        )
+    alike = defaultdict(list)
+    for label in sorted(labels):
+        alike[label.casefold()].append(label)
+    if same := [" and ".join(group) for group in alike.values() if len(group) > 1]:
+        raise DataError(
+            f"{root} has labels that differ in capitals only, which is one folder on some systems: {', '.join(same)}. "
+            "Rename one, or give both the same label in data.folders."
+        )
+
+
+def _is_label(label: str) -> bool:
+    fits = 0 < len(label) <= LONGEST_LABEL and label == label.strip(" .")
+    return fits and label.isprintable() and not _NOT_IN_NAMES & set(label)
 
 
 def _files(folder: Path) -> list[Path]:

@@ -15,6 +15,7 @@ from animals.data.cache import cached_pictures
 from animals.data.decode import Inspection, inspect_pictures
 from animals.data.duplicates import group_duplicates
 from animals.data.folders import Picture, find_extra, find_pictures
+from animals.data.remote import at_hand
 from animals.data.sample import make_sample
 from animals.data.shards.index import ShardSet
 from animals.data.split import SPLITS, ManifestRow, stratified_split
@@ -174,18 +175,20 @@ def inspect_folder(config: DataConfig, spec: InputSpec) -> Inspected:
 
     Raises:
         DataError: the folder cannot be used as it is.
-        StorageUnavailable: the disk is full or may not be written to.
+        ModelError: the pictures are feedback, but no model is published that tells what its folders are called.
+        StorageUnavailable: the disk is full or may not be written to, or a bucket with pictures is out of reach.
     """
     if config.shards:
         raise DataError(f"{config.root} holds shards, whose pictures were looked at when they were written.")
-    root = Path(config.root)
+    cache_dir = Path(config.cache_dir)
+    root = at_hand(config.root, cache_dir)
     if config.sample:
         make_sample(root, per_label=config.sample_per_label)
     files = find_pictures(root, config.folders)
     if config.extra:
-        files += find_extra(root, Path(config.extra), config.folders, {file.label for file in files})
+        extra = at_hand(config.extra, cache_dir)
+        files += find_extra(root, extra, config.folders, {file.label for file in files})
     if config.cache:
-        cache_dir = Path(config.cache_dir)
         pixels, inspections = cached_pictures(root, files, spec, cache_dir=cache_dir, workers=config.workers)
         return Inspected(root, files, inspections, pixels)
     names = [file.name for file in files]

@@ -66,7 +66,7 @@ def _dvc(*words: str, quiet: bool = False) -> str:
     environment = {"GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT": "false", **os.environ}
     command = [sys.executable, "-m", "dvc", *words]
     stdout = subprocess.PIPE if quiet else None
-    done = subprocess.run(command, env=environment, stdout=stdout, text=True, check=False)  # noqa: S603
+    done = subprocess.run(command, env=environment, stdout=stdout, encoding="utf-8", check=False)  # noqa: S603
     if done.returncode:
         raise PicturesUnavailable(f"`dvc {' '.join(words)}` failed; what it says is above. Then run the same again.")
     return done.stdout or ""

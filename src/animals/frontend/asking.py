@@ -1,7 +1,5 @@
 """The page on which people ask what is on their pictures."""
 
-from collections.abc import Sequence
-
 import streamlit as st
 
 from animals.config.page import PageSettings
@@ -10,11 +8,11 @@ from animals.frontend import connect
 from animals.frontend.backend import Answered, Backend, Model
 from animals.frontend.chart import probability_bars
 from animals.frontend.conversation import Conversation
-from animals.frontend.gathering import gather_pictures
+from animals.frontend.gathering import gather_pictures, offer_examples
 from animals.frontend.judging import show_judging
 from animals.frontend.picture import Picture
 from animals.frontend.trouble import show_trouble
-from animals.frontend.words import Verdict, plain, seconds, verdict
+from animals.frontend.words import Verdict, listed, plain, seconds, verdict
 
 TITLE = "What is on it?"
 
@@ -25,22 +23,19 @@ def show_asking(settings: PageSettings) -> None:
     st.title(TITLE)
     subtitle = st.empty()
     pictures = gather_pictures(settings)
+    examples = st.container()  # filled once it is known what the model knows
     try:
         backend = connect.backend(settings)
         model = backend.model()
     except AnimalsError as error:
         show_trouble(error, "again-model", talk.forget_failures, (pictures,))
         return
-    subtitle.markdown(f"Bring a picture. I know {_listed(model.labels)}.")
+    subtitle.markdown(f"Bring a picture. I tell {plain(listed(model.labels))} apart.")
+    with examples:
+        offer_examples(model.labels)
     for picture in pictures:
         with st.container(border=True):
             _show_answer(talk, backend, model, picture)
-
-
-def _listed(labels: Sequence[str]) -> str:
-    """Labels as part of a sentence."""
-    *others, last = (plain(label) for label in labels)
-    return f"{', '.join(others)} and {last}" if others else last
 
 
 @st.fragment

@@ -18,11 +18,15 @@ AltairChart = alt.Chart | alt.LayerChart | alt.FacetChart
 _ROW: Final = 26
 _FONT: Final = 14
 _HEIGHT: Final = 200
+_MOST: Final = 20
 
 
 def probability_bars(probabilities: Mapping[str, float]) -> AltairChart:
-    """A bar for each label, the likeliest first, with its label before and its probability behind it."""
-    ranked = sorted(probabilities.items(), key=lambda item: -item[1])
+    """A bar for each label, the likeliest first, with its label before and its probability behind it.
+
+    Of many labels the likeliest have one.
+    """
+    ranked = sorted(probabilities.items(), key=lambda item: -item[1])[:_MOST]
     rows = [
         {"label": label, "value": probability, "text": short_percent(probability), "first": place == 0}
         for place, (label, probability) in enumerate(ranked)

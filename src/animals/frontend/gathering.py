@@ -1,5 +1,6 @@
 """How pictures come to the page: uploaded, dropped, pasted, taken by the camera, or one of the examples."""
 
+from collections.abc import Collection
 from functools import cache
 from importlib.resources import files
 from typing import Final
@@ -8,12 +9,16 @@ import streamlit as st
 
 from animals.config.page import PageSettings
 from animals.frontend.picture import Picture
+from animals.frontend.words import begin
 
 KINDS: Final = ("jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff")
 """Endings of the files that the backend reads."""
 
-EXAMPLES: Final = ("butterfly", "cat", "elephant", "horse", "spider", "tractor")
-"""Pictures in `examples/`; the last is of none of the ten animals."""
+EXAMPLES: Final = files("animals.frontend") / "examples"
+"""Pictures that are called as the label of what is on them."""
+
+OTHER: Final = "tractor"
+"""The one that is of none of the labels which the others are of."""
 
 _CHOSEN: Final = "example"
 
@@ -37,7 +42,7 @@ export default function () {
 
 
 def gather_pictures(settings: PageSettings) -> list[Picture]:
-    """Show all ways to bring a picture.
+    """Show all ways to bring a picture of one's own.
 
     Returns:
         What has been brought and is still there, the newest uploads first, each content once.
@@ -52,7 +57,6 @@ def gather_pictures(settings: PageSettings) -> list[Picture]:
     )
     _accept_pasted_files()
     photo = st.camera_input("Camera") if st.toggle("Take a picture with the camera") else None
-    _offer_examples()
     pictures = [Picture(file.name, file.getvalue()) for file in reversed(uploaded)]
     if photo is not None:
         pictures.insert(0, Picture("camera.jpg", photo.getvalue()))
@@ -64,22 +68,31 @@ def gather_pictures(settings: PageSettings) -> list[Picture]:
 @cache
 def example(name: str) -> Picture:
     """One of the pictures that come with the page."""
-    return Picture(f"{name}.jpg", (files("animals.frontend") / "examples" / f"{name}.jpg").read_bytes())
+    return Picture(f"{name}.jpg", (EXAMPLES / f"{name}.jpg").read_bytes())
 
 
 def _accept_pasted_files() -> None:
     st.components.v2.component("animals_paste", js=_PASTE)(key="paste", height=0)
 
 
-def _offer_examples() -> None:
+def fitting_examples(labels: Collection[str]) -> list[str]:
+    """Names of the examples for a model: those of its labels, and then one of none; none at all for other labels."""
+    names = sorted(entry.name.removesuffix(".jpg") for entry in EXAMPLES.iterdir() if entry.name.endswith(".jpg"))
+    fitting = [name for name in names if name in labels]
+    return [*fitting, OTHER] if fitting and OTHER not in fitting else fitting
+
+
+def offer_examples(labels: Collection[str]) -> None:
+    """Show the examples that fit a model's labels, if any do."""
+    names = fitting_examples(labels)
+    if not names:
+        return
     st.caption("Or try one of these:")
     with st.container(horizontal=True, gap="small"):
-        for name in EXAMPLES:
+        for name in names:
             with st.container(width=96, gap="xsmall"):
                 st.image(example(name).data, width="stretch", alt=f"Example: {name}")
-                st.button(
-                    name.capitalize(), key=f"example-{name}", on_click=_choose_example, args=(name,), width="stretch"
-                )
+                st.button(begin(name), key=f"example-{name}", on_click=_choose_example, args=(name,), width="stretch")
 
 
 def _choose_example(name: str) -> None:

@@ -1,6 +1,7 @@
 """Numbers in words that fit them."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
@@ -39,13 +40,25 @@ def verdict(answer: Answer, unknown_below: float | None) -> Verdict:
     label, confidence = answer.prediction, answer.confidence
     if unknown_below is not None and confidence < unknown_below:
         labels = len(answer.probabilities)
-        nearest = f"Nothing fits well. {label.capitalize()} comes nearest, with {percent(confidence)}."
-        return Verdict("none", f"None of the {labels}?", nearest)
+        title = f"None of the {labels}?" if labels > 2 else "Neither of the two?"
+        return Verdict("none", title, f"Nothing fits well. {begin(label)} comes nearest, with {percent(confidence)}.")
     for least, words in SURE_WORDS:
         if confidence >= least:
-            return Verdict("sure", label.capitalize(), f"{words}: {percent(confidence)}")
+            return Verdict("sure", begin(label), f"{words}: {percent(confidence)}")
     second = sorted(answer.probabilities, key=answer.probabilities.__getitem__)[-2:][0]
-    return Verdict("unsure", f"{label.capitalize()}?", f"hard to say: {percent(confidence)}, or perhaps {second}")
+    return Verdict("unsure", f"{begin(label)}?", f"hard to say: {percent(confidence)}, or perhaps {second}")
+
+
+def begin(label: str) -> str:
+    """A label at the beginning of a sentence; what follows its first letter is its own, as in `Boeing 747`."""
+    return label[:1].upper() + label[1:]
+
+
+def listed(labels: Sequence[str], most: int = 20) -> str:
+    """Labels as part of a sentence, as text, not Markdown; of many the first ones."""
+    named = list(labels if len(labels) <= most else labels[: most - 1])
+    last = named.pop() if len(named) == len(labels) else f"{len(labels) - len(named)} others"
+    return f"{', '.join(named)} and {last}" if named else last
 
 
 def percent(share: float) -> str:

@@ -5,7 +5,6 @@ The bucket is that of ANIMALS_BUCKET. Ctrl-C stops all; if one ends by itself, s
 
 import argparse
 import os
-import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,7 +15,7 @@ from typing import Final
 from rich.console import Console
 
 from animals import registry
-from animals.cli import exit_on_error
+from animals.cli import exit_on_error, split_words
 from animals.config.services import read_settings
 from animals.errors import NoModel, ServiceStopped
 from animals.local.secret import local_secret
@@ -106,7 +105,7 @@ def _train(overrides: str) -> None:
     Raises:
         ServiceStopped: it failed, and has said why.
     """
-    training = start("animals.training", "experiment=sample", *shlex.split(overrides), environment=os.environ)
+    training = start("animals.training", "experiment=sample", *split_words(overrides), environment=os.environ)
     try:
         code = training.wait()
     except KeyboardInterrupt:

@@ -53,10 +53,13 @@ def performance_page(reference: pd.DataFrame, judged: pd.DataFrame, labels: Sequ
         labels: of the version.
         remarks: sentences that stand above all else.
     """
-    shares = probability_columns({label: label for label in labels})
+    shares = list(probability_columns(dict.fromkeys(labels)))
     nobody = dict.fromkeys(_NOBODY[len(labels) :], 0.0)
-    current = judged.rename(columns={**shares, "label": _SAID, "prediction": _ANSWERED}).assign(**nobody)
-    before = reference.rename(columns={**shares, "target": _SAID, "prediction": _ANSWERED}).assign(**nobody)
+    # the columns that are needed alone: a label may be called as another one is
+    current, before = (
+        table[[said, "prediction", *shares]].set_axis([_SAID, _ANSWERED, *labels], axis=1).assign(**nobody)
+        for table, said in ((judged, "label"), (reference, "target"))
+    )
     numbers = [*labels, *nobody]
     task = MulticlassClassification(target=_SAID, prediction_labels=_ANSWERED, prediction_probas=numbers)
     names = [_SAID, _ANSWERED]

@@ -134,9 +134,9 @@ async def _invalid(request: Request, error: RequestValidationError) -> JSONRespo
 def _how_to_send(request: Request) -> str:
     path = request.url.path.rstrip("/")
     if path == FEEDBACK:
-        fields = """'{"x": "cat", "prediction_id": "…"}'"""
+        fields = """'{"x": "label", "prediction_id": "…"}'"""
         return f"Send a label and the id of an answer as JSON: curl --json {fields} {request.url}"
     if path == BATCH:
-        fields = '-F "files=@cat.jpg" -F "files=@dog.jpg"'
+        fields = '-F "files=@one.jpg" -F "files=@two.jpg"'
         return f'Send up to {MAX_PICTURES} pictures, each as a multipart field "files": curl {fields} {request.url}'
-    return f'Send one picture as the file of the multipart field "file": curl -F "file=@cat.jpg" {request.url}'
+    return f'Send one picture as the file of the multipart field "file": curl -F "file=@picture.jpg" {request.url}'

@@ -39,7 +39,7 @@ async def welcome(request: Request, watcher: Annotated[Watcher, Depends(_watcher
         model_version=served and served.current.version,
         docs="/docs",
         classify="/classify/",
-        example=f'curl -F "file=@cat.jpg" {request.base_url}classify/',
+        example=f'curl -F "file=@picture.jpg" {request.base_url}classify/',
     )
 
 

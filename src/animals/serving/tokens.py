@@ -14,7 +14,7 @@ from pydantic import AwareDatetime, ValidationError
 from animals.config.services import ServiceSettings
 from animals.errors import ConfigError, ExpiredToken, InvalidToken
 from animals.records import Probability, Record, now
-from animals.serving.secret_manager import read_secret
+from animals.secret_manager import read_secret
 
 logger = logging.getLogger(__name__)
 
@@ -118,7 +118,7 @@ def signing_key(settings: ServiceSettings) -> str:
     if settings.secret is not None:
         return settings.secret.get_secret_value()
     if settings.secret_name is not None:
-        return read_secret(settings.secret_name)
+        return read_secret(settings.secret_name, variable="ANIMALS_SECRET_NAME")
     if settings.in_cloud:
         raise ConfigError(
             "ANIMALS_SECRET is not set, and instances on Cloud Run must share the key that signs prediction ids. "

@@ -7,11 +7,14 @@ import hydra
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 
+from animals import registry
 from animals.cli import exit_on_error
 from animals.config.hydra_errors import explain, to_train_config
 from animals.config.training import CONF_DIR, TrainConfig, register_schema
 from animals.errors import ConfigError
 from animals.records import Card
+from animals.storage import open_storage
+from animals.training.announce import AnnounceSettings, announced, check
 from animals.training.distributed import join_cluster
 from animals.training.runs import RUNS
 
@@ -23,22 +26,29 @@ def run(composed: DictConfig) -> None:
         config = to_train_config(composed)
         from animals.training.pipeline import train  # only now: torch takes seconds to import
 
+        check(AnnounceSettings())
         join_cluster()
         if card := train(config):
-            sys.stdout.write(summary(card, config))
+            sys.stdout.write(summary(card, config) + announced(card.version, config.bucket))
 
 
 def summary(card: Card, config: TrainConfig) -> str:
     """What a run ends with: how good, which version, where, and what to do next."""
     metrics = card.metrics
-    state = "serves from" if config.promote else "published, not promoted, in"
+    serves = config.promote and _serves(card.version, config.bucket)
+    state = "serves from" if serves else "published, not promoted, in"
     return f"""
 Accuracy  {metrics.accuracy:.1%} of {metrics.pictures} test pictures, macro F1 {metrics.f1_macro:.3f}
 Version   {card.version}, {state} {config.bucket}
 Run       {RUNS / card.run}
 Next      uv run invoke serve
-          curl -X POST -F "file=@cat.jpg" http://localhost:8000/classify/
+          curl -X POST -F "file=@picture.jpg" http://localhost:8000/classify/
 """
+
+
+def _serves(version: str, bucket: str) -> bool:
+    """Whether it does; not if the gate refused it."""
+    return registry.read_current(open_storage(bucket)).version == version
 
 
 def main() -> None:

@@ -43,6 +43,17 @@ def vertex_variables(spec: str) -> dict[str, str]:
     Returns:
         MASTER_ADDR, MASTER_PORT and NODE_RANK.
     """
+    host, _, rank = _read(spec)
+    return {"MASTER_ADDR": host, "MASTER_PORT": VERTEX_PORT, "NODE_RANK": str(rank)}
+
+
+def count_machines(spec: str) -> int:
+    """How many machines share the training, from the same JSON."""
+    return _read(spec)[1]
+
+
+def _read(spec: str) -> tuple[str, int, int]:
+    """The first machine's address, how many there are, and which this is."""
     try:
         content = json.loads(spec)
         pools, task = content["cluster"], content["task"]
@@ -51,4 +62,4 @@ def vertex_variables(spec: str) -> dict[str, str]:
         rank = machines.index((task["type"], int(task["index"])))
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise ConfigError(f"CLUSTER_SPEC is not what Vertex AI sets: {error!r} in {spec}") from error
-    return {"MASTER_ADDR": host, "MASTER_PORT": VERTEX_PORT, "NODE_RANK": str(rank)}
+    return host, len(machines), rank

@@ -32,7 +32,7 @@ def export_hub_format(model: nn.Module, labels: Sequence[str], spec: InputSpec, 
         "input_size": (3, spec.side, spec.side),
         "mean": spec.mean,
         "std": spec.std,
-        "crop_pct": spec.crop_pct,
+        "crop_pct": spec.crop_pct if spec.resize == "center" else 1.0,  # timm would cut a squashed picture too
         "crop_mode": spec.resize,
         "interpolation": spec.interpolation,
     }

@@ -68,6 +68,11 @@ def _plain(axes: Axes) -> None:
     axes.set_axisbelow(True)
 
 
+def _as_text(text: str) -> str:
+    """Text of which nothing is taken for a formula."""
+    return text.replace("$", r"\$")
+
+
 def plot_confusion(evaluation: Evaluation, labels: Sequence[str]) -> Figure:
     """Which label was taken for which: rows are the truth, in shares of their pictures."""
     size = 3 + 0.5 * len(labels)
@@ -76,7 +81,7 @@ def plot_confusion(evaluation: Evaluation, labels: Sequence[str]) -> Figure:
         evaluation.targets,
         evaluation.predictions,
         labels=range(len(labels)),
-        display_labels=labels,
+        display_labels=[_as_text(label) for label in labels],
         normalize="true",
         values_format=".0%",
         xticks_rotation="vertical",
@@ -155,7 +160,8 @@ def plot_mistakes(evaluation: Evaluation, data_set: DataSet) -> Figure:
         row = data_set.manifest[evaluation.rows[place]]
         axes.imshow(ImageOps.pad(open_picture(data_set.root / row.name), _THUMBNAIL, color="white"))
         answer = f"{data_set.labels[evaluation.predictions[place]]}, {confidence[place]:.0%} sure"
-        axes.text(0.5, -0.03, f"is: {row.label}\nsaid: {answer}", transform=axes.transAxes, ha="center", va="top")
+        said = _as_text(f"is: {row.label}\nsaid: {answer}")
+        axes.text(0.5, -0.03, said, transform=axes.transAxes, ha="center", va="top")
     return figure
 
 

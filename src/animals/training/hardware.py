@@ -1,9 +1,13 @@
 """What the machine can do."""
 
+import platform
+from pathlib import Path
 from typing import Final, Literal
 
 import torch
 
+from animals.config.training import TrainerConfig
+from animals.cpus import available_cpus
 from animals.errors import ConfigError
 
 LightningPrecision = Literal["bf16-mixed", "16-mixed", "32-true"]
@@ -45,3 +49,22 @@ def choose_precision(precision: str, device: torch.device) -> str:
 def count_devices(device: torch.device) -> int:
     """How many of a kind this machine has; a CPU counts as one, since all its cores work on one batch."""
     return torch.cuda.device_count() if device.type == "cuda" else 1
+
+
+def processor() -> str:
+    """What this machine computes with, as far as the system tells."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        return next(line.partition(": ")[2] for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):  # no Linux
+        return platform.processor() or platform.machine()
+
+
+def describe_hardware(settings: TrainerConfig) -> str:
+    """What a run trains on, such as `2 machines with 4 x NVIDIA L4`."""
+    device = choose_device(settings.accelerator)
+    devices = settings.devices or count_devices(device)
+    gpu = device.type == "cuda"
+    name = torch.cuda.get_device_name(device) if gpu else f"{processor()} ({available_cpus()} CPUs)"
+    several = f"{devices} x {name}" if devices > 1 else name
+    return f"{settings.nodes} machines with {several}" if settings.nodes > 1 else several

@@ -4,11 +4,14 @@ import errno
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.loggers import Logger
 from torch import nn
 
@@ -16,11 +19,11 @@ from animals.config.training import TrainConfig
 from animals.data.load import DataSet, load_data_set
 from animals.data.split import read_manifest, write_manifest
 from animals.data.statistics import STATISTICS, standardized, write_statistics
-from animals.errors import DataError, NoModel, StorageError, StorageUnavailable
+from animals.errors import DataError, NoModel, PromotionRefused, StorageError, StorageUnavailable
 from animals.records import Calibration, Card, ExportCheck, Metrics
 from animals.registry import INT8, ONNX, REFERENCE, describe, read_current
 from animals.storage import Storage, open_storage
-from animals.training import tracking
+from animals.training import promotion, tracking
 from animals.training.ask import ask_module
 from animals.training.calibration import calibrate
 from animals.training.card import make_card, write_card
@@ -31,6 +34,7 @@ from animals.training.figures import draw_curves, draw_evaluation
 from animals.training.fit import fit
 from animals.training.hardware import choose_device
 from animals.training.loader import evaluation_loader
+from animals.training.mirror import Mirror, bring_runs, keep_rest, open_mirror
 from animals.training.model import build_model, check_names, input_spec
 from animals.training.module import PictureClassifier
 from animals.training.publish import is_best, publish
@@ -63,27 +67,64 @@ def train(config: TrainConfig, run: Path | None = None) -> Card | None:
     choose_device(config.trainer.accelerator)
     storage = open_storage(config.bucket)
     _check_bucket(storage)
+    mirror = open_mirror() if run is None else None
+    if mirror:
+        bring_runs(mirror)
     run = run or open_run(config)
     with logged(run):
-        return _run(config, run, storage)
+        card = _run(config, run, storage, mirror)
+    if mirror and card:
+        keep_rest(mirror, run)
+    return card
 
 
-def _run(config: TrainConfig, run: Path, storage: Storage) -> Card | None:
+def _run(config: TrainConfig, run: Path, storage: Storage, mirror: Storage | None) -> Card | None:
     log.info("Run %s", run)
     check_others(config.data.others)
-    data_set = standardized(load_data_set(config.data, input_spec(config.model, config.data)), config)
+    found = load_data_set(config.data, input_spec(config.model, config.data))
+    data_set = standardized(_as_it_began(run, found) if config.data.extra else found, config)
     log.info("%d labels; pictures: %s", len(data_set.labels), data_set.counts())
     if is_first_process():
         _remember_split(run, data_set)
         write_statistics(run / STATISTICS, data_set, config)
     with _disk_full(run), tracking.tracked(config, run) as loggers:
-        card = _train(config, run, data_set, loggers)
+        card = _train(config, run, data_set, loggers, [Mirror(mirror, run)] if mirror else [])
         if card is None:
             return None
         with _nothing_lost(run):
             tracking.log_model(loggers, card.version, run / "version", best=is_best(card, storage))
-            publish(run, storage, promote=config.promote)
+            publish(run, storage, promote=config.promote and not config.gate)
+            if config.promote and config.gate:
+                _promote_if_not_worse(storage, card, run)
     return card
+
+
+def _promote_if_not_worse(storage: Storage, card: Card, run: Path) -> None:
+    """A version that is worse has been published nevertheless: that it does not serve is no failure of the run."""
+    try:
+        promotion.promote(storage, card.version, reason=f"published by run {run.name}, and not worse")
+    except PromotionRefused as error:
+        log.warning("%s", error)
+
+
+def _as_it_began(run: Path, data_set: DataSet) -> DataSet:
+    """Without the pictures of `data.extra` that came since a run began that now goes on.
+
+    They are those that are only trained on, and whose names lead out of the data set's folder.
+    """
+    path = run / MANIFEST
+    if not path.exists():
+        return data_set
+    before = {row.name for row in read_manifest(path)}
+    known = [
+        row.name in before or row.split != "train" or not (row.name.startswith("../") or Path(row.name).is_absolute())
+        for row in data_set.manifest
+    ]
+    if new := known.count(False):
+        log.info("%d pictures that came since the run began are left out", new)
+    rows = np.flatnonzero(known)
+    manifest = [data_set.manifest[row] for row in rows]
+    return replace(data_set, manifest=manifest, places=data_set.places[rows], sizes=data_set.sizes[rows])
 
 
 def _remember_split(run: Path, data_set: DataSet) -> None:
@@ -116,10 +157,12 @@ def _check_bucket(storage: Storage) -> None:
         log.info("%s has no published model yet", storage.url)
 
 
-def _train(config: TrainConfig, run: Path, data_set: DataSet, loggers: list[Logger]) -> Card | None:
+def _train(
+    config: TrainConfig, run: Path, data_set: DataSet, loggers: list[Logger], watchers: list[Callback]
+) -> Card | None:
     pl.seed_everything(config.seed, workers=True, verbose=False)
     model = build_model(config.model, len(data_set.labels), config.data.side)
-    module = fit(model, data_set, config, run, loggers)
+    module = fit(model, data_set, config, run, loggers, watchers)
     if module is None:
         return None
     evaluation, calibration = _evaluate(module, config, data_set)

@@ -15,6 +15,7 @@ from animals.config.services import read_settings
 from animals.errors import BrokenModel, NoModel, UsageError
 from animals.records import Card
 from animals.storage import Storage, open_storage
+from animals.training.announce import announced
 
 
 def read_run(run: Path) -> Card:
@@ -70,7 +71,7 @@ def main() -> None:
     with exit_on_error():
         storage = open_storage(read_settings().bucket)
         card = publish(arguments.run, storage, promote=not arguments.no_promote)
-        sys.stdout.write(f"{card.version} is published in {storage.url}.\n")
+        sys.stdout.write(f"{card.version} is published in {storage.url}.\n{announced(card.version, storage.url)}")
 
 
 if __name__ == "__main__":

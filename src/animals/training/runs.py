@@ -39,6 +39,10 @@ BEST: Final = Path("checkpoints", "best.ckpt")
 _MAY_DIFFER: Final = (
     "bucket",
     "promote",
+    "gate",
+    "license",
+    "data.title",
+    "data.about",
     "tracking",
     "trainer.resume",
     "trainer.save_minutes",

@@ -17,10 +17,14 @@ from animals.config.training import TrackingConfig, TrainConfig
 from animals.data.load import DataSet
 from animals.errors import ConfigError
 from animals.preprocess import open_picture
+from animals.secret_manager import read_secret
 from animals.training.distributed import is_first_process
 from animals.training.evaluate import Evaluation
 
 log = logging.getLogger(__name__)
+
+KEY_NAME: Final = "ANIMALS_WANDB_KEY_NAME"
+"""Where Secret Manager keeps the API key, if it is not set: projects/PROJECT/secrets/NAME/versions/latest."""
 
 MISTAKES: Final = 50
 """Wrong answers, at most, in W&B's table."""
@@ -33,9 +37,10 @@ def tracked(config: TrainConfig, run: Path) -> Iterator[list[Logger]]:
     """W&B, unless it is disabled, for as long as the block lasts.
 
     Raises:
-        ConfigError: `tracking.mode=online` without an API key.
+        ConfigError: `tracking.mode=online` without an API key, or the secret that should hold one cannot be read.
     """
     loggers: list[Logger] = []
+    _fetch_key(config.tracking)
     mode = _choose_mode(config.tracking) if is_first_process() else "disabled"
     if mode != "disabled":
         loggers.append(_wandb_logger(config, run, mode))
@@ -45,6 +50,13 @@ def tracked(config: TrainConfig, run: Path) -> Iterator[list[Logger]]:
         _finish(loggers, exit_code=1)
         raise
     _finish(loggers, exit_code=0)
+
+
+def _fetch_key(config: TrackingConfig) -> None:
+    """Take the API key out of Secret Manager, where that is said to be its place: W&B looks into the environment."""
+    name = os.environ.get(KEY_NAME)
+    if name and config.mode in ("auto", "online") and is_first_process() and not os.environ.get("WANDB_API_KEY"):
+        os.environ["WANDB_API_KEY"] = read_secret(name, variable=KEY_NAME)
 
 
 def _choose_mode(config: TrackingConfig) -> str:

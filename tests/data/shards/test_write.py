@@ -135,7 +135,7 @@ def test_an_index_of_another_format_is_named(pictures: Path, tmp_path: Path) -> 
     url = str(tmp_path / "shards")
     write_tiny_shards(pictures, url, tmp_path / "cache")
     index = tmp_path / "shards" / INDEX
-    index.write_text(json.dumps(json.loads(index.read_text()) | {"format": 2}))
+    index.write_text(json.dumps(json.loads(index.read_text(encoding="utf-8")) | {"format": 2}), encoding="utf-8")
     with pytest.raises(DataError, match=r"index.json in .* cannot be read by this version of animals: format: "):
         read_shard_set(url)
 

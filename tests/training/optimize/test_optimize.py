@@ -143,7 +143,7 @@ def test_the_command_writes_table_figure_and_record(
     main()
 
     folder = tmp_path / "reports" / "versions" / trained.card.version
-    record = Optimization.model_validate_json((folder / "optimize.json").read_text())
+    record = Optimization.model_validate_json((folder / "optimize.json").read_text(encoding="utf-8"))
     names = ["torch", "ONNX fp32", "ONNX int8", "pruned by 50%, ONNX fp32", "pruned by 50%, ONNX int8"]
     assert [it.name for it in record.measured] == names
     [(form, reason)] = record.not_made.items()
@@ -155,7 +155,7 @@ def test_the_command_writes_table_figure_and_record(
     assert record.pictures == 6
     assert record.measured[1].same_label == 1.0
     assert record.measured[1].accuracy == trained.card.metrics.accuracy
-    assert table(record) in (folder / "optimize.md").read_text()
+    assert table(record) in (folder / "optimize.md").read_text(encoding="utf-8")
     assert table(record) in capsys.readouterr().out
     with Image.open(folder / "optimize.png") as figure:
         assert figure.width > 600

@@ -73,7 +73,7 @@ def _held_out(shards: ShardSet, cache_dir: Path) -> Path:
         with FileLock(folder.with_suffix(".lock")):
             if not folder.is_dir():
                 _fill(temporary, shards)
-                temporary.rename(folder)
+                temporary.replace(folder)
     except AnimalsError:  # the bucket's own, some of which are OSErrors too
         raise
     except OSError as error:

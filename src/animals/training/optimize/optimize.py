@@ -1,7 +1,6 @@
 """Bring a version here, make its forms and measure them."""
 
 import importlib.metadata
-import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +18,7 @@ from animals.data.load import DataSet
 from animals.errors import BrokenModel, ConfigError
 from animals.records import Card
 from animals.storage import Storage
+from animals.training.hardware import processor
 from animals.training.optimize.measure import measure
 from animals.training.optimize.records import Optimization
 from animals.training.optimize.variants import FORMS, all_variants
@@ -99,12 +99,3 @@ def _one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-def processor() -> str:
-    """What this machine computes with, as far as the system tells."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.partition(": ")[2] for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):  # no Linux
-        return platform.processor() or platform.machine()

@@ -20,8 +20,9 @@ CURRENT: Final = "current"
 """Stands for the version that serves."""
 
 # what a file raises that another version of ONNX Runtime wrote; the exceptions have no common base
-_ONNX_ERRORS: Final = (
+ONNX_ERRORS: Final = (
     onnx_errors.Fail,
+    onnx_errors.InvalidArgument,
     onnx_errors.InvalidGraph,
     onnx_errors.InvalidProtobuf,
     onnx_errors.NotImplemented,
@@ -58,7 +59,7 @@ def load_subject(storage: Storage, card: Card) -> Subject:
     _check_manifest(card, data_set)
     try:
         ask = ask_onnx(registry.read_file(storage, card, card.serving_file), card.input)
-    except _ONNX_ERRORS as error:
+    except ONNX_ERRORS as error:
         made_with = card.packages.get("onnxruntime", "unknown")
         raise BrokenModel(
             f"The ONNX file of {card.version} cannot be loaded: {error} It was checked with onnxruntime {made_with}."

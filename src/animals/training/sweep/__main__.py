@@ -1,11 +1,10 @@
 """`python -m animals.training.sweep`: search for better settings."""
 
 import argparse
-import shlex
 import sys
 from pathlib import Path
 
-from animals.cli import exit_on_error
+from animals.cli import exit_on_error, split_words
 
 
 def main() -> None:
@@ -43,7 +42,7 @@ def _positive(text: str) -> int:
 
 def _words(text: str) -> list[str]:
     try:
-        return shlex.split(text)
+        return split_words(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"{text} has a quotation mark without its other one") from error
 

@@ -9,23 +9,24 @@ from animals.errors import ConfigError
 URL: Final = "https://secretmanager.googleapis.com/v1"
 
 TIMEOUT: Final = 20.0
-"""Seconds for the request, at the start of the service."""
+"""Seconds for the request, at the start of a service."""
 
 _NAME: Final = re.compile(r"projects/[^/\s]+/secrets/[^/\s]+/versions/[^/\s]+")
 
 
-def read_secret(name: str) -> str:
+def read_secret(name: str, *, variable: str) -> str:
     """The text of a secret, without white space around it.
 
     Args:
         name: projects/PROJECT/secrets/NAME/versions/latest, or another version.
+        variable: of the environment, that gave the name.
 
     Raises:
         ConfigError: the name is none, or there is no such secret that we may read.
     """
     if not _NAME.fullmatch(name):
         raise ConfigError(
-            f"ANIMALS_SECRET_NAME={name} is no secret; expected projects/PROJECT/secrets/NAME/versions/latest."
+            f"{variable}={name} is no secret; expected projects/PROJECT/secrets/NAME/versions/latest."
         )
     import google.auth
     from google.auth.exceptions import GoogleAuthError
@@ -44,5 +45,5 @@ def read_secret(name: str) -> str:
             "Give the service account the role Secret Manager Secret Accessor on it."
         ) from error
     if not text:
-        raise ConfigError(f"The secret {name} in Secret Manager is empty. Add a version with a long random text.")
+        raise ConfigError(f"The secret {name} in Secret Manager is empty. Add a version that is not.")
     return text

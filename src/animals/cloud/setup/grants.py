@@ -1,0 +1,96 @@
+"""Who may do what: every role of every service account, with its reason, on the narrowest thing that works.
+
+The table in docs/design/cloud.md is this one; a test holds them together.
+"""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from animals.cloud.names import Account
+
+On = Literal[
+    "project",
+    "bucket",
+    "pictures",
+    "images",
+    "topic",
+    "signing key",
+    "W&B key",
+    "GitHub token",
+    "account trainer",
+    "account backend",
+    "account frontend",
+    "account report",
+    "account deployer",
+    "job animals-check",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """One role of one account."""
+
+    account: Account
+    role: str
+    """Without `roles/`."""
+    on: On
+    why: str
+    under: str = ""
+    """Objects of a bucket whose names begin so; all by default."""
+
+    @property
+    def row(self) -> str:
+        """In the table."""
+        return f"| {self.account} | `{self.role}` | {self.on}{f' `{self.under}`' if self.under else ''} | {self.why} |"
+
+
+_NAMES = "the names of objects, without which a missing one cannot be told from a forbidden one; not their contents"
+
+GRANTS: Final[tuple[Grant, ...]] = (
+    Grant("trainer", "storage.objectViewer", "pictures", "it trains on them"),
+    Grant("trainer", "storage.legacyBucketReader", "bucket", _NAMES),
+    Grant("trainer", "storage.objectViewer", "bucket", "the version that serves, to compare with", "models/"),
+    Grant("trainer", "storage.objectCreator", "bucket", "a new version; never an old one again", "models/"),
+    Grant("trainer", "storage.objectUser", "bucket", "which version serves", "models/current.json"),
+    Grant("trainer", "storage.objectUser", "bucket", "checkpoints, so that it can go on after a break", "runs/"),
+    Grant("trainer", "storage.objectViewer", "bucket", "pictures that people let be kept, to train on", "feedback/"),
+    Grant("trainer", "storage.objectViewer", "bucket", "what people said of them", "compacted/feedback/"),
+    Grant("trainer", "secretmanager.secretAccessor", "W&B key", "it logs its runs there"),
+    Grant("trainer", "secretmanager.secretAccessor", "GitHub token", "it tells GitHub of a new version"),
+    Grant("trainer", "logging.logWriter", "project", "its log"),
+    Grant("backend", "storage.legacyBucketReader", "bucket", _NAMES),
+    Grant("backend", "storage.objectViewer", "bucket", "the model", "models/"),
+    Grant("backend", "storage.objectCreator", "bucket", "what it answered", "predictions/"),
+    Grant("backend", "storage.objectUser", "bucket", "a later judgement takes an earlier one's place", "feedback/"),
+    Grant("backend", "secretmanager.secretAccessor", "signing key", "it signs prediction ids"),
+    Grant("report", "storage.legacyBucketReader", "bucket", _NAMES),
+    Grant("report", "storage.objectViewer", "bucket", "the answers to the test pictures", "models/"),
+    Grant("report", "storage.objectUser", "bucket", "reads them, and deletes what it has compacted", "predictions/"),
+    Grant("report", "storage.objectUser", "bucket", "the same", "feedback/"),
+    Grant("report", "storage.objectUser", "bucket", "one table a day", "compacted/"),
+    Grant("report", "storage.objectUser", "bucket", "reports", "reports/"),
+    Grant("report", "storage.objectUser", "bucket", "that a training was asked for", "retrain/"),
+    Grant("report", "pubsub.publisher", "topic", "the daily check asks for a training"),
+    Grant("report", "run.invoker", "job animals-check", "Cloud Scheduler starts the check in its name"),
+    Grant("deployer", "artifactregistry.writer", "images", "pushes images"),
+    Grant("deployer", "ondemandscanning.admin", "project", "scans them for known holes"),
+    Grant("deployer", "logging.logWriter", "project", "the log of its builds"),
+    Grant("deployer", "run.admin", "project", "deploys services, and says who may call them"),
+    Grant(
+        "deployer", "run.sourceDeveloper", "project", "sends the source of the report function, and starts its build"
+    ),
+    Grant("deployer", "run.builder", "project", "builds it"),
+    Grant("deployer", "logging.viewer", "project", "sees how a new revision answers its first visitors"),
+    Grant("deployer", "storage.objectViewer", "pictures", "a workflow lets a new version answer them again"),
+    Grant("deployer", "storage.legacyBucketReader", "bucket", _NAMES),
+    Grant("deployer", "storage.objectViewer", "bucket", "a workflow tests a new version", "models/"),
+    Grant("deployer", "storage.objectUser", "bucket", "and promotes it", "models/current.json"),
+    Grant("deployer", "aiplatform.user", "project", "starts trainings"),
+    Grant("deployer", "iam.serviceAccountUser", "account trainer", "a training that it starts runs as this"),
+    Grant("deployer", "iam.serviceAccountUser", "account backend", "a service that it deploys runs as this"),
+    Grant("deployer", "iam.serviceAccountUser", "account frontend", "the same"),
+    Grant("deployer", "iam.serviceAccountUser", "account report", "the same"),
+    Grant("deployer", "iam.serviceAccountUser", "account deployer", "a build that it starts runs as itself"),
+    Grant("deployer", "iam.serviceAccountTokenCreator", "account deployer", "shows the backend who it is, in tests"),
+    Grant("reader", "storage.objectViewer", "pictures", "a workflow looks at the pictures of a change"),
+)

@@ -1,0 +1,114 @@
+"""Tell a repository at GitHub that a version is published, so that a workflow tests and promotes it.
+
+`invoke announce VERSION` does it again for a version whose announcement failed.
+"""
+
+import argparse
+import sys
+from typing import Annotated, Final
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from animals import registry
+from animals.cli import exit_on_error
+from animals.config.services import read_settings
+from animals.errors import AnimalsError, ConfigError
+from animals.github import API, open_dispatch, repository_of
+from animals.secret_manager import read_secret
+from animals.storage import open_storage
+
+EVENT: Final = "model-published"
+"""Type of the event, which .github/workflows/model.yml waits for."""
+
+
+class AnnounceSettings(BaseSettings):
+    """Who is told, and by which right; taken from the environment."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="ANIMALS_",
+        env_ignore_empty=True,
+        frozen=True,
+        use_attribute_docstrings=True,
+        validate_by_name=True,
+        validate_by_alias=True,
+    )
+
+    announce: str | None = None
+    """github://OWNER/REPOSITORY; by default nobody."""
+    github_token: Annotated[SecretStr | None, Field(validation_alias="GITHUB_TOKEN")] = None
+    """With the right to write the repository's contents."""
+    github_token_name: str | None = None
+    """Where Secret Manager keeps it, if it is not set: projects/PROJECT/secrets/NAME/versions/latest."""
+    github_api: Annotated[str, Field(validation_alias="GITHUB_API_URL")] = API
+    """Another one for GitHub Enterprise."""
+
+
+def check(settings: AnnounceSettings) -> None:
+    """Find out before hours of training that nobody of that name can be told.
+
+    Raises:
+        ConfigError: the setting has another form.
+    """
+    if settings.announce and not repository_of(settings.announce):
+        raise ConfigError(f"ANIMALS_ANNOUNCE is {settings.announce}; expected github://OWNER/REPOSITORY.")
+
+
+def announce(settings: AnnounceSettings, version: str, bucket: str) -> str | None:
+    """Tell of a version.
+
+    Returns:
+        Who was told; None where nobody is to be.
+
+    Raises:
+        ConfigError: the settings are wrong, or the token cannot be had.
+        ServiceUnavailable: GitHub is away.
+        RequestRefused: GitHub does not take it.
+    """
+    check(settings)
+    if not settings.announce:
+        return None
+    repository = repository_of(settings.announce) or ""
+    send = open_dispatch(repository, _token(settings), api=settings.github_api)
+    send(EVENT, {"version": version, "bucket": bucket})
+    return repository
+
+
+def _token(settings: AnnounceSettings) -> str | None:
+    if settings.github_token is None and settings.github_token_name:
+        return read_secret(settings.github_token_name, variable="ANIMALS_GITHUB_TOKEN_NAME")
+    return settings.github_token.get_secret_value() if settings.github_token else None
+
+
+def announced(version: str, bucket: str) -> str:
+    """Tell of a version that was published just now, and say how that went, in lines for a person.
+
+    A failure is no error of the training: the version is published, and to train again would not help.
+    """
+    try:
+        repository = announce(AnnounceSettings(), version, bucket)
+    except AnimalsError as error:
+        return (
+            f"Told      nobody: {error}\n"
+            f"          {version} is published, but no workflow tests and promotes it. Tell it by hand:\n"
+            f"          ANIMALS_ANNOUNCE=github://OWNER/REPOSITORY uv run invoke announce {version}\n"
+        )
+    return f"Told      {repository}, whose workflow tests and promotes it\n" if repository else ""
+
+
+def main() -> None:
+    """Tell the repository that ANIMALS_ANNOUNCE names that a version is published."""
+    parser = argparse.ArgumentParser(prog="invoke announce", description=main.__doc__)
+    parser.add_argument("version", help="a published version")
+    arguments = parser.parse_args()
+    with exit_on_error():
+        storage = open_storage(read_settings().bucket)
+        version = registry.read_card(storage, arguments.version).version
+        repository = announce(AnnounceSettings(), version, storage.url)
+        if repository is None:
+            raise ConfigError("ANIMALS_ANNOUNCE is not set; expected github://OWNER/REPOSITORY.")
+        sys.stdout.write(f"{repository} was told that {version} is published in {storage.url}.\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,181 @@
+"""A stand-in for gcloud that plays Cloud Run: it remembers revisions and who has the visitors."""
+
+import json
+from http import HTTPStatus
+from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any, Self
+
+from tests.cloud.recorder import Recorder
+
+HOST = "127.0.0.1"
+TOKEN = "identity-of-the-deployer"  # noqa: S105 - nobody is let in by it
+
+PLAYS = """
+import re
+
+kept = folder / "services.json"
+services = json.loads(kept.read_text("utf-8"))
+flags = dict(word[2:].partition("=")[::2] for word in asked if word.startswith("--"))
+words = [word for word in asked if not word.startswith("--")]
+
+
+def merged(service, shares, tags):
+    addresses = services[service]["addresses"]
+    targets = [{"revisionName": name, "percent": share} for name, share in shares.items() if share]
+    targets += [{"revisionName": name, "tag": tag, "url": addresses[1]} for tag, name in tags.items()]
+    services[service].update(targets=targets, tags=tags)
+
+
+def deployed(service, new, targets):
+    shares = {}
+    tags = {}
+    for target in targets:
+        name = new if target.get("latestRevision") else target["revisionName"]
+        shares[name] = shares.get(name, 0) + target.get("percent", 0)
+        if "tag" in target:
+            tags[target["tag"]] = name
+    services[service]["revisions"].append(new)
+    merged(service, shares, tags)
+
+
+def now(service):
+    return {target["revisionName"]: target["percent"] for target in services[service]["targets"] if "percent" in target}
+
+
+if words[:3] == ["run", "services", "replace"]:
+    text = pathlib.Path(words[3]).read_text("utf-8")
+    service = re.search(r"^  name: (\\S+)", text, re.M)[1]
+    new = re.search(r"^      name: (\\S+)", text, re.M)[1]
+    deployed(service, new, json.loads(re.search(r"^  traffic: (.*)$", text, re.M)[1]))
+elif words[:2] == ["run", "deploy"]:
+    service, before = words[2], now(words[2])
+    new = f"{service}-{flags['revision-suffix']}"
+    if "no-traffic" in flags and not before:
+        sys.exit("--no-traffic not supported when creating a new service.")
+    named = [{"revisionName": name, "percent": share} for name, share in before.items() if "no-traffic" in flags]
+    latest = {"latestRevision": True, "percent": 0 if "no-traffic" in flags else 100, "tag": flags["tag"]}
+    deployed(service, new, [*named, latest])
+elif words[:3] == ["run", "services", "update-traffic"]:
+    shares = {name: int(share) for name, _, share in (one.partition("=") for one in flags["to-revisions"].split(","))}
+    assert sum(shares.values()) == 100, shares
+    assert set(shares) <= set(services[words[3]]["revisions"]), shares
+    tags = services[words[3]]["tags"]
+    merged(words[3], shares, {tag: name for tag, name in tags.items() if tag != flags.get("remove-tags")})
+elif words[:3] == ["run", "services", "describe"]:
+    if not services[words[3]]["revisions"]:
+        sys.exit("ERROR: (gcloud.run.services.describe) Cannot find service [" + words[3] + "]")
+    described = services[words[3]]
+    print(json.dumps({"status": {"url": described["addresses"][0], "traffic": described["targets"]}}))
+elif words[:2] == ["auth", "print-identity-token"]:
+    print(json.loads((folder / "token.json").read_text("utf-8")))
+(folder / "services.new").write_text(json.dumps(services), encoding="utf-8")
+(folder / "services.new").replace(kept)  # all of it or none: Ctrl-C ends this program too
+"""
+
+
+class CloudRun(Recorder):
+    """The stand-in. Answers of the table go first, so that a test can let a command fail.
+
+    Args:
+        folder: that is to be the first on the PATH.
+        addresses: service -> its own address and that of its tagged revision.
+    """
+
+    def __init__(self, folder: Path, **addresses: tuple[str, str]) -> None:
+        super().__init__(folder, PLAYS)
+        (folder / "token.json").write_text(json.dumps(TOKEN), encoding="utf-8")
+        self._kept = folder / "services.json"
+        self.services = {
+            name.replace("_", "-"): {"addresses": both, "revisions": [], "targets": [], "tags": {}}
+            for name, both in addresses.items()
+        }
+
+    @property
+    def services(self) -> dict[str, Any]:
+        """What Cloud Run has."""
+        kept: dict[str, Any] = json.loads(self._kept.read_text(encoding="utf-8"))
+        return kept
+
+    @services.setter
+    def services(self, services: dict[str, Any]) -> None:
+        self._kept.write_text(json.dumps(services), encoding="utf-8")
+
+    def serves_already(self, service: str, revision: str) -> None:
+        """Let a revision be there that has everybody."""
+        services = self.services
+        services[service] |= {"revisions": [revision], "targets": [{"revisionName": revision, "percent": 100}]}
+        self.services = services
+
+    def shares(self, service: str) -> dict[str, int]:
+        """Revision -> percent of the visitors."""
+        targets = self.services[service]["targets"]
+        return {target["revisionName"]: target["percent"] for target in targets if "percent" in target}
+
+    def moves(self, service: str) -> list[str]:
+        """What the visitors were told, one after the other, without the names of revisions that contain a time."""
+        sent = [call.words for call in self.called("update-traffic", service)]
+        return [next(word.partition("=")[2] for word in words if "--to-revisions" in word) for words in sent]
+
+
+class Front:
+    """What stands before a service on Cloud Run: who has no token that fits is not let in.
+
+    Args:
+        port: of the service behind.
+        public: let everybody in.
+    """
+
+    def __init__(self, port: int, *, public: bool = False) -> None:
+        self.public = public
+        self.broken: dict[str, int] = {}
+        """Path -> status that is answered instead."""
+        self.seen: list[tuple[str, int]] = []
+        """Paths and statuses."""
+        front = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                path = self.path.partition("?")[0]
+                if not front.public and self.headers.get("Authorization") != f"Bearer {TOKEN}":
+                    status, answer = int(HTTPStatus.FORBIDDEN), b"Your client does not have permission."
+                elif path in front.broken:
+                    status, answer = front.broken[path], b"broken by the test"
+                else:
+                    status, answer = self._behind(body)
+                front.seen.append((path, status))
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(answer)))
+                self.end_headers()
+                self.wfile.write(answer)
+
+            do_POST = do_GET  # noqa: N815
+
+            def _behind(self, body: bytes) -> tuple[int, bytes]:
+                connection = HTTPConnection(HOST, port)
+                connection.request(self.command, self.path, body, dict(self.headers))
+                response = connection.getresponse()
+                answer = response.read()
+                connection.close()
+                return response.status, answer
+
+            def log_message(self, format: str, *args: object) -> None:
+                """Not to the tests' output."""
+
+        self._server = ThreadingHTTPServer((HOST, 0), Handler)
+        self.url = f"http://{HOST}:{self._server.server_port}"
+        self._thread = Thread(target=self._server.serve_forever, args=(0.01,))
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()

@@ -1,0 +1,30 @@
+"""What the tests of the cloud share: a stand-in for gcloud, and the real one's help."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cloud.flags import GCLOUD, Flags
+from tests.cloud.recorder import Recorder
+
+
+@pytest.fixture
+def recorder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Recorder:
+    """A stand-in for gcloud on the PATH."""
+    standing_in = Recorder(tmp_path / "bin")
+    monkeypatch.setenv("PATH", f"{standing_in.folder}{os.pathsep}{os.environ['PATH']}")
+    return standing_in
+
+
+@pytest.fixture(scope="session")
+def flags(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flags]:
+    """Looks up flags in the help of the real gcloud, which is remembered between runs: each text takes a second."""
+    if GCLOUD is None:
+        pytest.skip("gcloud is not installed, whose help says which flags there are")
+    real = Path(GCLOUD).resolve()
+    key = f"gcloud/{real.stat().st_mtime_ns}"
+    known: dict[str, str] = pytestconfig.cache.get(key, {})
+    yield Flags(known, tmp_path_factory.mktemp("gcloud"))
+    pytestconfig.cache.set(key, {**pytestconfig.cache.get(key, {}), **known})

@@ -1,0 +1,285 @@
+"""A whole deployment, with a real backend in the place of the revisions, and a stand-in for gcloud."""
+
+import itertools
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from animals.cloud.deploy import PARTS, SERVICES, Deployment, Pace, targets
+from animals.cloud.gcloud import Gcloud
+from animals.cloud.names import BACKEND, FRONTEND, REPORT, Place
+from animals.errors import CloudError, DeploymentFailed
+from animals.storage import FolderStorage
+from tests.cloud.cloud_run import TOKEN, CloudRun, Front
+from tests.cloud.flags import Flags
+from tests.cloud.servers import started
+from tests.frontend.stand_in import Said, StandIn, say
+from tests.serving.published import KEY, publish
+
+PLACE = Place(project="my-animals")
+PACE = Pace(watch=0.0, every=0.1, patience=0.5, pause=0.1)
+OLD = f"{BACKEND}-old"
+
+
+@pytest.fixture(scope="module")
+def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """Of a real backend with a tiny model, in a process of its own."""
+    bucket = tmp_path_factory.mktemp("bucket")
+    publish(FolderStorage(bucket), "r1")
+    with started("animals.serving", "/readyz", ANIMALS_BUCKET=str(bucket), ANIMALS_SECRET=KEY) as listening:
+        yield listening
+
+
+@pytest.fixture
+def old(port: int) -> Iterator[Front]:
+    """The service's own address."""
+    with Front(port) as front:
+        yield front
+
+
+@pytest.fixture
+def new(port: int) -> Iterator[Front]:
+    """The address of the revision with the tag."""
+    with Front(port) as front:
+        yield front
+
+
+@pytest.fixture
+def others() -> Iterator[StandIn]:
+    """A page, which everybody may ask, and a report function."""
+    with StandIn() as service:
+        service.answers = {
+            "/_stcore/health": [Said(200, b"ok")],
+            "/": [Said(200, b"<html>")],
+            "/generate_performance_report": [say({"feedback": {}})],
+        }
+        yield service
+
+
+@pytest.fixture
+def report(others: StandIn) -> Iterator[Front]:
+    """The address of the report function."""
+    with Front(others.port) as front:
+        yield front
+
+
+@pytest.fixture
+def cloud(
+    old: Front, new: Front, report: Front, others: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> CloudRun:
+    """A project in which a backend serves, and nothing else."""
+    monkeypatch.chdir(tmp_path)
+    addresses = {"backend": (old.url, new.url), "frontend": (others.url,) * 2, "report": (report.url,) * 2}
+    standing_in = CloudRun(tmp_path / "bin", **{f"animals_{name}": both for name, both in addresses.items()})
+    monkeypatch.setenv("PATH", f"{standing_in.folder}{os.pathsep}{os.environ['PATH']}")
+    standing_in.serves_already(BACKEND, OLD)
+    return standing_in
+
+
+def deploy(part: str = "backend", *, tag: str = "abc1234") -> None:
+    Deployment(PLACE, Gcloud(waits=()), tag, PACE).deploy(part)
+
+
+def command(*words: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    asked = [sys.executable, "-m", "animals.cloud", "deploy", *words]
+    return subprocess.run(asked, env={**os.environ, **environment}, capture_output=True, encoding="utf-8", check=False)
+
+
+def test_a_backend_that_holds_gets_everybody(cloud: CloudRun, old: Front, new: Front) -> None:
+    deploy()
+    [(serving, share)] = cloud.shares(BACKEND).items()
+    assert share == 100
+    assert re.fullmatch(rf"{BACKEND}-abc1234-\d{{6}}-\d{{6}}", serving)
+    tenth, everybody, kept = cloud.moves(BACKEND)
+    assert tenth == f"{serving}=10,{OLD}=90"
+    assert everybody == kept == f"{serving}=100"
+    assert ("/classify/", 200) in new.seen, "the revision was tested at the address of its tag"
+    assert ("/classify/", 200) in old.seen, "and in the end at the service's own"
+    assert ("/", 403) in new.seen, "a stranger was refused"
+    assert [path for path, _ in old.seen + new.seen].count("/classify/") == 2, "others count what was asked"
+
+
+def test_the_identity_is_the_deployers_and_for_the_services_own_address(cloud: CloudRun, old: Front) -> None:
+    deploy()
+    for call in cloud.called("print-identity-token"):
+        assert f"--audiences={old.url}" in call.words
+        assert "--impersonate-service-account=animals-deployer@my-animals.iam.gserviceaccount.com" in call.words
+
+
+def test_a_backend_that_does_not_classify_never_gets_a_visitor(cloud: CloudRun, new: Front) -> None:
+    new.broken["/classify/"] = 500
+    with pytest.raises(DeploymentFailed, match="/classify/ answers 500"):
+        deploy()
+    assert cloud.moves(BACKEND) == [f"{OLD}=100"]
+    assert cloud.shares(BACKEND) == {OLD: 100}
+
+
+def test_errors_that_visitors_get_send_them_back(cloud: CloudRun) -> None:
+    cloud.answer("logging", "read", stdout="200\n" * 90 + "500\n" * 10)
+    with pytest.raises(DeploymentFailed, match="answered 10 of 100 requests with errors"):
+        deploy()
+    assert len(cloud.moves(BACKEND)) == 2
+    assert cloud.shares(BACKEND) == {OLD: 100}
+
+
+def test_a_backend_that_everybody_may_ask_is_not_deployed(cloud: CloudRun, new: Front) -> None:
+    new.public = True
+    with pytest.raises(DeploymentFailed, match="answers 200 to anybody"):
+        deploy()
+    assert cloud.shares(BACKEND) == {OLD: 100}
+
+
+def test_a_backend_that_is_never_ready_is_explained(cloud: CloudRun) -> None:
+    cloud.answer("replace", stderr="The user-provided container failed the configured startup probe checks.", code=1)
+    with pytest.raises(DeploymentFailed, match="not ready before a version is published"):
+        deploy()
+
+
+def test_only_the_page_is_public_and_only_once_it_has_passed(cloud: CloudRun, others: StandIn) -> None:
+    for part in PARTS:
+        deploy(part)
+    [public] = cloud.called("--member=allUsers")
+    assert public.words[1:5] == ("run", "services", "add-iam-policy-binding", FRONTEND)
+    of_page = [call for call in cloud.calls if FRONTEND in call.words]
+    assert of_page[-1] == public
+    page = cloud.called("--member=serviceAccount:animals-frontend@my-animals.iam.gserviceaccount.com")
+    assert {call.words[4] for call in page} == {BACKEND, REPORT}
+    others.answers["/_stcore/health"] = [Said(500)]
+    cloud.forget()
+    with pytest.raises(DeploymentFailed):
+        deploy("frontend")
+    assert cloud.called("--member=allUsers") == []
+
+
+@pytest.mark.usefixtures("cloud")
+def test_the_page_is_told_where_the_other_two_are(old: Front, report: Front) -> None:
+    deploy("report")
+    deploy("frontend")
+    written = yaml.safe_load(Path("build/cloud/frontend.yaml").read_text(encoding="utf-8"))
+    given = {one["name"]: one["value"] for one in written["spec"]["template"]["spec"]["containers"][0]["env"]}
+    assert given == {"ANIMALS_BACKEND": old.url, "ANIMALS_REPORT": report.url}
+
+
+def test_a_tag_that_is_gone_is_told(cloud: CloudRun) -> None:
+    described = {"status": {"url": "https://backend", "traffic": [{"revisionName": OLD, "percent": 100}]}}
+    cloud.answer("describe", stdout=described)
+    with pytest.raises(DeploymentFailed, match="No revision has the tag candidate any more"):
+        deploy()
+
+
+@pytest.mark.usefixtures("cloud")
+def test_a_page_before_its_backend_is_refused() -> None:
+    with pytest.raises(CloudError, match="There is no animals-report yet"):
+        deploy("frontend")
+
+
+def test_a_report_has_no_tenth_of_visitors(cloud: CloudRun) -> None:
+    cloud.serves_already(REPORT, f"{REPORT}-old")
+    deploy("report")
+    assert [re.sub(r"-\d{6}-\d{6}", "", move) for move in cloud.moves(REPORT)] == [f"{REPORT}-abc1234=100"] * 2
+    assert cloud.called("logging") == []
+
+
+@pytest.mark.parametrize(
+    ("tag", "name"),
+    [
+        ("abc1234", "abc1234"),
+        ("v1.2.0", "v1-2-0"),
+        ("My_Branch", "my-branch"),
+        ("a" * 100, "a" * 20),
+        ("1.2.3-rc.1_final-of-all", "1-2-3-rc-1-final-of"),
+        ("_.", ""),
+    ],
+)
+def test_a_revision_is_named_after_any_tag_as_cloud_run_wants_it(cloud: CloudRun, tag: str, name: str) -> None:
+    deploy(tag=tag)
+    [serving] = cloud.shares(BACKEND)
+    assert re.fullmatch(rf"{BACKEND}-{f'{name}-' if name else ''}\d{{6}}-\d{{6}}", serving)
+    assert re.fullmatch(r"[a-z][a-z0-9-]{0,61}[a-z0-9]", serving)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT between processes")
+def test_ctrl_c_in_the_middle_sends_the_visitors_back(cloud: CloudRun, tmp_path: Path) -> None:
+    asked = [sys.executable, "-m", "animals.cloud", "deploy", "--project=my-animals", "--tag=abc", "--only=backend"]
+    process = subprocess.Popen(asked, stderr=subprocess.PIPE, encoding="utf-8", cwd=tmp_path, start_new_session=True)
+    deadline = time.monotonic() + 60
+    while not cloud.called("logging", "read"):
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C does
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 130, said
+    assert said.endswith(f"was not kept: somebody or something ended this program. {OLD} answers everybody.\n")
+    assert "Traceback" not in said
+    assert cloud.shares(BACKEND) == {OLD: 100}
+
+
+def test_a_dry_run_prints_every_command_with_its_files_and_needs_nothing(
+    tmp_path: Path, flags: Flags, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "empty").mkdir()
+    asked = [sys.executable, "-m", "animals.cloud", "deploy", "--project=my-animals", "--tag=abc1234", "--dry-run"]
+    nothing = {**os.environ, "PATH": str(tmp_path / "empty")}
+    done = subprocess.run(asked, cwd=tmp_path, env=nothing, capture_output=True, encoding="utf-8", check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    commands = [tuple(shlex.split(line)) for line in lines if not line.startswith("#")]
+    assert {words[0] for words in commands} == {"gcloud"}
+    assert all(before.startswith("# ") for before, line in itertools.pairwise(lines) if line[:1] == "g")
+    files = [word for words in commands for word in words if word.endswith(".yaml")]
+    assert files == [f"build/cloud/{name}.yaml" for name in ("backend", "frontend", "check")]
+    for file in files:
+        assert "$" not in re.sub("#.*", "", (tmp_path / file).read_text(encoding="utf-8"))
+    assert (tmp_path / "build/cloud/function/main.py").is_file()
+    monkeypatch.chdir(tmp_path)  # gcloud reads the files before it says anything of flags
+    flags.check(commands)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--project=my-animals", "--tag=a b"], "'a b' is no tag"),
+        (["--project=my-animals", "--tag=a", "--watch=-1"], "--watch is -1.0; expected seconds"),
+        (["--project=my-animals", "--tag=a", "--watch=nan"], "--watch is nan"),
+        (["--project=My Animals", "--tag=a"], "is no project ID"),
+        (["--project=my-animals"], "--tag"),
+        (["--project=my-animals", "--tag=a", "--only=backends"], "invalid choice: 'backends'"),
+    ],
+)
+def test_a_mistake_is_told_before_anything_is_done(cloud: CloudRun, words: list[str], message: str) -> None:
+    done = command(*words)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert cloud.calls == []
+
+
+def test_new_revisions_are_without_visitors_unless_they_are_the_first() -> None:
+    assert yaml.safe_load(targets("old")) == [
+        {"revisionName": "old", "percent": 100},
+        {"latestRevision": True, "percent": 0, "tag": "candidate"},
+    ]
+    assert yaml.safe_load(targets(None)) == [{"latestRevision": True, "percent": 100, "tag": "candidate"}]
+
+
+def test_everybody_is_the_last_step_of_each_service() -> None:
+    for service in SERVICES.values():
+        assert service.steps[-1] == 100
+        assert list(service.steps) == sorted(service.steps)
+        assert "deployer" in service.invokers, "it could not test it"
+
+
+@pytest.mark.usefixtures("cloud")
+def test_no_token_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    deploy()
+    said = capsys.readouterr()
+    assert TOKEN not in said.out + said.err

@@ -1,0 +1,238 @@
+"""The services in cloudbuild_files/run/, held to what Cloud Run takes, and to what the code and the reports say."""
+
+import json
+import os
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from animals.cloud.deploy import SERVICES, targets
+from animals.cloud.names import BACKEND, CHECK, FRONTEND, SIGNING_KEY, Place
+from animals.cloud.template import FILES, fill
+from animals.config.page import PageSettings
+from animals.config.services import Listening, ServiceSettings
+from animals.monitoring.settings import ReportSettings
+from animals.monitoring.trigger import TriggerSettings, open_trigger
+from animals.serving import auth
+from tests.cloud.flags import GCLOUD
+
+ROOT = Path(__file__).parents[2]
+PLACE = Place(project="my-animals")
+HOLES = {
+    "REVISION": "animals-x-1",
+    "ACCOUNT": PLACE.account("backend"),
+    "IMAGE": PLACE.image("api", "abc"),
+    "BUCKET": PLACE.bucket,
+    "PROJECT": PLACE.project,
+    "BACKEND": "https://backend",
+    "REPORT": "https://report",
+    "TRIGGER": PLACE.trigger,
+    "TRAFFIC": targets("animals-x-0"),
+}
+NAMES = ("backend", "frontend", "check")
+
+CLIENT = "lib/googlecloudsdk/generated_clients/apis/run/v1/run_v1_messages.py"
+"""Inside gcloud: a part that nobody promised to leave where it is."""
+
+READ = """
+import json, sys
+root, kind, file = sys.argv[1:]
+sys.path[:0] = [root + "/lib", root + "/lib/third_party"]
+from googlecloudsdk.api_lib.util import messages
+from googlecloudsdk.generated_clients.apis.run.v1 import run_v1_messages
+messages.DictToMessageWithErrorCheck(json.load(open(file)), getattr(run_v1_messages, kind))
+"""
+"""As `gcloud run services replace` reads such a file before it sends it."""
+
+RECKON = """
+import json, sys
+root, targets, steps = sys.argv[1], *map(json.loads, sys.argv[2:])
+sys.path[:0] = [root + "/lib", root + "/lib/third_party"]
+from googlecloudsdk.api_lib.run import traffic
+from googlecloudsdk.api_lib.util import messages
+from googlecloudsdk.generated_clients.apis.run.v1 import run_v1_messages
+named = [messages.DictToMessageWithErrorCheck(target, run_v1_messages.TrafficTarget) for target in targets]
+reckoned = traffic.TrafficTargets(run_v1_messages, named)
+for shares, tags in steps:
+    reckoned.UpdateTraffic(shares)
+    reckoned.UpdateTags({}, tags, False)
+    print({target.revisionName or "LATEST": target.percent or target.tag for target in reckoned._m})
+"""
+"""As `gcloud run services update-traffic` reckons what to send."""
+
+
+def read(name: str) -> dict[str, Any]:
+    path = FILES / "run" / f"{name}.yaml"
+    holes = set(re.findall(r"\$\{(\w+)\}", path.read_text(encoding="utf-8")))
+    filled: dict[str, Any] = yaml.safe_load(fill(path, {hole: HOLES[hole] for hole in holes}))
+    return filled
+
+
+def container(name: str) -> dict[str, Any]:
+    template = read(name)["spec"]["template"]["spec"]
+    inner = template["template"]["spec"] if name == "check" else template
+    (only,) = inner["containers"]
+    assert isinstance(only, dict)
+    return only
+
+
+def environment(name: str) -> dict[str, Any]:
+    return {one["name"]: one.get("value", one.get("valueFrom")) for one in container(name)["env"]}
+
+
+@pytest.fixture(scope="session")
+def sdk() -> tuple[str, str]:
+    """Where gcloud is, and the Python that it runs on."""
+    if GCLOUD is None:
+        pytest.skip("gcloud is not installed, which knows what Cloud Run takes")
+    command = [GCLOUD, "info", "--format=json(basic.python_location,installation.sdk_root)"]
+    quiet = {**os.environ, "CLOUDSDK_CORE_DISABLE_USAGE_REPORTING": "1"}
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", env=quiet, check=True)
+    found = json.loads(done.stdout)
+    python, root = found["basic"]["python_location"], found["installation"]["sdk_root"]
+    if not (Path(root) / CLIENT).is_file():
+        pytest.skip("this gcloud keeps its client of Cloud Run somewhere else")
+    return python, root
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_gcloud_knows_every_field(name: str, sdk: tuple[str, str], tmp_path: Path) -> None:
+    written = read(name)
+    file = tmp_path / "service.json"
+    for field, known in (("containers", True), ("containres", False)):
+        file.write_text(json.dumps(written).replace('"containers"', f'"{field}"'), encoding="utf-8")
+        command = [sdk[0], "-c", READ, sdk[1], written["kind"], str(file)]
+        done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
+        assert (done.returncode == 0) is known, done.stderr
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_annotations_are_those_that_cloud_run_has(name: str) -> None:
+    # https://docs.cloud.google.com/run/docs/reference/yaml/v1; an unknown one would be taken, and mean nothing
+    service = {"description", "ingress", "minScale"}
+    revision = {"execution-environment", "startup-cpu-boost", "cpu-throttling", "sessionAffinity"}
+    revision |= {"autoscaling.knative.dev/maxScale"}
+    written = read(name)
+    for metadata, known in (
+        (written["metadata"], service),
+        (written["spec"]["template"].get("metadata", {}), revision),
+    ):
+        given = metadata.get("annotations", {})
+        assert {key.removeprefix("run.googleapis.com/") for key in given} <= known
+        assert all(isinstance(value, str) for value in given.values()), "annotations are text"
+
+
+@pytest.mark.parametrize(
+    ("name", "kinds"),
+    [
+        ("backend", [ServiceSettings]),
+        ("frontend", [PageSettings]),
+        ("check", [ReportSettings, TriggerSettings]),
+    ],
+)
+def test_every_variable_is_a_setting_of_what_runs_there(name: str, kinds: list[type[Listening]]) -> None:
+    known = {
+        str(field.validation_alias or f"ANIMALS_{key.upper()}")
+        for kind in kinds
+        for key, field in kind.model_fields.items()
+    }
+    assert set(environment(name)) <= known
+    assert "PORT" not in environment(name), "Cloud Run sets it, and refuses who does"
+
+
+def test_the_backend_signs_with_the_key_from_secret_manager() -> None:
+    assert environment("backend")["ANIMALS_SECRET"] == {"secretKeyRef": {"name": SIGNING_KEY, "key": "latest"}}
+
+
+def test_the_check_asks_a_topic_that_the_code_can_ask(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANIMALS_TRIGGER", environment("check")["ANIMALS_TRIGGER"])
+    assert open_trigger(TriggerSettings()) is not None
+    assert container("check")["args"] == ["python", "-m", "animals.monitoring.check"], "after the image's entry point"
+    assert (ROOT / "src/animals/monitoring/check.py").is_file()
+
+
+def test_names_are_those_that_the_code_knows() -> None:
+    assert [read(name)["metadata"]["name"] for name in NAMES] == [BACKEND, FRONTEND, CHECK]
+
+
+@pytest.mark.parametrize("name", ["backend", "frontend"])
+def test_every_instance_has_one_cpu_and_one_gibibyte(name: str) -> None:
+    assert container(name)["resources"] == {"limits": {"cpu": "1", "memory": "1Gi"}}
+    least = read(name)["metadata"]["annotations"]["run.googleapis.com/minScale"]
+    most = read(name)["spec"]["template"]["metadata"]["annotations"]["autoscaling.knative.dev/maxScale"]
+    assert 0 <= int(least) <= int(most) <= 10
+
+
+@pytest.mark.parametrize("name", ["backend", "frontend"])
+def test_probes_are_within_the_bounds_of_cloud_run(name: str) -> None:
+    for kind in ("startupProbe", "livenessProbe"):
+        probe = container(name)[kind]
+        assert probe["timeoutSeconds"] <= probe["periodSeconds"]
+        assert probe["periodSeconds"] * probe["failureThreshold"] <= 240
+        path = probe["httpGet"]["path"]
+        assert path in ({*auth.OPEN} if name == "backend" else {"/_stcore/health"}), "it has no key"
+
+
+def test_the_concurrency_is_one_that_was_measured_to_be_quick_enough() -> None:
+    concurrency = read("backend")["spec"]["template"]["spec"]["containerConcurrency"]
+    report = (ROOT / "reports" / "serving_speed.md").read_text(encoding="utf-8")
+    head = next(line for line in report.splitlines() if line.startswith("| | p50, 1 at once"))
+    column = [cell.strip() for cell in head.split("|")].index(f"p95, {concurrency} at once")
+    row = next(
+        line for line in report.partition(head)[2].splitlines() if line.startswith("| this backend, ONNX Runtime int8")
+    )
+    milliseconds = float(row.split("|")[column].split()[0])
+    slow = (FILES / "alerts" / "slow.yaml").read_text(encoding="utf-8")
+    assert "> 500" in slow
+    assert milliseconds < 500, "at its limit an instance would set off the alert Slow"
+    text = (FILES / "run" / "backend.yaml").read_text(encoding="utf-8")
+    assert f"{milliseconds / 1000:.2f} s" in text, "the reason beside the number is the measured one"
+
+
+def test_only_the_page_is_let_in_to_by_everybody() -> None:
+    assert [name for name, service in SERVICES.items() if service.public] == ["frontend"]
+    for name in ("backend", "frontend"):
+        assert "invoker-iam-disabled" not in str(read(name)), "that would let in everybody whatever IAM says"
+    assert environment("frontend").get("ANIMALS_MAINTAINER") is None, "that page has no log-in of its own"
+
+
+def test_a_visitors_connection_to_the_page_may_last() -> None:
+    template = read("frontend")["spec"]["template"]
+    assert template["metadata"]["annotations"]["run.googleapis.com/sessionAffinity"] == "true"
+    assert template["spec"]["timeoutSeconds"] == 3600
+    upload = PageSettings.model_fields["max_upload_bytes"].default
+    assert template["spec"]["containerConcurrency"] * upload + 200e6 <= 2**30
+
+
+def test_a_request_may_last_as_long_as_its_body_may_take() -> None:
+    seconds = read("backend")["spec"]["template"]["spec"]["timeoutSeconds"]
+    assert seconds > ServiceSettings.model_fields["upload_seconds"].default
+
+
+@pytest.mark.parametrize(
+    ("previous", "steps", "then"),
+    [
+        (
+            "old",
+            [({"new": 10, "old": 90}, []), ({"new": 100}, []), ({"new": 100}, ["candidate"])],
+            [{"new": 10, "old": 90, "LATEST": "candidate"}, {"new": 100, "LATEST": "candidate"}, {"new": 100}],
+        ),
+        (
+            "old",
+            [({"new": 10, "old": 90}, []), ({"old": 100}, ["candidate"]), ({"old": 100}, ["candidate"])],
+            [{"new": 10, "old": 90, "LATEST": "candidate"}, {"old": 100}, {"old": 100}],
+        ),
+        (None, [({"new": 100}, ["candidate"])], [{"new": 100}]),
+    ],
+    ids=["all goes well", "back, and back again", "the first"],
+)
+def test_gcloud_moves_visitors_as_a_canary_needs_it(
+    sdk: tuple[str, str], previous: str | None, steps: list[Any], then: list[dict[str, Any]]
+) -> None:
+    command = [sdk[0], "-c", RECKON, sdk[1], targets(previous), json.dumps(steps)]
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
+    assert done.stdout.splitlines() == [str(one) for one in then], done.stderr

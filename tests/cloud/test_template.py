@@ -1,0 +1,51 @@
+"""Files with placeholders: all of them are filled, and nothing else is left over."""
+
+from pathlib import Path
+
+import pytest
+
+from animals.cloud.template import fill, fill_into
+from animals.errors import ConfigError
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    path = tmp_path / "service.yaml"
+    path.write_text("image: ${IMAGE}\nargs: [$$HOME]\n", encoding="utf-8")
+    return path
+
+
+def test_placeholders_are_filled_and_two_dollars_are_one(path: Path) -> None:
+    assert fill(path, {"IMAGE": "a/b:c"}) == "image: a/b:c\nargs: [$HOME]\n"
+
+
+def test_a_placeholder_without_a_value_is_named(path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"service\.yaml has placeholders without a value: IMAGE"):
+        fill(path, {})
+
+
+def test_a_value_without_a_placeholder_is_named(path: Path) -> None:
+    with pytest.raises(ConfigError, match="no placeholders of these names: TAG"):
+        fill(path, {"IMAGE": "a", "TAG": "b"})
+
+
+def test_a_dollar_that_is_no_placeholder_is_refused(path: Path) -> None:
+    path.write_text("price: 5 $ each", encoding="utf-8")
+    with pytest.raises(ConfigError, match="a \\$ that is no placeholder"):
+        fill(path, {})
+
+
+def test_a_file_that_is_not_there_is_said_so(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"no\.yaml cannot be read"):
+        fill(tmp_path / "no.yaml", {})
+
+
+def test_a_filled_file_lies_under_its_name_in_the_folder(path: Path, tmp_path: Path) -> None:
+    filled = fill_into(tmp_path / "build" / "cloud", path, {"IMAGE": "a"})
+    assert filled == tmp_path / "build" / "cloud" / "service.yaml"
+    assert filled.read_bytes() == b"image: a\nargs: [$HOME]\n"
+
+
+def test_a_folder_that_cannot_be_made_is_said_so(path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot be written"):
+        fill_into(path, path, {"IMAGE": "a"})
