@@ -40,13 +40,13 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
     publish(folder / "bucket")
     few = ["--sizes", "50", "--weeks=2", "--pool=60"]
     command = [sys.executable, str(SCRIPT), "--bucket", str(folder / "bucket"), "--out", str(folder / "out"), *few]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=folder, capture_output=True, encoding="utf-8", check=False)
     assert done.returncode == 0, done.stderr
     return folder / "out"
 
 
 def test_each_kind_of_pictures_is_compared_with_the_reference(out: Path) -> None:
-    kinds: list[dict[str, Any]] = json.loads((out / "drift.json").read_text())["kinds"]
+    kinds: list[dict[str, Any]] = json.loads((out / "drift.json").read_text(encoding="utf-8"))["kinds"]
     assert len(kinds) == 17
     for kind in kinds:
         assert kind["fired"] == kind["weeks"] == {"50": 1 if "as one" in kind["name"] else 2}
@@ -54,7 +54,7 @@ def test_each_kind_of_pictures_is_compared_with_the_reference(out: Path) -> None
 
 
 def test_the_report_has_a_row_for_each_kind_and_a_figure(out: Path) -> None:
-    page = (out / "drift.md").read_text()
+    page = (out / "drift.md").read_text(encoding="utf-8")
     assert page.count("| 2 of 2 | brightness") == 16
     assert "| unchanged, all 100 as one week |" in page
     assert (out / "figures" / "drift.png").read_bytes().startswith(b"\x89PNG")

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 
 def script(name: str, folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, str(ROOT / "profiling" / name), *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    return subprocess.run(command, cwd=folder, capture_output=True, encoding="utf-8", check=False)
 
 
 @pytest.fixture(scope="module")
@@ -28,12 +28,12 @@ def measured(tiny: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
     times = ["--clients=1", "--clients=4", "--seconds=1", "--warmup=0.2", "--repeat=1"]
     done = script("serving_bench.py", folder, *tiny, *times, "--out", "results/bench.json")
     assert done.returncode == 0, done.stderr
-    assert done.stdout == (folder / "results" / "bench.md").read_text()
+    assert done.stdout == (folder / "results" / "bench.md").read_text(encoding="utf-8")
     return folder / "results"
 
 
 def test_both_servers_are_asked_and_no_answer_is_wrong(measured: Path) -> None:
-    report: dict[str, Any] = json.loads((measured / "bench.json").read_text())
+    report: dict[str, Any] = json.loads((measured / "bench.json").read_text(encoding="utf-8"))
     (run,) = report["runs"]
     assert list(run) == ["ours", "plain"]
     for server in run.values():
@@ -49,14 +49,14 @@ def test_both_servers_are_asked_and_no_answer_is_wrong(measured: Path) -> None:
 
 
 def test_what_each_environment_takes_is_known(measured: Path) -> None:
-    installed = json.loads((measured / "bench.json").read_text())["installed"]
+    installed = json.loads((measured / "bench.json").read_text(encoding="utf-8"))["installed"]
     assert 50 < installed["ours"]["megabytes"] < 300  # what one CPU on Cloud Run should have to load
     assert "torch" not in installed["ours"]["versions"]
     assert "torch" in installed["plain"]["versions"]
 
 
 def test_the_table_says_what_was_run_on_what(measured: Path) -> None:
-    table = (measured / "bench.md").read_text()
+    table = (measured / "bench.md").read_text(encoding="utf-8")
     assert "python profiling/serving_bench.py --model=test_resnet" in table
     for told in ("test_resnet at 32 pixels", "torch 2", "| 4 at once |", "## Failures"):
         assert told in table
@@ -71,7 +71,7 @@ def test_a_folder_without_photographs_is_named(tmp_path: Path) -> None:
 def test_users_come_to_a_backend_and_all_their_answers_are_right(tiny: list[str], tmp_path: Path) -> None:
     done = script("load_test.py", tmp_path, *tiny, "--users=4", "--seconds=4", "--out=out")
     assert done.returncode == 0, done.stderr
-    report = (tmp_path / "out" / "users_4.md").read_text()
+    report = (tmp_path / "out" / "users_4.md").read_text(encoding="utf-8")
     assert done.stdout == report
     assert "invoke load-test --users 4 --seconds 4" in report
     for told in ("\n| classify | ", "\n| feedback | ", "\n0 failures and wrong answers.\n"):
@@ -87,7 +87,7 @@ def test_a_host_that_does_not_answer_is_named(tiny: list[str], tmp_path: Path) -
 
 def test_a_soak_shows_the_memory_as_time_goes_by(tiny: list[str], tmp_path: Path) -> None:
     done = script("serving_soak.py", tmp_path, *tiny, "--seconds=3", "--every=0.5", "--out=soak.json")
-    report = json.loads((tmp_path / "soak.json").read_text())
+    report = json.loads((tmp_path / "soak.json").read_text(encoding="utf-8"))
     assert len(report["memory"]) >= 6
     assert (report["wrong"], report["failures"]) == (0, {})
     assert done.returncode == (0 if report["flat"] else 1), done.stderr

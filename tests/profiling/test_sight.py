@@ -9,7 +9,7 @@ SCRIPT = Path(__file__).parents[2] / "profiling" / "sight.py"
 
 def test_the_cost_of_a_request_is_measured_with_and_without() -> None:
     ended = subprocess.run(
-        [sys.executable, SCRIPT, "--requests", "5"], capture_output=True, text=True, timeout=120, check=True
+        [sys.executable, SCRIPT, "--requests", "5"], capture_output=True, encoding="utf-8", timeout=120, check=True
     )
     rows = [line.split(" | ") for line in ended.stdout.splitlines()[2:]]
     assert [row[0] for row in rows] == ["| without", "| with", "| difference"]

@@ -15,7 +15,7 @@ SCRIPT = Path(__file__).parents[2] / "profiling" / "training_bench.py"
 
 def bench(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, str(SCRIPT), *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    return subprocess.run(command, cwd=folder, capture_output=True, encoding="utf-8", check=False)
 
 
 @pytest.fixture(scope="module")
@@ -25,12 +25,12 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
     counts = ["--side=32", "--batch-size=8", "--steps=2", "--warmup=1", "--repeat=1"]
     done = bench(folder, "pictures", *counts, "--out", "results/bench.json")
     assert done.returncode == 0, done.stderr
-    assert done.stdout == (folder / "results" / "bench.md").read_text()
+    assert done.stdout == (folder / "results" / "bench.md").read_text(encoding="utf-8")
     return folder / "results"
 
 
 def test_all_variants_are_measured_and_compared(measured: Path) -> None:
-    report: dict[str, Any] = json.loads((measured / "bench.json").read_text())
+    report: dict[str, Any] = json.loads((measured / "bench.json").read_text(encoding="utf-8"))
     (run,) = report["sides"]["32"]["runs"]
     assert list(run) == ["plain", "timm", "ours", "ceiling"]
     assert all(variant["pictures_per_second"] > 0 for variant in run.values())
@@ -42,7 +42,7 @@ def test_all_variants_are_measured_and_compared(measured: Path) -> None:
 
 
 def test_the_table_says_what_was_run_on_what(measured: Path) -> None:
-    table = (measured / "bench.md").read_text()
+    table = (measured / "bench.md").read_text(encoding="utf-8")
     assert "python profiling/training_bench.py pictures --side=32" in table
     for told in ("CPUs (", "GPU: ", "torch 2", "## 32 pixels", "| ceiling | "):
         assert told in table

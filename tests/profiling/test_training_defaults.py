@@ -49,7 +49,9 @@ def finished(tmp_path: Path) -> Path:
     for row in ROWS:
         folder = tmp_path / "work" / "sample" / row.replace(" ", "-").replace(",", "") / "reports" / "versions" / "v"
         folder.mkdir(parents=True)
-        (folder / "report.json").write_text(proof(0.7 if row == "no warm-up" else 0.8).model_dump_json())
+        (folder / "report.json").write_text(
+            proof(0.7 if row == "no warm-up" else 0.8).model_dump_json(), encoding="utf-8"
+        )
     return tmp_path / "work"
 
 
