@@ -10,7 +10,7 @@ import argparse
 import importlib
 import json
 import os
-import resource
+import resource  # portable: it measures what a container of Linux takes, and runs there
 import sys
 import tempfile
 import time
@@ -60,7 +60,7 @@ def main() -> int:
             ],
             "first": first_reading(Path(folder, "emulator"), arguments.loose, sides),
         }
-    report["load"] = os.getloadavg()[1]
+    report["load"] = os.getloadavg()[1]  # portable: as above
     report["kept"] = kept(report)
     arguments.out.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     arguments.out.with_suffix(".md").write_text(markdown(report), encoding="utf-8")

@@ -8,6 +8,7 @@ is something to see over time.
 
 import math
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -62,7 +63,7 @@ def main() -> None:
         page = stack.enter_context(serving("animals.frontend", "/_stcore/health", addresses))
         expect.set_options(timeout=DEADLINE * 1000)
         with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+            browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
             take_pictures(browser, page)
             browser.close()
 

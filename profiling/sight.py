@@ -189,7 +189,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--requests", type=int, default=2000, help="of either kind")
     arguments = parser.parse_args()
-    with Path(os.devnull).open("w") as nowhere, tempfile.TemporaryDirectory() as folder:
+    with Path(os.devnull).open("w", encoding="utf-8") as nowhere, tempfile.TemporaryDirectory() as folder:
         handler = logging.StreamHandler(nowhere)
         handler.setFormatter(CloudFormatter("project"))
         logging.basicConfig(level=logging.INFO, handlers=[handler])

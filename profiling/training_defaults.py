@@ -73,7 +73,8 @@ def run(work: Path, row: str, name: str, base: str) -> Proof:
             ("animals.training", f"{base} {own_places(name)} {ROWS[row]} trainer.resume=auto"),
             ("animals.training.proof", "--bucket bucket --pictures 300"),
         ):
-            execute([sys.executable, "-m", module, *shlex.split(arguments)], folder)
+            words = shlex.split(arguments)  # portable: written here, not typed
+            execute([sys.executable, "-m", module, *words], folder)
     (report,) = reports.glob("*/report.json")
     return Proof.model_validate_json(report.read_bytes())
 
