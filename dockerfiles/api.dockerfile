@@ -2,26 +2,48 @@
 #              docker run -p 8080:8080 -v "$PWD/data/bucket:/bucket" --user "$(id -u)" api
 ARG PYTHON=python:3.11-slim
 
-FROM ${PYTHON} AS build
+FROM ${PYTHON} AS libraries
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
+# a tool of this stage: whichever version the base has
+# hadolint ignore=DL3008
+RUN apt-get update && apt-get install -y --no-install-recommends binutils && rm -rf /var/lib/apt/lists/*
 RUN python -m venv --without-pip /opt/venv
+COPY dockerfiles/requirements.txt /build/dockerfiles/
 COPY requirements_backend.txt /build/
 RUN --mount=type=cache,target=/root/.cache/pip \
-    pip --python /opt/venv/bin/python install --requirement /build/requirements_backend.txt
-# a second copy of ONNX Runtime, for programs in C
-RUN rm /opt/venv/lib/python3*/site-packages/onnxruntime/capi/libonnxruntime.so.*
-COPY . /build/
+    pip --python /opt/venv/bin/python install --no-compile --requirement /build/requirements_backend.txt \
+    --constraint /build/dockerfiles/requirements.txt dumb-init
+COPY dockerfiles/slim.py /build/dockerfiles/
+RUN python /build/dockerfiles/slim.py /opt/venv \
+    fastapi fastapi.openapi.docs filelock google.cloud.storage itsdangerous limits onnxruntime PIL.Image \
+    prometheus_client pydantic_settings python_multipart uvicorn.protocols.http.httptools_impl uvloop
+
+FROM ${PYTHON} AS code
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
+RUN python -m venv --without-pip /opt/build
+COPY dockerfiles/requirements.txt /build/dockerfiles/
 RUN --mount=type=cache,target=/root/.cache/pip \
-    pip --python /opt/venv/bin/python install --no-deps /build
+    pip --python /opt/build/bin/python install --constraint /build/dockerfiles/requirements.txt setuptools
+COPY pyproject.toml README.md LICENSE requirements_dev.txt /build/
+COPY src /build/src
+RUN pip --python /opt/build/bin/python install --no-cache-dir --no-index --no-deps --no-build-isolation \
+    --target /opt/animals /build && \
+    rm -r /opt/animals/bin
 
 FROM ${PYTHON}
-LABEL org.opencontainers.image.title="animals: backend" \
-      org.opencontainers.image.description="Says what is on a picture." \
-      org.opencontainers.image.licenses="MIT"
-COPY --from=build /opt/venv /opt/venv
-ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PORT=8080 ANIMALS_HOST=0.0.0.0 ANIMALS_BUCKET=/bucket
+COPY --from=libraries /opt/venv /opt/venv
+COPY --from=code /opt/animals /opt/animals
+ENV PATH=/opt/venv/bin:$PATH PYTHONPATH=/opt/animals PYTHONUNBUFFERED=1 PORT=8080 ANIMALS_HOST=0.0.0.0 ANIMALS_BUCKET=/bucket
 USER 10001
 EXPOSE 8080
 HEALTHCHECK --interval=30s --timeout=5s --start-period=20s \
     CMD ["python", "-c", "import os, urllib.request; urllib.request.urlopen(f'http://127.0.0.1:{os.environ[\"PORT\"]}/healthz', timeout=4)"]
+ENTRYPOINT ["dumb-init", "--single-child", "--"]
 CMD ["python", "-m", "animals.serving"]
+ARG VERSION=unknown
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="animals: backend" \
+      org.opencontainers.image.description="Says what is on a picture." \
+      org.opencontainers.image.licenses="MIT" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
