@@ -81,7 +81,7 @@ def main() -> None:
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "processor": cpu_name(),
         "system": system_name(),
-        "load": os.getloadavg()[1],
+        "load": os.getloadavg()[1],  # portable: on Windows there is no tool to get here with
         "base_megabytes": _size(tool, BASE),
     }
     report = {**facts, "images": [asdict(image) for image in images]}

@@ -75,5 +75,7 @@ def test_the_card_of_animals10_names_each_folder_and_no_licence() -> None:
 
 def test_what_a_run_says_of_its_data_is_where_it_says() -> None:
     source = (Path(__file__).parents[1] / "src/animals/config/training.py").read_text(encoding="utf-8")
-    for about in re.findall(r'about="([^"]+)"', source):
+    places = re.findall(r'about="([^"]+)"', source)
+    assert len(places) == 2
+    for about in places:
         assert (Path(__file__).parents[1] / about).is_file()

@@ -144,7 +144,7 @@ def test_every_rule_has_its_examples() -> None:
     assert set(WRONG) == set(RIGHT) == set(RULES)
 
 
-@pytest.mark.parametrize("part", ["src", "tests", "profiling", "docs", "dockerfiles", "tasks.py"])
+@pytest.mark.parametrize("part", ["src", "tests", "profiling", "docs", "dockerfiles", "tasking", "tasks.py"])
 def test_the_code_works_everywhere(part: str) -> None:
     paths = [ROOT / part] if part.endswith(".py") else sorted((ROOT / part).rglob("*.py"))
     found = [(path, it) for path in paths for it in findings(path.read_text(encoding="utf-8"))]

@@ -97,7 +97,7 @@ def test_the_first_ten_minutes_work_in_a_fresh_clone(clone: Path, environment: d
     answer = json.loads(said[0])
     assert answer["prediction"] in answer["probabilities"]
     assert len(answer["probabilities"]) == 10
-    assert "index.html" in zipfile.ZipFile(clone / "reports.zip").namelist()
+    assert "index.html" in zipfile.ZipFile(clone / "report.zip").namelist()
 
 
 def test_the_tests_are_run_by_the_command_that_it_names() -> None:

@@ -1,5 +1,7 @@
 """The tasks that a person types."""
 
+import ast
+import inspect
 import os
 import signal
 import subprocess
@@ -10,8 +12,16 @@ import pytest
 from invoke.exceptions import Exit
 
 import tasks
+from tasking.repository import released
+from tasking.shell import options
 
 ROOT = Path(__file__).parent.parent
+
+
+FILES = [ROOT / "tasks.py", *sorted((ROOT / "tasking").glob("*.py"))]
+
+SHORT = 60
+"""Characters of a task's first sentence, with which invoke's own list has a line for each in a window of 80 columns."""
 
 
 def invoke(*arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -19,33 +29,82 @@ def invoke(*arguments: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", check=False)
 
 
-def test_invoke_alone_lists_the_tasks_with_a_line_of_help_each() -> None:
+def test_invoke_alone_lists_the_tasks_in_groups_with_a_line_of_help_each() -> None:
     done = invoke()
     assert done.returncode == 0
-    for task in (
-        "data",
-        "demo",
-        "evaluate",
-        "format",
-        "lint",
-        "load-test",
-        "profile",
-        "promote",
-        "publish",
-        "requirements",
-        "rollback",
-        "serve",
-        "test",
-        "train",
-        "up",
-    ):
-        (line,) = [line for line in done.stdout.splitlines() if line.startswith(f"  {task} ")]
+    *groups, hint = done.stdout.strip().split("\n\n")
+    assert "`invoke --help TASK`" in hint
+    assert [group.splitlines()[0] for group in groups] == [
+        "Pictures and training",
+        "Versions of the model",
+        "Services on this machine",
+        "Google Cloud",
+        "Measurements",
+        "This repository",
+    ]
+    listed = {line.split()[0]: line for group in groups for line in group.splitlines()[1:]}
+    assert {"train", "promote", "up", "gcp-setup", "load-test", "lint"} < set(listed)
+    assert {*listed, "list"} == set(tasks.namespace.task_names)
+    for task, line in listed.items():
+        assert line.startswith(f"  {task} ")
         assert len(line.split()) > 3, f"{task} has no help"
+        assert len(line) < 80
+
+
+def test_a_task_is_in_one_group() -> None:
+    names = [name for group in tasks.GROUPS.values() for name in group]
+    assert sorted([*names, "list"]) == sorted(tasks.namespace.task_names)
+
+
+def test_invokes_own_list_has_one_line_for_each_task_too() -> None:
+    lines = [line for line in invoke("--list").stdout.splitlines() if line.startswith("  ")]
+    assert [line.split()[0] for line in lines] == sorted(tasks.namespace.task_names)
+
+
+@pytest.mark.parametrize("name", tasks.namespace.task_names)
+def test_a_task_begins_with_a_short_sentence_and_ends_with_an_example(name: str) -> None:
+    first, *_, last = inspect.cleandoc(tasks.namespace[name].__doc__).splitlines()
+    assert len(first) <= SHORT
+    assert first.endswith(".")
+    assert last.startswith(f"For example: invoke {name}")
+
+
+def test_help_shows_what_a_task_does_its_example_and_each_option() -> None:
+    shown = invoke("--help", "promote").stdout
+    assert "Let a version serve, unless the one that does is better." in shown
+    assert 'For example: invoke promote 20261124-142154-sample-095c35 --reason "better on photographs"' in shown
+    assert all(
+        words in shown for words in ("--reason=STRING    why, which", "--force ", "--version=STRING   a published")
+    )
+
+
+def test_no_file_of_tasks_is_long() -> None:
+    assert len(FILES) > len(tasks.GROUPS) + 1
+    for path in FILES:
+        assert len(path.read_text(encoding="utf-8").splitlines()) < 200, path.name
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_the_tasks_need_nothing_but_invoke_so_that_a_release_installs_nothing_else(path: Path) -> None:
+    imported = set()
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Import):
+            imported |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            imported.add(str(node.module).partition(".")[0])
+    assert imported - sys.stdlib_module_names <= {"invoke", "tasking"}
+
+
+def test_options_are_what_was_given_and_no_more() -> None:
+    assert options(also_in="", dry_run=False, watch=0, page=0.5) == ["--watch=0", "--page=0.5"]
+    assert options(dry_run=True, only="a b", machines=1) == ["--dry-run", "--only=a b", "--machines=1"]
 
 
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
+        (["trian"], 1, "No idea what 'trian' is!\n"),
+        (["train", "--epoch", "3"], 1, "No idea what '--epoch' is!\n"),
         (["train", "--args", "optimizer.lrr=1"], 2, "error: There is no setting optimizer.lrr. Did you mean lr?\n"),
         (["publish", "no-such-run"], 2, "error: no-such-run holds no finished run"),
         (["serve", "--port", "99999"], 2, "PORT=99999"),
@@ -74,9 +133,9 @@ except KeyboardInterrupt:
     code = f"""
 import sys
 from invoke.exceptions import Exit
-import tasks
+from tasking.shell import run
 try:
-    tasks.run(sys.executable, "-c", {saving!r})
+    run(sys.executable, "-c", {saving!r})
 except Exit as ended:
     sys.exit(ended.code)
 """
@@ -123,21 +182,21 @@ First.
 
 
 def test_a_release_says_what_the_changelog_says_of_its_version() -> None:
-    assert tasks.released("0.2.0", CHANGELOG) == "### Added\n- Cats, see [how](docs/how.md).\n\n### Fixed\n- Dogs.\n"
-    assert tasks.released("0.1.0", CHANGELOG) == "First.\n"
+    assert released("0.2.0", CHANGELOG) == "### Added\n- Cats, see [how](docs/how.md).\n\n### Fixed\n- Dogs.\n"
+    assert released("0.1.0", CHANGELOG) == "First.\n"
 
 
 @pytest.mark.parametrize("version", ["0.3.0", "0.2", "0x2.0", "Unreleased"])
 def test_a_version_of_which_the_changelog_says_nothing_is_not_released(version: str) -> None:
     with pytest.raises(Exit) as ended:
-        tasks.released(version, CHANGELOG)
+        released(version, CHANGELOG)
     assert ended.value.code == 1
     assert f"has nothing under `## [{version}] - YYYY-MM-DD`" in str(ended.value)
 
 
 def test_a_version_whose_section_is_empty_is_not_released() -> None:
     with pytest.raises(Exit, match="has nothing under"):
-        tasks.released("0.4.0", CHANGELOG.replace("## [0.2.0]", "## [0.4.0] - 2026-12-01\n\n## [0.2.0]"))
+        released("0.4.0", CHANGELOG.replace("## [0.2.0]", "## [0.4.0] - 2026-12-01\n\n## [0.2.0]"))
 
 
 def test_the_changelog_has_a_section_for_what_comes() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-import tasks
+from tasking.repository import CHECKS
 from tests.test_portability import tracked
 
 ROOT = Path(__file__).parents[1]
@@ -74,8 +74,8 @@ def test_every_file_of_a_known_kind_has_something_that_checks_it() -> None:
     known = {path.relative_to(ROOT).as_posix() for pattern in CHECKED for path in ROOT.glob(pattern)}
     unknown = sorted(str(path) for path in files if (ROOT / path).exists() and str(path) not in known)
     assert not unknown, (
-        f"Nothing checks {', '.join(unknown)}. Add a check to CHECKS in tasks.py, or a test in which the program that "
-        "takes such a file reads it, and name it in CHECKED of this file."
+        f"Nothing checks {', '.join(unknown)}. Add a check to CHECKS in tasking/repository.py, or a test in which the "
+        "program that takes such a file reads it, and name it in CHECKED of this file."
     )
 
 
@@ -84,8 +84,8 @@ def test_what_is_said_to_check_a_file_does(pattern: str) -> None:
     paths = sorted(ROOT.glob(pattern))
     assert paths, f"There is no {pattern} any more."
     for by in CHECKED[pattern]:
-        if by in tasks.CHECKS:
-            words = [word for word in tasks.CHECKS[by] if word.endswith((".yml", ".yaml", ".dockerfile"))]
+        if by in CHECKS:
+            words = [word for word in CHECKS[by] if word.endswith((".yml", ".yaml", ".dockerfile"))]
             assert not words or pattern in words, f"`invoke lint --only {by}` looks at {words}, not at {pattern}."
         else:
             named = paths[0].parent.name if "*" in pattern else paths[0].stem
@@ -96,7 +96,7 @@ def test_what_is_said_to_check_a_file_does(pattern: str) -> None:
 def test_each_check_finds_a_mistake(check: str, tmp_path: Path) -> None:
     name, text, complaint = WRONG[check]
     (tmp_path / name).write_text(text.replace("STEP: ", WORKFLOW), encoding="utf-8")
-    program, *words = tasks.CHECKS[check]
+    program, *words = CHECKS[check]
     found = shutil.which(program, path=Path(sys.executable).parent)
     if found is None and sys.platform == "win32":
         pytest.skip("hadolint has no wheel for Windows.")
@@ -107,7 +107,7 @@ def test_each_check_finds_a_mistake(check: str, tmp_path: Path) -> None:
 
 
 def test_every_check_of_files_is_tried() -> None:
-    assert set(WRONG) == set(tasks.CHECKS) - {"style", "form", "types", "imports", "dependencies"}
+    assert set(WRONG) == set(CHECKS) - {"style", "form", "types", "imports", "dependencies"}
 
 
 def test_a_commit_runs_the_same_checks() -> None:

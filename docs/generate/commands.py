@@ -1,21 +1,17 @@
-"""The reference of the tasks, from `tasks.py` by invoke's own reading of it."""
+"""The reference of the tasks, by invoke's own reading of them."""
 
-import importlib.util
+import copy
 import inspect
 import io
 import os
 from contextlib import redirect_stdout, suppress
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Final
+from typing import Any
 from unittest.mock import patch
 
-from invoke.collection import Collection
-
+import tasks
 from animals.__main__ import parse
 from docs.generate.markdown import code, page, table
-
-TASKS: Final = Path(__file__).parents[2] / "tasks.py"
 
 
 @dataclass(kw_only=True, slots=True, frozen=True)
@@ -23,11 +19,18 @@ class Option:
     """One argument of a task."""
 
     word: str
-    """As it is typed: `--args`, or `FOLDER` for one that has no name."""
+    """As it is typed: `--args`, `--[no-]deploy` for a switch that is on, or `FOLDER` for one that has no name."""
     default: str
     help: str
     switch: bool
     """Whether it takes no value."""
+
+    @property
+    def spellings(self) -> tuple[str, ...]:
+        """All that may be typed."""
+        if "[no-]" in self.word:
+            return self.word.replace("[no-]", ""), self.word.replace("[no-]", "no-")
+        return (self.word,)
 
 
 @dataclass(kw_only=True, slots=True, frozen=True)
@@ -36,30 +39,31 @@ class Command:
 
     name: str
     doc: str
+    """What it does; the first line says so in short."""
+    example: str
+    """As it is typed, from `invoke` on."""
     options: tuple[Option, ...]
 
 
 def commands() -> dict[str, Command]:
     """Each task by the name that it is called by."""
-    spec = importlib.util.spec_from_file_location("tasks", TASKS)
-    assert spec is not None  # noqa: S101 - for mypy: the path ends in .py
-    assert spec.loader is not None  # noqa: S101
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    collection = Collection.from_module(module)
-    return {name: _command(name, collection[name]) for name in sorted(collection.task_names)}
+    found = tasks.namespace
+    return {name: _command(name, found[name]) for name in found.task_names}
 
 
 def _command(name: str, task: Any) -> Command:
-    options = tuple(_option(argument) for argument in task.get_arguments())  # once: invoke takes the help out
-    return Command(name=name, doc=inspect.getdoc(task) or "", options=options)
+    task = copy.copy(task)
+    task.help = dict(task.help)  # its own, since invoke takes out what it has read
+    doc, _, example = (inspect.getdoc(task) or "").partition("\n\nFor example: ")
+    return Command(name=name, doc=doc, example=example, options=tuple(map(_option, task.get_arguments())))
 
 
 def _option(argument: Any) -> Option:
     name, default = argument.names[0], argument.default
+    named = f"--[no-]{name}" if default is True else f"--{name}"
     return Option(
-        word=name.upper() if argument.positional else f"--{name}",
-        default="" if default in ("", False, None) else str(default),
+        word=name.upper() if argument.positional else named,
+        default="on" if default is True else "" if default in ("", False, None) else str(default),
         help=argument.help or "",
         switch=argument.kind is bool,
     )
@@ -67,14 +71,22 @@ def _option(argument: Any) -> Option:
 
 def commands_page() -> str:
     """Every task with its arguments."""
+    known = commands()
     return page(
         "Tasks",
-        "`uv run invoke --list` names them, `uv run invoke --help TASK` says the same as this page. A switch is off "
-        "unless it is given; a value may stand behind the name or behind a `=`, as in `--port=8001`.",
-        *(_section(command) for command in commands().values()),
+        "`uv run invoke` lists them in the same groups, `uv run invoke --help TASK` says the same as this page. A "
+        "switch is off unless it is given, but for those with `[no-]`; a value may stand behind the name or behind a "
+        "`=`, as in `--port=8001`.",
+        *(_group(heading, [known[name] for name in group]) for heading, group in tasks.GROUPS.items()),
+        *(_section(command) for command in known.values()),
         "## animals classify\n\nBesides the tasks, the package has one command, for "
         f"[many pictures](../design/clients.md).\n\n```text\n{_help_of_classify()}```",
     )
+
+
+def _group(heading: str, members: list[Command]) -> str:
+    rows = [(f"[{command.name}](#{command.name})", command.doc.partition("\n")[0]) for command in members]
+    return table((heading, ""), rows)
 
 
 def _help_of_classify() -> str:
@@ -89,5 +101,4 @@ def _section(command: Command) -> str:
         (code(option.word), code(option.default) if option.default else "", option.help) for option in command.options
     ]
     arguments = table(("argument", "default", "meaning"), rows) if rows else ""
-    usage = " ".join(["uv run invoke", command.name, *(one.word for one in command.options if one.word.isupper())])
-    return f"## {command.name}\n\n{command.doc}\n\n```bash\n{usage}\n```\n\n{arguments}"
+    return f"## {command.name}\n\n{command.doc}\n\n```bash\nuv run {command.example}\n```\n\n{arguments}"

@@ -41,6 +41,11 @@ def split_words(text: str) -> list[str]:
     return shlex.split(kept)  # portable: the reason for this function
 
 
+def split_commas(text: str) -> list[str]:
+    """What stands between commas, without blanks around it."""
+    return [stripped for part in text.split(",") if (stripped := part.strip())]
+
+
 class StderrHandler(logging.Handler):
     """Writes to what `sys.stderr` is at the moment: a progress bar replaces it, to print lines above itself."""
 

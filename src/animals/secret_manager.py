@@ -25,9 +25,7 @@ def read_secret(name: str, *, variable: str) -> str:
         ConfigError: the name is none, or there is no such secret that we may read.
     """
     if not _NAME.fullmatch(name):
-        raise ConfigError(
-            f"{variable}={name} is no secret; expected projects/PROJECT/secrets/NAME/versions/latest."
-        )
+        raise ConfigError(f"{variable}={name} is no secret; expected projects/PROJECT/secrets/NAME/versions/latest.")
     import google.auth
     from google.auth.exceptions import GoogleAuthError
     from google.auth.transport.requests import AuthorizedSession

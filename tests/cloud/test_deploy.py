@@ -110,7 +110,9 @@ def test_a_backend_that_holds_gets_everybody(cloud: CloudRun, old: Front, new: F
 
 def test_the_identity_is_the_deployers_and_for_the_services_own_address(cloud: CloudRun, old: Front) -> None:
     deploy()
-    for call in cloud.called("print-identity-token"):
+    calls = cloud.called("print-identity-token")
+    assert calls
+    for call in calls:
         assert f"--audiences={old.url}" in call.words
         assert "--impersonate-service-account=animals-deployer@my-animals.iam.gserviceaccount.com" in call.words
 

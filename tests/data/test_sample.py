@@ -60,7 +60,9 @@ def test_every_picture_opens_in_a_size_that_was_promised(made: Path) -> None:
 
 
 def test_the_name_says_style_drawing_and_index(made: Path) -> None:
-    for path in made.glob("*/*.jpg"):
+    paths = list(made.glob("*/*.jpg"))
+    assert paths
+    for path in paths:
         style, *drawing, index = path.stem.split("-")
         assert STYLES.index(style) == int(index)
         assert drawing

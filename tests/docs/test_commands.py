@@ -32,6 +32,13 @@ def test_every_command_of_a_guide_can_be_typed(page: Path, tmp_path: Path) -> No
         try_command(without_environment(shlex.split(line, comments=True)), tmp_path)
 
 
+@pytest.mark.parametrize("task", TASKS)
+def test_a_tasks_example_is_of_this_task_and_can_be_typed(task: str, tmp_path: Path) -> None:
+    words = shlex.split(TASKS[task].example)
+    assert words[:2] == ["invoke", task]
+    try_command(words, tmp_path)
+
+
 def without_environment(words: list[str]) -> list[str]:
     while words and re.fullmatch(r"[A-Z_]+=.*", words[0]):
         words = words[1:]
@@ -56,7 +63,7 @@ def try_command(words: list[str], folder: Path) -> None:
 
 def try_task(task: Command, words: list[str], folder: Path) -> None:
     """As invoke reads it: options by their name, values behind them, the rest by place."""
-    known = {option.word: option for option in task.options}
+    known = {spelling: option for option in task.options for spelling in option.spellings}
     places = [option.word for option in task.options if option.word.isupper()]
     while words:
         word, *words = words
@@ -85,6 +92,7 @@ def try_overrides(text: str, folder: Path) -> None:
         ("invoke trian", KeyError),
         ("invoke train --arg x", AssertionError),
         ("invoke promote v1 v2", IndexError),
+        ("invoke train --no-args", AssertionError),
         ('invoke train --args "trainer.epoch=2"', Exception),
         ("python -m animals.no_such", AssertionError),
         ("rm -rf data", AssertionError),

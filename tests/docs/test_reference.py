@@ -26,6 +26,7 @@ from docs.generate.commands import commands, commands_page
 from docs.generate.configuration import configuration_page
 from docs.generate.links import ROOT
 from docs.generate.routes import openapi, operations, routes_page
+from tasks import GROUPS
 
 SOURCES = sorted((ROOT / "src" / "animals").rglob("*.py"))
 
@@ -48,7 +49,14 @@ def cells(page: str, first: str) -> list[str]:
 def test_every_task_and_each_of_its_arguments_says_what_it_is_for(command: Any) -> None:
     assert command.doc
     assert [option.word for option in command.options if not option.help] == []
-    assert f"## {command.name}\n" in commands_page()
+    assert f"\n## {command.name}\n" in commands_page()
+    assert f"\nuv run {command.example}\n" in commands_page()
+
+
+def test_the_reference_names_the_tasks_in_their_groups() -> None:
+    for heading, group in GROUPS.items():
+        rows = commands_page().partition(f"| {heading} |")[2].partition("\n\n")[0]
+        assert re.findall(r"\[([\w-]+)\]\(#\1\)", rows) == list(group)
 
 
 # settings of a training

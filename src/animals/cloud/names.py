@@ -10,7 +10,6 @@ Image = Literal["train", "train_gpu", "api", "frontend", "report"]
 Account = Literal["trainer", "backend", "frontend", "report", "deployer", "reader"]
 Secret = Literal["animals-signing-key", "animals-wandb-key", "animals-github-token"]
 
-IMAGES: Final[tuple[Image, ...]] = ("train", "train_gpu", "api", "frontend", "report")
 ACCOUNTS: Final[tuple[Account, ...]] = ("trainer", "backend", "frontend", "report", "deployer", "reader")
 
 REPOSITORY: Final = "animals"

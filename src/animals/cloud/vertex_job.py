@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from animals.cli import split_words
+from animals.cli import split_commas, split_words
 from animals.cloud.gcloud import Command
 from animals.cloud.names import GITHUB_TOKEN, WANDB_KEY, Image, Place
 from animals.cloud.template import FILES, FILLED, fill_into
@@ -67,7 +67,7 @@ class Job:
         Raises:
             ConfigError: an option is impossible.
         """
-        kinds, regions = tuple(_parts(options.gpu)), (place.region, *_parts(options.also_in))
+        kinds, regions = tuple(split_commas(options.gpu)), (place.region, *split_commas(options.also_in))
         if not kinds or not set(kinds) <= MACHINES.keys():
             raise ConfigError(f"--gpu is {options.gpu!r}; expected some of {', '.join(MACHINES)}, with commas between.")
         for region in regions:
@@ -163,7 +163,3 @@ def _environment(place: Place, options: argparse.Namespace) -> Iterator[tuple[st
     if options.announce:
         yield "ANIMALS_ANNOUNCE", options.announce
         yield "ANIMALS_GITHUB_TOKEN_NAME", place.secret(GITHUB_TOKEN)
-
-
-def _parts(text: str) -> list[str]:
-    return [stripped for part in text.split(",") if (stripped := part.strip())]

@@ -5,6 +5,7 @@ from typing import Annotated, TypeVar
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from animals.cli import split_commas
 from animals.errors import ConfigError
 from animals.preprocess import MAX_PIXELS
 
@@ -79,16 +80,12 @@ class ServiceSettings(Listening):
     @property
     def keys(self) -> frozenset[str]:
         """API keys, of which a request must send one; none: anybody may ask."""
-        return frozenset(_parts(self.api_keys.get_secret_value() if self.api_keys else ""))
+        return frozenset(split_commas(self.api_keys.get_secret_value() if self.api_keys else ""))
 
     @property
     def origins(self) -> list[str]:
         """Web pages whose scripts may ask."""
-        return _parts(self.cors_origins or "")
-
-
-def _parts(text: str) -> list[str]:
-    return [stripped for part in text.split(",") if (stripped := part.strip())]
+        return split_commas(self.cors_origins or "")
 
 
 def read_settings() -> ServiceSettings:

@@ -14,6 +14,7 @@ from animals.data.contact_sheet import contact_sheet
 from animals.data.findings import KINDS, UNREADABLE, Finding, Kind, find_all
 from animals.data.load import Inspected, inspect_folder, spec_without_model
 from animals.errors import StorageUnavailable
+from animals.markdown import BAR
 
 CHECKS: Final = Path("data/checks")
 """Folder of a folder for each root that was checked."""
@@ -90,7 +91,7 @@ def _visible(findings: Sequence[Finding]) -> list[str]:
 def markdown(inspected: Inspected, findings: Sequence[Finding]) -> str:
     """The table for a comment on a pull request."""
     rows = [COLUMNS, ("---", "--:", "---", "---"), *_rows(findings)]
-    table = "\n".join(f"| {' | '.join(cell.replace('|', '&#124;') for cell in row)} |" for row in rows)
+    table = "\n".join(f"| {' | '.join(cell.replace('|', BAR) for cell in row)} |" for row in rows)
     blocks = [f"### {headline(inspected)}", *([table] if findings else []), verdict(findings)]
     return "\n\n".join(blocks) + "\n"
 

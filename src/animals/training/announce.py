@@ -14,7 +14,7 @@ from animals import registry
 from animals.cli import exit_on_error
 from animals.config.services import read_settings
 from animals.errors import AnimalsError, ConfigError
-from animals.github import API, open_dispatch, repository_of
+from animals.github import API, Dispatch, open_dispatch, repository_of
 from animals.secret_manager import read_secret
 from animals.storage import open_storage
 
@@ -45,13 +45,20 @@ class AnnounceSettings(BaseSettings):
 
 
 def check(settings: AnnounceSettings) -> None:
-    """Find out before hours of training that nobody of that name can be told.
+    """Find out before hours of training that nobody could be told.
 
     Raises:
-        ConfigError: the setting has another form.
+        ConfigError: the settings are wrong, or the token cannot be had.
     """
-    if settings.announce and not repository_of(settings.announce):
-        raise ConfigError(f"ANIMALS_ANNOUNCE is {settings.announce}; expected github://OWNER/REPOSITORY.")
+    if settings.announce:
+        _dispatch(settings.announce, settings)
+
+
+def _dispatch(announce: str, settings: AnnounceSettings) -> Dispatch:
+    repository = repository_of(announce)
+    if not repository:
+        raise ConfigError(f"ANIMALS_ANNOUNCE is {announce}; expected github://OWNER/REPOSITORY.")
+    return open_dispatch(repository, _token(settings), api=settings.github_api)
 
 
 def announce(settings: AnnounceSettings, version: str, bucket: str) -> str | None:
@@ -65,13 +72,10 @@ def announce(settings: AnnounceSettings, version: str, bucket: str) -> str | Non
         ServiceUnavailable: GitHub is away.
         RequestRefused: GitHub does not take it.
     """
-    check(settings)
     if not settings.announce:
         return None
-    repository = repository_of(settings.announce) or ""
-    send = open_dispatch(repository, _token(settings), api=settings.github_api)
-    send(EVENT, {"version": version, "bucket": bucket})
-    return repository
+    _dispatch(settings.announce, settings)(EVENT, {"version": version, "bucket": bucket})
+    return repository_of(settings.announce)
 
 
 def _token(settings: AnnounceSettings) -> str | None:

@@ -4,13 +4,14 @@ All of it comes from the version's record, and each sentence holds for any set o
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, Final
 
 import timm
 from huggingface_hub import EvalResult, ModelCardData
 
+from animals.markdown import table
 from animals.records import Card, ExportCheck, Rejection, Training
 from animals.training.model_card_code import how_to_use
 
@@ -109,7 +110,7 @@ def _data(card: Card) -> str:
         ("SHA-256 of the list of all pictures", f"`{split.manifest_sha256}`"),
         ("SHA-256 of the test pictures' list", f"`{split.test_sha256 or 'unknown'}`"),
     ]
-    return _table(("", ""), rows)
+    return table(("", ""), rows)
 
 
 def _training(card: Card) -> str:
@@ -127,7 +128,7 @@ def _training(card: Card) -> str:
         ("Seed", str(config["seed"])),
         *(_course(card.training, trainer["epochs"]) if card.training else ()),
     ]
-    return f"{_table(('', ''), rows)}\n\nAll settings are under `config` in `card.json`."
+    return f"{table(('', ''), rows)}\n\nAll settings are under `config` in `card.json`."
 
 
 def _changes(config: dict[str, Any]) -> list[tuple[str, Any]]:
@@ -162,9 +163,9 @@ def _evaluation(card: Card) -> str:
     return f"""\
 The test pictures were looked at once, after training. The figures are those of `model.safetensors`.
 
-{_table(("", ""), rows)}
+{table(("", ""), rows)}
 
-{_table(columns, labels)}"""
+{table(columns, labels)}"""
 
 
 def _limits(card: Card) -> str:
@@ -193,7 +194,7 @@ def _origin(card: Card) -> str:
         ("With", ", ".join(f"{name} {version}" for name, version in card.packages.items())),
         ("Licence", card.config.get("license") or "none was named (`license=…`)"),
     ]
-    return f"{_table(('', ''), rows)}\n\n`card.json` holds all of this for programs, and the checksum of each file."
+    return f"{table(('', ''), rows)}\n\n`card.json` holds all of this for programs, and the checksum of each file."
 
 
 def _calibration_line(card: Card) -> str:
@@ -219,11 +220,6 @@ def _export_line(check: ExportCheck) -> str:
     )
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|", *(f"| {' | '.join(row)} |" for row in rows)]
-    return "\n".join(lines)
-
-
 def _value(value: Any) -> str:
     return f"{value:g}" if isinstance(value, int | float) else str(value)
 
@@ -235,4 +231,4 @@ def _code(text: str) -> str:
 
 def _text(text: str) -> str:
     """Text of which nothing is taken for Markdown."""
-    return re.sub(r"([\\`*_\[\]<>#$~|])", r"\\\1", text)
+    return re.sub(r"([\\`*_\[\]<>#$~])", r"\\\1", text)

@@ -83,9 +83,9 @@ def test_a_dry_run_prints_what_a_first_run_does_and_needs_no_gcloud(
 def test_each_group_of_a_dry_run_says_what_it_is_for(capsys: pytest.CaptureFixture[str]) -> None:
     set_up(dry_run=True)
     lines = capsys.readouterr().out.partition("# == For you to do")[0].splitlines()
-    for before, line in itertools.pairwise(lines):
-        if line.startswith(("gcloud", "python3")):
-            assert re.fullmatch(r"# [a-z].+", before)
+    told = [before for before, line in itertools.pairwise(lines) if line.startswith(("gcloud", "python3"))]
+    assert len(told) > 50
+    assert all(re.fullmatch(r"# [a-z].+", before) for before in told)
 
 
 def test_the_command_line_prints_a_dry_run() -> None:

@@ -38,7 +38,7 @@ def triggers(setup: Setup) -> Iterator[Command]:
             "build and deploy what is pushed to main",
             *(*group, "create", "github", f"--name={BUILD_TRIGGER}", where, f"--repo-owner={owner}"),
             *(f"--repo-name={name}", BRANCH, "--build-config=cloudbuild_files/build.yaml"),
-            *(region, run_as),
+            *(f"{region},_TRAIN_GPU=true", run_as),  # which the next trigger asks for
         )
     if RETRAIN_TRIGGER not in there:
         repository = (f"--repo=https://github.com/{setup.github}", "--repo-type=GITHUB", "--branch=main")

@@ -80,6 +80,7 @@ GRANTS: Final[tuple[Grant, ...]] = (
         "deployer", "run.sourceDeveloper", "project", "sends the source of the report function, and starts its build"
     ),
     Grant("deployer", "run.builder", "project", "builds it"),
+    Grant("deployer", "serviceusage.serviceUsageConsumer", "project", "without which no source can be sent"),
     Grant("deployer", "logging.viewer", "project", "sees how a new revision answers its first visitors"),
     Grant("deployer", "storage.objectViewer", "pictures", "a workflow lets a new version answer them again"),
     Grant("deployer", "storage.legacyBucketReader", "bucket", _NAMES),

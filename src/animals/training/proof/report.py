@@ -1,8 +1,9 @@
 """A proof in words: the report for people, and the short table for the terminal."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
+from animals.markdown import table
 from animals.training.proof.records import Comparison, Proof, Share, Slice
 
 
@@ -38,11 +39,6 @@ def summary(proof: Proof, folder: Path) -> str:
 
 def _title(path: Path) -> str:
     return path.stem.replace("_", " ").capitalize()
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = (head, ["---"] * len(head), *rows)
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def _with_interval(share: Share) -> str:
@@ -82,7 +78,7 @@ def _overview(proof: Proof) -> str:
     )
     return (
         f"# What {proof.version} is worth\n\nMeasured with its ONNX file on its own test pictures. Ranges are 95 % "
-        f"intervals. [What is measured, and why so](../../../docs/design/proof.md)\n\n{_table(('', ''), rows)}"
+        f"intervals. [What is measured, and why so](../../../docs/design/proof.md)\n\n{table(('', ''), rows)}"
     )
 
 
@@ -91,7 +87,7 @@ def _labels(proof: Proof) -> str:
         (label, f"{row.precision:.1%}", f"{row.recall:.1%}", f"{row.f1:.1%}", str(row.pictures))
         for label, row in proof.metrics.per_label.items()
     )
-    return f"## Labels\n\n{_table(('label', 'precision', 'recall', 'F1', 'pictures'), rows)}"
+    return f"## Labels\n\n{table(('label', 'precision', 'recall', 'F1', 'pictures'), rows)}"
 
 
 def _robustness(proof: Proof) -> str:
@@ -100,7 +96,7 @@ def _robustness(proof: Proof) -> str:
     return (
         f"## Spoiled pictures\n\nAccuracy on {found.pictures} test pictures, {found.clean:.1%} unspoiled and "
         f"**{found.mean:.1%}** in the mean over this table. Severity 1 is hard to see, 5 hard to see through.\n\n"
-        f"{_table(('', '1', '2', '3', '4', '5'), rows)}"
+        f"{table(('', '1', '2', '3', '4', '5'), rows)}"
     )
 
 
@@ -111,7 +107,7 @@ def _slices(slices: Iterable[Slice]) -> str:
     )
     return (
         "## Parts\n\nAccuracy on parts of the test pictures. **Weak** is one that is significantly less accurate than "
-        f"the rest.\n\n{_table(('part', 'meaning', 'accuracy', 'pictures', ''), rows)}"
+        f"the rest.\n\n{table(('part', 'meaning', 'accuracy', 'pictures', ''), rows)}"
     )
 
 
@@ -123,5 +119,5 @@ def _changes(changed: dict[str, Share]) -> str:
     rows = ((name, _with_interval(share), f"{share.count} of {share.pictures}") for name, share in changed.items())
     return (
         "## What should not matter\n\nPictures whose answer changes with it, right or wrong.\n\n"
-        f"{_table(('when', 'answers that change', ''), rows)}"
+        f"{table(('when', 'answers that change', ''), rows)}"
     )
