@@ -11,7 +11,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,17 +35,28 @@ SPAWN_SECONDS: Final = 5
 
 
 def main() -> int:
-    """Run locust, write its report and show it; the exit code is locust's, 1 after any failure."""
+    """Run locust, write its report and show it; the exit code is 1 after any failure, or if answers took too long."""
     arguments = _parser().parse_args()
     prepared = drawn if arguments.host or arguments.bucket else published
     with exit_on_error(), prepared(arguments) as setup:
         arguments.out.mkdir(parents=True, exist_ok=True)
         with _backend(setup, arguments.host, arguments.bucket) as (host, where, memory):
             code = _run_locust(setup, host, arguments)
-            report = _report(setup, arguments, where, memory())
+            found = json.loads((setup.folder / "locust.json").read_text(encoding="utf-8"))
+            report = _report(setup, found, arguments, where, memory())
         (arguments.out / f"{_name(arguments)}.md").write_text(report, encoding="utf-8")
         sys.stdout.write(report)
-    return code
+    late = list(_late(found, arguments.p95)) if arguments.p95 else []
+    sys.stderr.writelines(late)
+    return code or int(bool(late))
+
+
+def _late(found: Sequence[Mapping[str, Any]], limit: float) -> Iterator[str]:
+    """Of what more than one answer in 20 takes longer than so many ms."""
+    for entry in found:
+        slow = float(np.percentile(_times(entry), 95))
+        if slow > limit:
+            yield f"error: one answer in 20 to {entry['name']} takes over {slow:.0f} ms; --p95 allows {limit:g}\n"
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -54,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seconds", type=int, default=60, help="that are counted [60]")
     parser.add_argument("--host", default="", help="URL of a running backend [one is started]")
     parser.add_argument("--bucket", default="", help="whose version serves [a seeded network]")
+    parser.add_argument("--p95", type=float, default=0, help="ms that one answer in 20 may exceed, else it fails [any]")
     parser.add_argument("--html", action="store_true", help="keep locust's own report too, about a megabyte")
     add_options(parser, OUT)
     return parser
@@ -137,8 +149,9 @@ def _name(arguments: argparse.Namespace) -> str:
     return f"users_{arguments.users}"
 
 
-def _report(setup: Setup, arguments: argparse.Namespace, where: str, memory: float | None) -> str:
-    found = json.loads((setup.folder / "locust.json").read_text(encoding="utf-8"))
+def _report(
+    setup: Setup, found: Sequence[Mapping[str, Any]], arguments: argparse.Namespace, where: str, memory: float | None
+) -> str:
     # locust writes this table each second, so that the reason of a failure in the last one is missing here
     with (setup.folder / "locust_failures.csv").open(encoding="utf-8", newline="") as file:
         reasons = [f"- {line['Occurrences']} of {line['Name']}: {line['Error']}" for line in csv.DictReader(file)]
@@ -166,9 +179,13 @@ def _report(setup: Setup, arguments: argparse.Namespace, where: str, memory: flo
     return "\n".join(lines) + "\n"
 
 
+def _times(entry: Mapping[str, Any]) -> list[float]:
+    """In ms, of each answer."""
+    return [float(it) for it, count in entry["response_times"].items() for _ in range(count)]
+
+
 def _row(entry: Mapping[str, Any]) -> str:
-    times = [float(it) for it, count in entry["response_times"].items() for _ in range(count)]
-    parts = " | ".join(f"{part:.0f}" for part in np.percentile(times, [50, 95, 99, 100]))
+    parts = " | ".join(f"{part:.0f}" for part in np.percentile(_times(entry), [50, 95, 99, 100]))
     seconds = max(1.0, entry["last_request_timestamp"] - entry["start_time"])  # users finish what they began
     requests, failed = entry["num_requests"], entry["num_failures"]
     return f"| {entry['name']} | {requests} | {failed} | {requests / seconds:.1f} | {parts} |"

@@ -13,11 +13,18 @@ from tasking.shell import options, script
         "seconds": "that are counted",
         "host": "URL of a running backend; without one, a backend is started on one CPU and stopped again",
         "bucket": "whose version that backend serves; by default one with a seeded network",
+        "p95": "ms that one answer in 20 may exceed; if more do, the test fails",
         "out": "folder that gets the report",
     },
 )
 def load_test(
-    _: Context, users: int = 50, seconds: int = 60, host: str = "", bucket: str = "", out: str = "reports/load_test"
+    _: Context,
+    users: int = 50,
+    seconds: int = 60,
+    host: str = "",
+    bucket: str = "",
+    p95: int = 0,
+    out: str = "reports/load_test",
 ) -> None:
     """Let users come to a backend, and write what they saw.
 
@@ -25,7 +32,8 @@ def load_test(
 
     For example: invoke load-test --users 20 --seconds 30 --bucket build/candidate
     """
-    script("profiling/load_test.py", *options(users=users, seconds=seconds, host=host, bucket=bucket, out=out))
+    given = options(users=users, seconds=seconds, host=host, bucket=bucket, p95=p95, out=out)
+    script("profiling/load_test.py", *given)
 
 
 @task(

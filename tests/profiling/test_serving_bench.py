@@ -78,6 +78,13 @@ def test_users_come_to_a_backend_and_all_their_answers_are_right(tiny: list[str]
         assert told in report
 
 
+def test_a_backend_that_is_slower_than_allowed_fails_the_load_test(tiny: list[str], tmp_path: Path) -> None:
+    done = script("load_test.py", tmp_path, *tiny, "--users=2", "--seconds=3", "--p95=0.01", "--out=out")
+    assert done.returncode == 1
+    assert "error: one answer in 20 to classify takes over " in done.stderr
+    assert (tmp_path / "out" / "users_2.md").is_file()
+
+
 def test_a_host_that_does_not_answer_is_named(tiny: list[str], tmp_path: Path) -> None:
     done = script("load_test.py", tmp_path, *tiny, "--host=http://127.0.0.1:1")
     assert done.returncode == 2
