@@ -22,7 +22,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 SERVICES = {
     "page": "http://localhost:8501",
     "backend": "http://localhost:8080/readyz",
-    "report": "http://localhost:8082",
+    "report": "http://localhost:8082/healthz",
 }
 
 
