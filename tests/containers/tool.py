@@ -22,6 +22,9 @@ BASE: Final = "docker.io/library/python:3.11-slim"
 WANTED: Final = "ANIMALS_CONTAINERS" in os.environ
 """Whether tests fail where no container can be run."""
 
+PULL: Final = 600
+"""Seconds for the first run where a container is demanded, which brings the base image."""
+
 QUICK: Final = 60
 """Seconds for a look whether the tool works, the base image's download included."""
 
@@ -186,7 +189,7 @@ def _try(tool: Tool) -> str:
     except (AssertionError, subprocess.TimeoutExpired):
         return "does not answer"
     try:
-        tool("run", "--rm", "--network", "none", BASE, "python", "-c", "", seconds=QUICK)
+        tool("run", "--rm", "--network", "none", BASE, "python", "-c", "", seconds=PULL if WANTED else QUICK)
     except (AssertionError, subprocess.TimeoutExpired):
         return f"cannot run {BASE}"
     return ""
