@@ -19,6 +19,11 @@ _OUTSIDE = (
 """Variables that start so tell of a cloud, a service or an account."""
 
 
+def pytest_configure() -> None:
+    """No test is a machine of Google's; google-auth reads this once, when it is imported."""
+    os.environ["NO_GCE_CHECK"] = "true"
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes minutes begins first, so that at the end no CPU waits for it alone."""
     items.sort(key=lambda item: item.get_closest_marker("minutes") is None)

@@ -95,6 +95,7 @@ def on_cloud_run(google: StandIn, script: str, *arguments: str, **environment: s
     place = f"{HOST}:{google.port}"
     inside = {
         "K_SERVICE": "animals-page",
+        "NO_GCE_CHECK": "false",
         "GCE_METADATA_HOST": place,
         "GCE_METADATA_IP": place,
         "GCE_METADATA_TIMEOUT": "20",

@@ -137,7 +137,6 @@ def test_pubsub_away_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_pubsub_without_a_log_in_says_how_to_get_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("NO_GCE_CHECK", "true")  # else it looks for a machine of Google's
     monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path))
     with pytest.raises(RequestRefused, match="gcloud auth application-default login"):
         to_pubsub()(request())

@@ -11,13 +11,13 @@ import contextlib
 import re
 import uuid
 from collections.abc import Callable
-from typing import Annotated, Final
+from typing import Final
 
-from pydantic import AwareDatetime, Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AwareDatetime, Field
 
+from animals.config.github import GitHubSettings
 from animals.errors import ConfigError, ObjectChanged, RequestRefused, ServiceUnavailable, StorageError
-from animals.github import API, open_dispatch, repository_of
+from animals.github import open_dispatch, repository_of
 from animals.records import Record, now
 from animals.storage import ABSENT, Storage
 
@@ -57,24 +57,11 @@ Raises:
 """
 
 
-class TriggerSettings(BaseSettings):
+class TriggerSettings(GitHubSettings):
     """Who is asked, and by which right; taken from the environment."""
-
-    model_config = SettingsConfigDict(
-        env_prefix="ANIMALS_",
-        env_ignore_empty=True,
-        frozen=True,
-        use_attribute_docstrings=True,
-        validate_by_name=True,
-        validate_by_alias=True,
-    )
 
     trigger: str = "print"
     """print, pubsub://projects/PROJECT/topics/TOPIC or github://OWNER/REPOSITORY."""
-    github_token: Annotated[SecretStr | None, Field(validation_alias="GITHUB_TOKEN")] = None
-    """With the right to write the repository's contents."""
-    github_api: Annotated[str, Field(validation_alias="GITHUB_API_URL")] = API
-    """Another one for GitHub Enterprise."""
 
 
 def open_trigger(settings: TriggerSettings) -> Trigger | None:

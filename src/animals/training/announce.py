@@ -5,16 +5,14 @@
 
 import argparse
 import sys
-from typing import Annotated, Final
-
-from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from typing import Final
 
 from animals import registry
 from animals.cli import exit_on_error
+from animals.config.github import GitHubSettings
 from animals.config.services import read_settings
 from animals.errors import AnimalsError, ConfigError
-from animals.github import API, Dispatch, open_dispatch, repository_of
+from animals.github import Dispatch, open_dispatch, repository_of
 from animals.secret_manager import read_secret
 from animals.storage import open_storage
 
@@ -22,26 +20,13 @@ EVENT: Final = "model-published"
 """Type of the event, which .github/workflows/model.yml waits for."""
 
 
-class AnnounceSettings(BaseSettings):
+class AnnounceSettings(GitHubSettings):
     """Who is told, and by which right; taken from the environment."""
-
-    model_config = SettingsConfigDict(
-        env_prefix="ANIMALS_",
-        env_ignore_empty=True,
-        frozen=True,
-        use_attribute_docstrings=True,
-        validate_by_name=True,
-        validate_by_alias=True,
-    )
 
     announce: str | None = None
     """github://OWNER/REPOSITORY; by default nobody."""
-    github_token: Annotated[SecretStr | None, Field(validation_alias="GITHUB_TOKEN")] = None
-    """With the right to write the repository's contents."""
     github_token_name: str | None = None
     """Where Secret Manager keeps it, if it is not set: projects/PROJECT/secrets/NAME/versions/latest."""
-    github_api: Annotated[str, Field(validation_alias="GITHUB_API_URL")] = API
-    """Another one for GitHub Enterprise."""
 
 
 def check(settings: AnnounceSettings) -> None:
