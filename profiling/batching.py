@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from animals import registry
 from animals.cli import exit_on_error
-from animals.config.services import read_settings
+from animals.config.settings import read_settings
 from animals.serving.classifier import Classifier
 from animals.storage import open_storage
 

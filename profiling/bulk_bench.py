@@ -20,7 +20,7 @@ import numpy as np
 
 from animals import registry
 from animals.bulk.sources import find_pictures
-from animals.config.services import read_settings
+from animals.config.settings import read_settings
 from animals.serving.classifier import Classifier
 from animals.storage import open_storage
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from animals.data.drawings import STYLES, clutter
-from animals.data.sample_picture import Recipe, SamplePicture
-from animals.data.scenes import compose
+from animals.data.sample.drawings import STYLES, clutter
+from animals.data.sample.picture import Recipe, SamplePicture
+from animals.data.sample.scenes import compose
 
 EXAMPLES = Path(__file__).parents[1] / "src/animals/frontend/examples"
 

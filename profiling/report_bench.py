@@ -25,7 +25,7 @@ from machine import confined, cpu_name, in_own_process, system_name, two_sides
 from report_records import DAYS, NOW, made_up, publish, write_loose
 
 from animals.monitoring.day_file import encode
-from animals.monitoring.kinds import FEEDBACK, PREDICTIONS
+from animals.monitoring.record_types import FEEDBACK, PREDICTIONS
 from animals.storage import open_storage
 
 OUT: Final = Path("reports", "report_speed.json")

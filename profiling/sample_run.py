@@ -30,7 +30,7 @@ def main() -> None:
         cache = Path("data", "cache").resolve().as_posix()
         own = ["bucket=bucket", f"data.cache_dir={cache}", "tracking.mode=disabled"]
         run(folder, "animals.training", *own, *sys.argv[1:])
-        run(folder, "animals.training.proof", "--bucket", "bucket")
+        run(folder, "animals.training.evaluation", "--bucket", "bucket")
         keep(folder)
 
 

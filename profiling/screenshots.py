@@ -27,11 +27,11 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from animals import registry
+from animals.animals10 import ANIMALS10_FOLDERS
 from animals.cli import exit_on_error
-from animals.config.services import read_settings
-from animals.data.drawings import STYLES
-from animals.data.sample_picture import Recipe, SamplePicture
-from animals.labels import ANIMALS10_FOLDERS
+from animals.config.settings import read_settings
+from animals.data.sample.drawings import STYLES
+from animals.data.sample.picture import Recipe, SamplePicture
 from animals.records import Feedback, LoggedPrediction, Record
 from animals.storage import FolderStorage, Storage, open_storage
 

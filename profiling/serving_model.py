@@ -15,7 +15,7 @@ import httpx
 from PIL import Image
 
 from animals import registry
-from animals.labels import ANIMALS10_LABELS
+from animals.animals10 import ANIMALS10_LABELS
 from animals.preprocess import InputSpec, open_picture
 from animals.records import Card, ExportCheck, Metrics, Quantized, SplitInfo, now
 from animals.storage import FolderStorage
@@ -102,7 +102,7 @@ def prepare(setup: Setup) -> None:
 
 def write_pictures(setup: Setup) -> None:
     """Write what is asked: small pictures, and some as large as a camera's."""
-    from animals.data.sample import make_sample
+    from animals.data.sample.make import make_sample
 
     source = setup.pictures
     if source is None:
@@ -125,9 +125,9 @@ def _write_models(setup: Setup, paths: Sequence[Path]) -> None:
 
     from animals.config.training import DataConfig, ModelConfig
     from animals.preprocess import normalize, read_pixels
-    from animals.training.export import export_hub_format, export_onnx
+    from animals.training.export.onnx import export_hub_format, export_onnx
+    from animals.training.export.quantize import quantize
     from animals.training.model import build_model, input_spec
-    from animals.training.quantize import quantize
 
     config = ModelConfig(name=setup.architecture, pretrained=False)
     spec = input_spec(config, DataConfig(side=setup.side, resize="squash"))

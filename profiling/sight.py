@@ -27,14 +27,14 @@ from PIL import Image
 from pydantic import SecretStr
 
 from animals import registry
-from animals.config.services import ServiceSettings
-from animals.outputs import ONNX_INPUT, ONNX_OUTPUT, ONNX_PROJECTION
+from animals.config.settings import ServiceSettings
+from animals.inference import ONNX_INPUT, ONNX_OUTPUT, ONNX_PROJECTION
 from animals.preprocess import InputSpec
 from animals.records import Card, ExportCheck, Metrics, SplitInfo, now
 from animals.serving import metrics as sight
 from animals.serving.app import create_app
 from animals.serving.logs import CloudFormatter
-from animals.serving.watcher import make_watcher
+from animals.serving.model_reloader import make_watcher
 from animals.storage import FolderStorage
 
 SIDE: Final = 224
@@ -157,7 +157,7 @@ async def ask(app: FastAPI, state: dict[str, Any], body: bytes) -> None:
 
 async def measure(folder: Path, requests: int) -> dict[str, list[float]]:
     """CPU milliseconds of each request, with and without in turns."""
-    access = logging.getLogger("animals.serving.access")
+    access = logging.getLogger("animals.serving.middleware.access")
     found: dict[str, list[float]] = {"without": [], "with": []}
     body = request_body()
     async with AsyncExitStack() as stack:

@@ -20,7 +20,7 @@ from typing import Final
 from animals.cli import exit_on_error
 from animals.cpus import available_cpus
 from animals.errors import AnimalsError
-from animals.training.proof.records import Proof
+from animals.training.evaluation.records import Proof
 
 OUT: Final = Path("reports", "training_defaults.md")
 ROWS: Final = {
@@ -71,7 +71,7 @@ def run(work: Path, row: str, name: str, base: str) -> Proof:
         folder.mkdir(parents=True, exist_ok=True)
         for module, arguments in (
             ("animals.training", f"{base} {own_places(name)} {ROWS[row]} trainer.resume=auto"),
-            ("animals.training.proof", "--bucket bucket --pictures 300"),
+            ("animals.training.evaluation", "--bucket bucket --pictures 300"),
         ):
             words = shlex.split(arguments)  # portable: written here, not typed
             execute([sys.executable, "-m", module, *words], folder)

@@ -126,7 +126,7 @@ def timm_loader(setup: Setup) -> tuple[float, float]:
 
 def ours(setup: Setup) -> tuple[float, float]:
     """This trainer: all that `invoke train` runs, from the cache to the optimizer."""
-    from animals.training.steps import StepClock, run_steps
+    from animals.training.step_timing import StepClock, run_steps
 
     clock = StepClock(warmup=setup.warmup, steps=setup.steps)
     run_steps(setup.config, clock)
@@ -213,7 +213,7 @@ def endless(batches: Iterable[tuple[Tensor, Tensor]]) -> Iterator[tuple[Tensor, 
 def synchronize() -> None:
     """Wait until the GPU has done what it was given.
 
-    As in `animals.training.steps`, whose import would put Lightning into every variant's memory.
+    As in `animals.training.step_timing`, whose import would put Lightning into every variant's memory.
     """
     if torch.accelerator.is_available():
         torch.accelerator.synchronize()

@@ -17,7 +17,7 @@ PORTS = {
 
 def local(*words: str) -> None:
     """Run services on this machine; if this process is killed, they see the end of their input and end too."""
-    command = [sys.executable, "-m", "animals.local.tether", "animals.local", *words]
+    command = [sys.executable, "-m", "animals.local.child_process", "animals.local", *words]
     finish(subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE))  # noqa: S603
 
 
@@ -72,4 +72,4 @@ def decide(_: Context, days: int = 7) -> None:
 
     For example: invoke decide --days 14
     """
-    python("animals.monitoring.check", "--days", str(days))
+    python("animals.monitoring.retrain_check", "--days", str(days))

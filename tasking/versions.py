@@ -17,7 +17,7 @@ def publish(_: Context, folder: str, no_promote: bool = False) -> None:
 
     For example: invoke publish runs/20261124-142154-sample --no-promote
     """
-    python("animals.training.publish", folder, *options(no_promote=no_promote))
+    python("animals.training.release.publish", folder, *options(no_promote=no_promote))
 
 
 @task(positional=["version"], help={"version": "a published version"})
@@ -28,7 +28,7 @@ def announce(_: Context, version: str) -> None:
 
     For example: invoke announce 20261124-142154-sample-095c35
     """
-    python("animals.training.announce", version)
+    python("animals.training.release.announce", version)
 
 
 @task(
@@ -43,7 +43,7 @@ def check_version(_: Context, version: str, into: str = "build/candidate") -> No
 
     For example: invoke check-version 20261124-142154-sample-095c35
     """
-    python("animals.training.candidate", version, "--into", into)
+    python("animals.training.release.verify", version, "--into", into)
 
 
 @task(
@@ -60,7 +60,7 @@ def evaluate(_: Context, version: str = "current", against: str = "", pictures: 
 
     For example: invoke evaluate --version 20261124-142154-sample-095c35 --pictures 200
     """
-    python("animals.training.proof", version, *options(against=against, pictures=pictures))
+    python("animals.training.evaluation", version, *options(against=against, pictures=pictures))
 
 
 @task(
@@ -80,7 +80,7 @@ def optimize(
 
     For example: invoke optimize --pictures 200 --epochs 1
     """
-    python("animals.training.optimize", version, *options(pictures=pictures, channels=channels, epochs=epochs))
+    python("animals.training.export.optimize", version, *options(pictures=pictures, channels=channels, epochs=epochs))
 
 
 @task(
@@ -98,7 +98,7 @@ def promote(_: Context, version: str, reason: str = "", force: bool = False) -> 
 
     For example: invoke promote 20261124-142154-sample-095c35 --reason "better on photographs"
     """
-    python("animals.training.promotion", "promote", version, *options(reason=reason, force=force))
+    python("animals.training.release.promote", "promote", version, *options(reason=reason, force=force))
 
 
 @task(help={"reason": "why, which the pointer keeps"})
@@ -107,4 +107,4 @@ def rollback(_: Context, reason: str = "") -> None:
 
     For example: invoke rollback --reason "mixes up cats and dogs since noon"
     """
-    python("animals.training.promotion", "rollback", *options(reason=reason))
+    python("animals.training.release.promote", "rollback", *options(reason=reason))

@@ -156,7 +156,7 @@ def test_what_people_correct_makes_the_next_version_better(world: World) -> None
         assert "90 pictures of feedback are trained on too" in said
         [second] = set(registry.versions(world.bucket)) - {first}
         assert world.serving() == first
-        said = world.run("-m", "animals.training.promotion", "promote", second)
+        said = world.run("-m", "animals.training.release.promote", "promote", second)
         assert f"{second} serves in" in said
 
         world.wait_until(lambda: world.serving() == second)

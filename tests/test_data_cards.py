@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 from huggingface_hub import DatasetCard
 
+from animals.animals10 import ANIMALS10_FOLDERS
 from animals.config.training import DataConfig
-from animals.data.drawings import CREDITS, STYLES, clutter, drawings_of
-from animals.data.kaggle import DATA_SET
-from animals.data.scenes import SIZES
-from animals.labels import ANIMALS10_FOLDERS
+from animals.data.sample.drawings import CREDITS, STYLES, clutter, drawings_of
+from animals.data.sample.scenes import SIZES
+from animals.data.sources.kaggle import DATA_SET
 
 CARDS = Path(__file__).parents[1] / "docs/data"
-ART = Path(__file__).parents[1] / "src/animals/data/art"
+ART = Path(__file__).parents[1] / "src/animals/data/sample/art"
 SAMPLE = (CARDS / "sample.md").read_text(encoding="utf-8")
 ANIMALS10 = (CARDS / "animals10.md").read_text(encoding="utf-8")
 

@@ -19,8 +19,8 @@ from huggingface_hub import ModelCard
 from streamlit.testing.v1 import AppTest
 
 from animals import registry
+from animals.animals10 import ANIMALS10_FOLDERS
 from animals.frontend import __main__ as page
-from animals.labels import ANIMALS10_FOLDERS
 from animals.records import Card
 from animals.serving.classifier import Classifier
 from tests.pictures import COLORS, write_picture
@@ -125,7 +125,7 @@ def test_the_report_names_them(world: World) -> None:
 
 
 def test_the_decision_is_about_them(world: World) -> None:
-    decided = json.loads(world.run("-m", "animals.monitoring.check").splitlines()[-1])
+    decided = json.loads(world.run("-m", "animals.monitoring.retrain_check").splitlines()[-1])
     assert (decided["judged"], decided["pictures"]) == (len(LABELS) * JUDGED, len(LABELS) * JUDGED)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from animals import secret_manager
-from animals.config.services import ServiceSettings
+from animals.config.settings import ServiceSettings
 from animals.errors import ConfigError
 from animals.serving.tokens import signing_key
 from tests import secret_server

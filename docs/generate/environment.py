@@ -5,11 +5,11 @@ from typing import Any, Final
 from pydantic import SecretStr
 from pydantic_settings import BaseSettings
 
-from animals.config.page import PageSettings
-from animals.config.services import ServiceSettings
+from animals.config.settings import ServiceSettings
+from animals.frontend.settings import PageSettings
 from animals.monitoring.settings import ReportSettings
 from animals.monitoring.trigger import TriggerSettings
-from animals.training.announce import AnnounceSettings
+from animals.training.release.announce import AnnounceSettings
 from docs.generate.markdown import code, page, table
 
 READERS: Final[dict[str, type[BaseSettings]]] = {

@@ -5,7 +5,7 @@ from http import HTTPStatus
 
 from animals.errors import AnimalsError
 from animals.monitoring import main as report
-from animals.serving import problems
+from animals.serving import error_responses
 from docs.generate.markdown import code, page, table
 
 
@@ -24,12 +24,12 @@ def errors_page() -> str:
             f"{'&emsp;' * depth}{code(kind.__name__)}",
             (kind.__doc__ or "").partition("\n")[0],
             str(kind.exit_code),
-            _status(kind, problems.STATUS),
+            _status(kind, error_responses.STATUS),
             _status(kind, report.STATUS),
         )
         for kind, depth in tree()
     ]
-    meanings = [(f"{status} {_phrase(status)}", text) for status, text in sorted(problems.MEANING.items())]
+    meanings = [(f"{status} {_phrase(status)}", text) for status, text in sorted(error_responses.MEANING.items())]
     return page(
         "Errors",
         "Everything that the programs refuse is one of these. A command says it in one sentence on stderr and "

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from unittest.mock import patch
 
-from animals.config.services import ServiceSettings
+from animals.config.settings import ServiceSettings
 from docs.generate.markdown import page, table
 from docs.generate.schemas import properties, references, words
 

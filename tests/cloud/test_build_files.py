@@ -13,7 +13,7 @@ import yaml
 
 from animals.cloud import build
 from animals.cloud.__main__ import parse
-from animals.cloud.names import Image, Place
+from animals.cloud.target import Image, Place
 from animals.cloud.template import FILES
 from animals.errors import ConfigError
 from tests.cloud.flags import Flags

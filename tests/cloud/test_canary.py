@@ -12,8 +12,8 @@ import pytest
 from animals.cloud.canary import Canary, End, Event, Revisions, next_move
 from animals.cloud.deploy import targets
 from animals.cloud.gcloud import Command, Gcloud
-from animals.cloud.names import BACKEND, Place
-from animals.cloud.traffic import Traffic
+from animals.cloud.revisions import Traffic
+from animals.cloud.target import BACKEND, Place
 from animals.errors import CloudError, DeploymentFailed, Interrupted, UnexpectedAnswer
 from tests.cloud.cloud_run import CloudRun
 

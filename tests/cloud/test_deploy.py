@@ -16,7 +16,7 @@ import yaml
 
 from animals.cloud.deploy import PARTS, SERVICES, Deployment, Pace, targets
 from animals.cloud.gcloud import Gcloud
-from animals.cloud.names import BACKEND, FRONTEND, REPORT, Place
+from animals.cloud.target import BACKEND, FRONTEND, REPORT, Place
 from animals.errors import CloudError, DeploymentFailed
 from animals.storage import FolderStorage
 from tests.cloud.cloud_run import TOKEN, CloudRun, Front

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from animals.cloud import function, smoke
-from animals.cloud.names import REPORT, Place
 from animals.cloud.smoke import Asking
+from animals.cloud.target import REPORT, Place
 from animals.errors import ConfigError
 from animals.monitoring.settings import ReportSettings
 from animals.storage import FolderStorage

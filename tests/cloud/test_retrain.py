@@ -12,9 +12,9 @@ import pytest
 import yaml
 
 from animals.cloud.gcloud import Gcloud
-from animals.cloud.names import Place
-from animals.cloud.setup.circle import triggers
+from animals.cloud.setup.automation import triggers
 from animals.cloud.setup.steps import Setup
+from animals.cloud.target import Place
 from animals.cloud.template import FILES, ROOT
 from animals.monitoring.trigger import RetrainRequest
 from tests.cloud.recorder import Recorder

@@ -11,13 +11,13 @@ import pytest
 import yaml
 
 from animals.cloud.deploy import SERVICES, targets
-from animals.cloud.names import BACKEND, CHECK, FRONTEND, SIGNING_KEY, Place
+from animals.cloud.target import BACKEND, CHECK, FRONTEND, SIGNING_KEY, Place
 from animals.cloud.template import FILES, fill
-from animals.config.page import PageSettings
-from animals.config.services import Listening, ServiceSettings
+from animals.config.settings import Listening, ServiceSettings
+from animals.frontend.settings import PageSettings
 from animals.monitoring.settings import ReportSettings
 from animals.monitoring.trigger import TriggerSettings, open_trigger
-from animals.serving import auth
+from animals.serving.middleware import auth
 from tests.cloud.flags import GCLOUD
 
 ROOT = Path(__file__).parents[2]
@@ -151,8 +151,10 @@ def test_the_backend_signs_with_the_key_from_secret_manager() -> None:
 def test_the_check_asks_a_topic_that_the_code_can_ask(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANIMALS_TRIGGER", environment("check")["ANIMALS_TRIGGER"])
     assert open_trigger(TriggerSettings()) is not None
-    assert container("check")["args"] == ["python", "-m", "animals.monitoring.check"], "after the image's entry point"
-    assert (ROOT / "src/animals/monitoring/check.py").is_file()
+    assert container("check")["args"] == ["python", "-m", "animals.monitoring.retrain_check"], (
+        "after the image's entry point"
+    )
+    assert (ROOT / "src/animals/monitoring/retrain_check.py").is_file()
 
 
 def test_names_are_those_that_the_code_knows() -> None:

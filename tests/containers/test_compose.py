@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 import yaml
 
-from animals.config.page import PageSettings
-from animals.config.services import Listening, ServiceSettings
+from animals.config.settings import Listening, ServiceSettings
+from animals.frontend.settings import PageSettings
 from animals.monitoring.settings import ReportSettings
 from tests.environments import ROOT
 

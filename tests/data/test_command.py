@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from animals.animals10 import ANIMALS10_FOLDERS
 from animals.data import __main__ as command
-from animals.data.fetch import Fetched
-from animals.data.sources import PICTURES_ROOT, SAMPLE_ROOT
-from animals.labels import ANIMALS10_FOLDERS
+from animals.data.sources.import_pictures import Fetched
+from animals.data.sources.parse import PICTURES_ROOT, SAMPLE_ROOT
 from tests.pictures import write_label_folders
 
 

@@ -14,7 +14,7 @@ from fastapi.routing import APIRoute
 from pydantic import Field
 
 from animals import registry
-from animals.config.services import ServiceSettings
+from animals.config.settings import ServiceSettings
 from animals.config.training import TrainConfig
 from animals.monitoring.trigger import RetrainRequest
 from animals.records import Record, feedback_name, picture_name

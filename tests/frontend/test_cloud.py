@@ -13,8 +13,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from animals.config.page import PageSettings
-from animals.frontend import connect
+from animals.frontend import clients
+from animals.frontend.settings import PageSettings
 from tests.frontend.stand_in import HOST, Heard, Said, StandIn, say
 
 _METADATA = {"Metadata-Flavor": "Google", "Content-Type": "text/plain"}
@@ -29,8 +29,8 @@ with exit_on_error():
 
 ASK = """
 from animals.cli import exit_on_error
-from animals.config.page import PageSettings
-from animals.frontend.connect import backend
+from animals.frontend.settings import PageSettings
+from animals.frontend.clients import backend
 with exit_on_error():
     print(backend(PageSettings()).model().version)
 """
@@ -38,8 +38,8 @@ with exit_on_error():
 
 ASK_TWICE = """
 from animals.cli import exit_on_error
-from animals.config.page import PageSettings
-from animals.frontend.connect import backend, reports
+from animals.frontend.settings import PageSettings
+from animals.frontend.clients import backend, reports
 with exit_on_error():
     for _ in range(2):
         backend(PageSettings()).model()
@@ -191,10 +191,10 @@ def test_a_platform_that_gives_no_tokens_is_explained(google: StandIn, stand_in:
 
 def test_without_a_cloud_no_token_is_sent(stand_in: StandIn) -> None:
     settings = PageSettings(backend=stand_in.url)
-    connect.backend(settings).model()
+    clients.backend(settings).model()
     assert "Authorization" not in stand_in.heard[0].headers
 
 
 def test_the_backend_is_on_this_machine_unless_told_otherwise(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
-    assert connect.backend_address(PageSettings()) == "http://127.0.0.1:8080"
+    assert clients.backend_address(PageSettings()) == "http://127.0.0.1:8080"

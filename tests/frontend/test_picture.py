@@ -3,9 +3,9 @@ from io import BytesIO
 import pytest
 from PIL import Image
 
-from animals.frontend.gathering import KINDS, OTHER, example, fitting_examples
+from animals.animals10 import ANIMALS10_LABELS
 from animals.frontend.picture import PREVIEW_SIDE, Picture, preview
-from animals.labels import ANIMALS10_LABELS
+from animals.frontend.upload import KINDS, OTHER, example, fitting_examples
 from animals.preprocess import FORMATS, open_picture
 from tests.pictures import turned
 from tests.serving.published import encode

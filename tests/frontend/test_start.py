@@ -10,8 +10,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from animals.config.page import PageSettings
 from animals.frontend import __main__ as start
+from animals.frontend.settings import PageSettings
 from tests.serving.test_process import Process, running
 
 FRONTEND = (sys.executable, "-m", "animals.frontend")

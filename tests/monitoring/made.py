@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from animals import registry
-from animals.monitoring.kinds import PREDICTIONS
+from animals.monitoring.record_types import PREDICTIONS
 from animals.preprocess import InputSpec
 from animals.records import Card, ExportCheck, Feedback, LoggedPrediction, Metrics, SplitInfo, probability_columns
 from animals.storage import Storage

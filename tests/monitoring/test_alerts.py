@@ -11,8 +11,8 @@ import pytest
 import yaml
 from google.cloud.monitoring_v3 import AlertPolicy
 
-from animals.monitoring.check import Checked
 from animals.monitoring.gauges import gauges
+from animals.monitoring.retrain_check import Checked
 from animals.records import now
 from animals.serving.metrics import Metrics
 from tests.environments import do_without

@@ -18,7 +18,7 @@ import pytest
 from animals.errors import BrokenRecords, Busy, StorageUnavailable
 from animals.monitoring import compaction
 from animals.monitoring.compaction import compact
-from animals.monitoring.kinds import FEEDBACK, PREDICTIONS
+from animals.monitoring.record_types import FEEDBACK, PREDICTIONS
 from animals.records import Feedback
 from animals.storage import FolderStorage, Storage, StoredObject
 from tests.monitoring.made import NOON, TODAY, answered, judged, put_feedback, put_predictions

@@ -10,7 +10,7 @@ import pytest
 from animals.errors import BrokenModel, BrokenRecords, NoModel, NothingToReport
 from animals.monitoring import report
 from animals.monitoring.feedback import wilson
-from animals.monitoring.pages import drawn
+from animals.monitoring.html import drawn
 from animals.monitoring.report import find, make_files, read_latest, store
 from animals.storage import FolderStorage
 from tests.monitoring.made import (

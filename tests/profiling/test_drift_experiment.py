@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 
 from animals import registry
+from animals.animals10 import ANIMALS10_LABELS
 from animals.features import FEATURES
-from animals.labels import ANIMALS10_LABELS
 from animals.storage import FolderStorage
 from tests.serving.published import colour_model, make_card
 

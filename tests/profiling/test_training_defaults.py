@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from animals.records import LabelMetrics, Metrics
-from animals.training.proof.records import Proof, Robustness, Share
+from animals.training.evaluation.records import Proof, Robustness, Share
 
 SCRIPT = Path(__file__).parents[2] / "profiling" / "training_defaults.py"
 

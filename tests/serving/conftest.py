@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
-from animals.config.services import ServiceSettings
+from animals.config.settings import ServiceSettings
 from animals.serving.app import create_app
 from animals.storage import FolderStorage
 from tests.serving.published import KEY, Started, publish, until

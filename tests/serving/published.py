@@ -12,7 +12,7 @@ from onnx import TensorProto, helper
 from PIL import Image
 
 from animals import registry
-from animals.config.services import ServiceSettings
+from animals.config.settings import ServiceSettings
 from animals.preprocess import InputSpec
 from animals.records import Card, ExportCheck, Metrics, SplitInfo, now
 from animals.storage import Storage

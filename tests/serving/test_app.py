@@ -7,7 +7,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from animals import registry
-from animals.config.services import ServiceSettings
+from animals.config.settings import ServiceSettings
 from animals.cpus import available_cpus
 from animals.errors import ConfigError
 from animals.records import Prediction, Problem, Rejection

@@ -7,7 +7,7 @@ from fastapi.testclient import TestClient
 
 from animals.records import Prediction
 from animals.serving.classifier import Answers, Classifier
-from animals.serving.problems import MAX_PICTURES
+from animals.serving.error_responses import MAX_PICTURES
 from animals.serving.tokens import Tokens
 from animals.storage import FolderStorage
 from tests.serving.published import KEY, plain, publish, until

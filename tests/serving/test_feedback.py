@@ -14,7 +14,7 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from animals.config.services import ServiceSettings
+from animals.config.settings import ServiceSettings
 from animals.records import Feedback, Problem, picture_name
 from animals.serving.feedback import Stored
 from animals.serving.tokens import Tokens

@@ -10,7 +10,7 @@ import anyio
 import anyio.to_thread
 import pytest
 
-from animals.config.services import ServiceSettings
+from animals.config.settings import ServiceSettings
 from animals.errors import Busy, ObjectChanged, StorageUnavailable
 from animals.serving import feedback
 from animals.serving.feedback import WRITERS, FeedbackBox, Judgement
@@ -176,7 +176,7 @@ def test_while_the_bucket_hangs_others_are_answered_and_too_many_are_sent_away(
     started: Started, settings: ServiceSettings, folder: FolderStorage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     between = Between(folder)
-    monkeypatch.setattr("animals.serving.watcher.open_storage", lambda *_, **__: between)
+    monkeypatch.setattr("animals.serving.model_reloader.open_storage", lambda *_, **__: between)
     monkeypatch.setattr(feedback, "WAIT_SECONDS", 0.2)
     with started(settings) as client, ThreadPoolExecutor(WRITERS + 2) as pool:
         between.hold.clear()

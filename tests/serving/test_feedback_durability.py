@@ -20,7 +20,7 @@ import httpx
 import pytest
 
 from animals.monitoring.compaction import compact
-from animals.monitoring.kinds import FEEDBACK
+from animals.monitoring.record_types import FEEDBACK
 from animals.records import Feedback
 from animals.serving.tokens import Tokens
 from animals.storage import Storage, open_storage

@@ -20,7 +20,7 @@ from schemathesis import BaseSchema
 from schemathesis.checks import negative_data_rejection, positive_data_acceptance
 from schemathesis.core.result import Ok
 
-from animals.config.services import ServiceSettings
+from animals.config.settings import ServiceSettings
 from animals.errors import PictureError
 from animals.preprocess import FORMATS, decode_picture
 from animals.records import Problem

@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from animals.config.services import read_settings
+from animals.config.settings import read_settings
 from animals.serving.logs import CloudFormatter, TraceMiddleware, log_config, trace_id
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"

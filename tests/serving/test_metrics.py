@@ -6,7 +6,7 @@ import pytest
 from fastapi.testclient import TestClient
 from prometheus_client.parser import text_string_to_metric_families
 
-from animals.config.services import ServiceSettings
+from animals.config.settings import ServiceSettings
 from animals.serving.metrics import OUTCOMES, STAGES, Metrics
 from animals.storage import FolderStorage
 from tests.serving.published import LABELS, Started, colour_model, plain, publish, until

@@ -4,7 +4,7 @@ import pytest
 from fastapi.testclient import TestClient
 from pydantic import SecretStr
 
-from animals.config.services import ServiceSettings
+from animals.config.settings import ServiceSettings
 from animals.errors import ConfigError
 from animals.records import Problem
 from animals.serving.app import create_app

@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from animals.config.services import ServiceSettings, read_settings
+from animals.config.settings import ServiceSettings, read_settings
 from animals.errors import ConfigError, InvalidToken
 from animals.serving.tokens import Tokens, signing_key
 from tests.serving.published import KEY

@@ -10,7 +10,7 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from animals.config.services import ServiceSettings
+from animals.config.settings import ServiceSettings
 from animals.records import Prediction, Problem
 from tests.serving.published import Started, certainty, encode, plain
 

@@ -11,7 +11,7 @@ from animals.config.training import DataConfig, ModelConfig, TrackingConfig, Tra
 from animals.data.load import DataSet, load_data_set
 from animals.preprocess import InputSpec
 from animals.records import Card
-from animals.training.evaluate import Evaluation
+from animals.training.evaluation.metrics import Evaluation
 from animals.training.pipeline import train
 from tests.pictures import write_label_folders
 

@@ -10,7 +10,7 @@ from animals.data.cache import cached_pictures
 from animals.data.folders import find_pictures
 from animals.preprocess import LARGE, open_picture, read_pixels, to_pixels
 from animals.serving.classifier import Classifier
-from animals.training.ask import ask_onnx
+from animals.training.evaluation.predictors import ask_onnx
 from tests.pictures import COLORS, turned, write_picture
 from tests.training.conftest import Trained
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from animals import registry
 from animals.monitoring.trigger import EVENT as RETRAIN
 from animals.storage import FolderStorage, Storage
-from animals.training.announce import EVENT as PUBLISHED
+from animals.training.release.announce import EVENT as PUBLISHED
 from tests.training.conftest import Trained
-from tests.training.test_candidate import files_of
+from tests.training.release.test_verify import files_of
 from tests.workflow import JOBS, ROOT, WORKFLOW, command
 
 

@@ -17,16 +17,16 @@ from PIL import Image
 from animals import registry
 from animals.data.split import read_manifest
 from animals.errors import ConfigError, StorageUnavailable
-from animals.outputs import probabilities
+from animals.inference import probabilities
 from animals.preprocess import open_picture, preprocess, to_pixels
 from animals.records import LoggedPrediction, now
 from animals.storage import Storage, open_storage
-from animals.training import publish as publishing
-from animals.training.ask import answer_onnx
+from animals.training.evaluation.predictors import answer_onnx
+from animals.training.export.projection import DIMENSIONS
 from animals.training.model import build_model, input_spec
 from animals.training.module import PictureClassifier
 from animals.training.pipeline import train
-from animals.training.projection import DIMENSIONS
+from animals.training.release import publish as publishing
 from tests.training.conftest import Trained, published, tiny_config
 
 

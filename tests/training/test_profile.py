@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from animals.training.profile import headline, main, tables
-from animals.training.steps import Operator, Timing
+from animals.training.step_timing import Operator, Timing
 from tests.training.conftest import tiny_config
 
 TINY = ["data.side=32", "model.name=test_resnet", "trainer.batch_size=8", "data.workers=0", "trainer.accelerator=cpu"]

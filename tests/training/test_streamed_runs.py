@@ -20,7 +20,7 @@ from animals.errors import PicturesUnavailable
 from animals.records import Card
 from animals.storage import open_storage
 from animals.training.epochs import METRICS, read_metrics
-from animals.training.proof.subject import load_subject
+from animals.training.evaluation.model_under_test import load_subject
 from animals.training.runs import LAST
 from tests.emulator import Emulator
 from tests.shards import write_tiny_shards

@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
-from animals.data.places import picture_suffixes
+from animals.data.sources.label_folders import picture_suffixes
 from animals.errors import DataError
 from animals.storage import open_storage
 

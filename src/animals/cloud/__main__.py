@@ -9,8 +9,8 @@ from typing import Final
 from animals.cli import exit_on_error
 from animals.cloud import build, deploy, function, vertex
 from animals.cloud.gcloud import Gcloud
-from animals.cloud.names import DEFAULT_REGION, Place
 from animals.cloud.setup import command as setup
+from animals.cloud.target import DEFAULT_REGION, Place
 from animals.errors import ConfigError
 
 

@@ -4,7 +4,7 @@ import argparse
 from typing import Final
 
 from animals.cloud.gcloud import Command, Gcloud
-from animals.cloud.names import Place
+from animals.cloud.target import Place
 from animals.cloud.template import FILES, ROOT
 
 YES: Final = "true"

@@ -12,10 +12,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
-from animals.cloud import traffic
+from animals.cloud import revisions
 from animals.cloud.gcloud import Command, Gcloud
-from animals.cloud.names import Place
-from animals.cloud.traffic import ALL, Traffic
+from animals.cloud.revisions import ALL, Traffic
+from animals.cloud.target import Place
 from animals.errors import AnimalsError, CloudError, DeploymentFailed, Interrupted
 
 TAG: Final = "candidate"
@@ -157,13 +157,13 @@ class Canary:
             return False
 
     def _traffic(self) -> Traffic:
-        found = traffic.look(self._place, self._gcloud, self._revisions.service)
+        found = revisions.look(self._place, self._gcloud, self._revisions.service)
         if found is None:
             raise CloudError(f"Cloud Run has no service {self._revisions.service}, which was there a moment ago.")
         return found
 
     def _change(self, shares: dict[str, int], why: str, *more: str) -> None:
-        self._gcloud.run(traffic.change(self._place, self._revisions.service, shares, why, *more))
+        self._gcloud.run(revisions.change(self._place, self._revisions.service, shares, why, *more))
 
     def _end(self, end: End, event: Event, why: str) -> None:
         revisions = self._revisions
@@ -189,7 +189,7 @@ class Canary:
             CloudError: it does not work.
         """
         why = f"send everybody back to {previous}"
-        command = traffic.change(self._place, self._revisions.service, {previous: ALL}, why, f"--remove-tags={TAG}")
+        command = revisions.change(self._place, self._revisions.service, {previous: ALL}, why, f"--remove-tags={TAG}")
         with _uninterrupted():
             if self._overtaken():
                 return LEFT

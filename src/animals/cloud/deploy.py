@@ -10,13 +10,13 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Final
 
-from animals.cloud import function, smoke, traffic, watch
+from animals.cloud import canary_health, function, revisions, smoke
 from animals.cloud.canary import TAG, Canary, Revisions
 from animals.cloud.gcloud import Command, Gcloud
-from animals.cloud.names import BACKEND, CHECK, FRONTEND, REPORT, Account, Image, Place
+from animals.cloud.revisions import ALL, Traffic
 from animals.cloud.smoke import Asking
+from animals.cloud.target import BACKEND, CHECK, FRONTEND, REPORT, Account, Image, Place
 from animals.cloud.template import FILES, FILLED, fill_into
-from animals.cloud.traffic import ALL, Traffic
 from animals.errors import CloudError, UsageError
 
 
@@ -97,16 +97,16 @@ class Deployment:
             self._gcloud.run(self._job())
             return
         service = SERVICES[part]
-        now = traffic.look(self._place, self._gcloud, service.name)
+        now = revisions.look(self._place, self._gcloud, service.name)
         previous = now.serving if now else None
-        revisions = Revisions(service.name, self._revision(service.name), previous, service.steps)
-        make = {"backend": self._backend, "frontend": self._frontend, "report": self._report}[part](revisions)
+        pair = Revisions(service.name, self._revision(service.name), previous, service.steps)
+        make = {"backend": self._backend, "frontend": self._frontend, "report": self._report}[part](pair)
         Canary(
             self._place,
             self._gcloud,
-            revisions,
+            pair,
             deploy=lambda: self._make(service, make),
-            look=lambda share, seen: self._look(service, revisions.new, share, seen),
+            look=lambda share, seen: self._look(service, pair.new, share, seen),
             pause=self._pace.pause,
         ).run()
         if service.public:
@@ -172,7 +172,7 @@ class Deployment:
         return Command(("gcloud", "run", "jobs", "replace", path.as_posix(), *self._where), f"make the job {CHECK}")
 
     def _address(self, service: str) -> str:
-        found = traffic.look(self._place, self._gcloud, service)
+        found = revisions.look(self._place, self._gcloud, service)
         if found is None or not found.url:
             raise CloudError(f"There is no {service} yet, which the page asks. Deploy that first.")
         return found.url
@@ -190,7 +190,7 @@ class Deployment:
             return
         seconds, every = self._pace.watch, self._pace.every
         again = partial(test, service.again, 3 * self._pace.pause)
-        watch.watch(self._place, self._gcloud, revision, again, seconds=seconds, every=every)
+        canary_health.watch(self._place, self._gcloud, revision, again, seconds=seconds, every=every)
 
     def _tagged(self, seen: Traffic) -> str:
         if self._gcloud.dry_run:

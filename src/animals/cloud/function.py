@@ -10,7 +10,7 @@ from typing import Final
 
 from animals.cloud.canary import TAG
 from animals.cloud.gcloud import Command, Gcloud
-from animals.cloud.names import REPORT, Place
+from animals.cloud.target import REPORT, Place
 from animals.cloud.template import FILLED, ROOT
 from animals.errors import ConfigError
 

@@ -6,7 +6,7 @@ import sys
 from typing import Final
 
 from animals.cloud.gcloud import Command, Gcloud
-from animals.cloud.names import WANDB_KEY, Place
+from animals.cloud.target import WANDB_KEY, Place
 from animals.cloud.vertex_job import MACHINES, Job
 from animals.errors import CloudError
 

@@ -11,7 +11,7 @@ from typing import Final
 
 from animals.cli import split_commas, split_words
 from animals.cloud.gcloud import Command
-from animals.cloud.names import GITHUB_TOKEN, WANDB_KEY, Image, Place
+from animals.cloud.target import GITHUB_TOKEN, WANDB_KEY, Image, Place
 from animals.cloud.template import FILES, FILLED, fill_into
 from animals.errors import ConfigError
 

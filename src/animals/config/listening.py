@@ -3,7 +3,7 @@
 import argparse
 import socket
 
-from animals.config.services import Listening, explain_settings
+from animals.config.settings import Listening, explain_settings
 from animals.errors import PortUnavailable
 
 

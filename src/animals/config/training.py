@@ -13,9 +13,9 @@ from typing import Final
 
 from hydra.core.config_store import ConfigStore
 
-from animals.config.services import DEFAULT_BUCKET
+from animals.animals10 import ANIMALS10_FOLDERS
+from animals.config.settings import DEFAULT_BUCKET
 from animals.errors import ConfigError
-from animals.labels import ANIMALS10_FOLDERS
 from animals.storage import open_storage
 
 CONF_DIR: Final = Path(__file__).parent / "conf"

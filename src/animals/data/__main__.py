@@ -10,11 +10,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from animals.animals10 import ANIMALS10_FOLDERS
 from animals.cli import exit_on_error
-from animals.data.fetch import Fetched, count_pictures
-from animals.data.sources import FEEDBACK_ROOT, PICTURES_ROOT, SAMPLE_ROOT, bring, default_root
+from animals.data.sources.import_pictures import Fetched, count_pictures
+from animals.data.sources.parse import FEEDBACK_ROOT, PICTURES_ROOT, SAMPLE_ROOT, bring, default_root
 from animals.data.versioning import add_version, pointer
-from animals.labels import ANIMALS10_FOLDERS
 
 
 def fetch(arguments: argparse.Namespace) -> None:

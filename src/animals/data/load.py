@@ -15,9 +15,9 @@ from animals.data.cache import cached_pictures
 from animals.data.decode import Inspection, inspect_pictures
 from animals.data.duplicates import group_duplicates
 from animals.data.folders import Picture, find_extra, find_pictures
-from animals.data.remote import at_hand
-from animals.data.sample import make_sample
+from animals.data.sample.make import make_sample
 from animals.data.shards.index import ShardSet
+from animals.data.sources.remote import at_hand
 from animals.data.split import SPLITS, ManifestRow, stratified_split
 from animals.errors import DataError
 from animals.preprocess import InputSpec, Resize, read_pixels

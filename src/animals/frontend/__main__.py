@@ -4,8 +4,8 @@ from pathlib import Path
 
 from animals.cli import exit_on_error
 from animals.config.listening import parse_no_arguments
-from animals.config.page import PageSettings
-from animals.config.services import read
+from animals.config.settings import read
+from animals.frontend.settings import PageSettings
 
 APP = Path(__file__).with_name("app.py")
 

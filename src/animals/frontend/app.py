@@ -4,10 +4,10 @@ from functools import partial
 
 import streamlit as st
 
-from animals.config.page import PageSettings
-from animals.config.services import read
-from animals.frontend.asking import TITLE, show_asking
-from animals.frontend.maintaining import show_maintaining
+from animals.config.settings import read
+from animals.frontend.classify_page import TITLE, show_asking
+from animals.frontend.maintainer_page import show_maintaining
+from animals.frontend.settings import PageSettings
 
 ICON = ":material/image_search:"
 # drawn here: the browser would fetch an icon by name from Google

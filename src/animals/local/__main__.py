@@ -16,13 +16,13 @@ from rich.console import Console
 
 from animals import registry
 from animals.cli import exit_on_error, split_words
-from animals.config.services import read_settings
+from animals.config.settings import read_settings
 from animals.errors import NoModel, ServiceStopped
+from animals.local.child_process import release, start
+from animals.local.demo_traffic import Tally, fetch_report, known_pictures, send
 from animals.local.secret import local_secret
 from animals.local.services import Ports, Service, local_services
 from animals.local.supervisor import Supervisor, answers
-from animals.local.tether import release, start
-from animals.local.traffic import Tally, fetch_report, known_pictures, send
 from animals.storage import Storage, open_storage
 
 REPORT: Final = Path("reports.zip")

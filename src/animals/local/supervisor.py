@@ -18,8 +18,8 @@ from rich.text import Text
 
 from animals.config.listening import listen
 from animals.errors import ServiceStopped
+from animals.local.child_process import release, start
 from animals.local.services import HOST, Service
-from animals.local.tether import release, start
 
 READY_SECONDS: Final = 180.0
 """After which what does not come counts as failed; on a busy machine a service takes half a minute to start."""

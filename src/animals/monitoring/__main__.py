@@ -10,7 +10,7 @@ from typing import Final
 
 from animals.cli import exit_on_error
 from animals.config.listening import listen, parse_no_arguments
-from animals.config.services import read
+from animals.config.settings import read
 from animals.monitoring.settings import AT_ONCE, ReportSettings
 
 THREADS: Final = AT_ONCE + 2

@@ -20,8 +20,8 @@ import pyarrow as pa
 
 from animals.errors import Busy, NoSuchObject, ObjectChanged
 from animals.monitoring.day_file import decode, encode, merge
-from animals.monitoring.kinds import Kind
 from animals.monitoring.reading import in_threads
+from animals.monitoring.record_types import Kind
 from animals.records import FEEDBACK_PICTURES
 from animals.storage import ABSENT, Storage, StoredObject
 

@@ -13,7 +13,7 @@ import pandas as pd
 from scipy import stats
 
 from animals.features import FEATURES
-from animals.monitoring.pages import notes
+from animals.monitoring.html import notes
 from animals.monitoring.sampling import SAMPLE
 from animals.monitoring.summary import Drift, FeatureDrift
 from animals.records import probability_columns

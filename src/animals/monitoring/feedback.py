@@ -14,8 +14,8 @@ import pyarrow.compute as pc
 from animals.monitoring import decision
 from animals.monitoring.compaction import compact
 from animals.monitoring.frames import of_version, to_frame, usable
-from animals.monitoring.kinds import FEEDBACK
 from animals.monitoring.reading import in_threads
+from animals.monitoring.record_types import FEEDBACK
 from animals.monitoring.reference import Reference
 from animals.monitoring.sampling import Sample
 from animals.monitoring.summary import DayOfFeedback, FeedbackSummary

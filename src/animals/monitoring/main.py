@@ -20,7 +20,7 @@ from typing import Annotated, Final, Literal
 import flask
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from animals.config.services import read
+from animals.config.settings import read
 from animals.errors import (
     AnimalsError,
     BrokenModel,

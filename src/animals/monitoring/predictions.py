@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from animals.monitoring.compaction import compact
 from animals.monitoring.drift import detect_drift
 from animals.monitoring.frames import of_version, to_frame, usable
-from animals.monitoring.kinds import PREDICTIONS
+from animals.monitoring.record_types import PREDICTIONS
 from animals.monitoring.reference import Reference
 from animals.monitoring.sampling import Sample
 from animals.monitoring.summary import DayOfPredictions, Drift, PredictionsSummary

@@ -12,7 +12,7 @@ import pandas as pd
 from pydantic import ValidationError
 
 from animals.errors import BrokenRecords, NoSuchObject, NothingToReport
-from animals.monitoring import pages
+from animals.monitoring import html
 from animals.monitoring.decision import decide
 from animals.monitoring.feedback import count_pictures, read_feedback
 from animals.monitoring.predictions import read_predictions
@@ -98,7 +98,7 @@ def make_files(found: Found) -> dict[str, bytes]:
             "performance report, some fifty answers a report on drift."
         )
     texts = {
-        "index.html": pages.index(summary),
+        "index.html": html.index(summary),
         "performance.html": _performance(found),
         "drift.html": _drift(found),
         "summary.json": summary.model_dump_json(indent=2),
@@ -108,12 +108,12 @@ def make_files(found: Found) -> dict[str, bytes]:
 
 def _performance(found: Found) -> str:
     summary, title = found.summary, f"Performance of version {found.summary.version}"
-    sentences = pages.feedback_sentences(summary)
+    sentences = html.feedback_sentences(summary)
     if summary.feedback.records < summary.feedback.needed:
-        return pages.page(title, pages.paragraphs(sentences))
+        return html.page(title, html.paragraphs(sentences))
     from animals.monitoring.evidently_pages import performance_page
 
-    drawn = pages.drawn(summary.feedback.sampled, summary.feedback.records, "judged answers")
+    drawn = html.drawn(summary.feedback.sampled, summary.feedback.records, "judged answers")
     return performance_page(
         found.reference.table, found.judged, found.reference.card.labels, [f"{title}.", *sentences, drawn]
     )
@@ -121,12 +121,12 @@ def _performance(found: Found) -> str:
 
 def _drift(found: Found) -> str:
     summary, title = found.summary, f"Data quality and drift, version {found.summary.version}"
-    sentences = [summary.drift.reason, *pages.prediction_sentences(summary)]
+    sentences = [summary.drift.reason, *html.prediction_sentences(summary)]
     if not summary.drift.checked:
-        return pages.page(title, pages.paragraphs(sentences))
+        return html.page(title, html.paragraphs(sentences))
     from animals.monitoring.evidently_pages import drift_page
 
-    drawn = pages.drawn(summary.predictions.sampled, summary.predictions.records, "answers")
+    drawn = html.drawn(summary.predictions.sampled, summary.predictions.records, "answers")
     return drift_page(
         found.reference.table,
         found.answered,

@@ -4,7 +4,7 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
-from animals.config.services import DEFAULT_BUCKET, Listening
+from animals.config.settings import DEFAULT_BUCKET, Listening
 
 
 class ReportSettings(Listening):

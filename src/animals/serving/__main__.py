@@ -12,10 +12,10 @@ from pydantic import SecretStr
 
 from animals.cli import exit_on_error
 from animals.config.listening import listen, parse_no_arguments
-from animals.config.services import ServiceSettings, read_settings
+from animals.config.settings import ServiceSettings, read_settings
 from animals.serving.logs import log_config
+from animals.serving.model_reloader import Watcher, make_watcher
 from animals.serving.tokens import signing_key
-from animals.serving.watcher import Watcher, make_watcher
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -63,7 +63,7 @@ def _import_app(settings: ServiceSettings, watcher: Watcher) -> "FastAPI":
 def _serve(app: "FastAPI", settings: ServiceSettings, listener: socket.socket) -> None:
     import uvicorn
 
-    from animals.serving.connections import Connection
+    from animals.serving.middleware.http_limits import Connection
 
     class Server(uvicorn.Server):
         async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:

@@ -9,20 +9,22 @@ from fastapi import FastAPI, Security
 from fastapi.middleware import Middleware
 from fastapi.security import APIKeyHeader
 
-from animals.config.services import ServiceSettings, read_settings
+from animals.config.settings import ServiceSettings, read_settings
 from animals.cpus import available_cpus
 from animals.records import Prediction
-from animals.serving import auth, batch, feedback, open_inference, problems, routes
-from animals.serving.access import AccessMiddleware
-from animals.serving.answering import Answering, Question
-from animals.serving.auth import KeyMiddleware
-from animals.serving.engine import Engine
-from animals.serving.limits import Bodies, BodyLimitMiddleware, BodyLimits
+from animals.serving import batch, error_responses, feedback, routes
 from animals.serving.logs import TraceMiddleware
 from animals.serving.metrics import Metrics
-from animals.serving.predictions import PredictionLog
+from animals.serving.middleware import auth
+from animals.serving.middleware.access import AccessMiddleware
+from animals.serving.middleware.auth import KeyMiddleware
+from animals.serving.middleware.limits import Bodies, BodyLimitMiddleware, BodyLimits
+from animals.serving.model_reloader import Watcher, make_watcher
+from animals.serving.predict import Answering, Question
+from animals.serving.prediction_log import PredictionLog
+from animals.serving.queue import Engine
 from animals.serving.tokens import Tokens, signing_key
-from animals.serving.watcher import Watcher, make_watcher
+from animals.serving.v2 import routes as v2
 
 
 class State(TypedDict):
@@ -94,7 +96,7 @@ def create_app(settings: ServiceSettings | None = None, watcher: Watcher | None 
         lifespan=lifespan,
         middleware=_middleware(settings, metrics, bodies),
         dependencies=[Security(APIKeyHeader(name=auth.HEADER, auto_error=False))] if settings.keys else [],
-        exception_handlers=problems.handlers(),
+        exception_handlers=error_responses.handlers(),
         form_limits={"max_files": 1, "max_fields": 10},
         generate_unique_id_function=lambda route: route.name,
         redirect_slashes=False,
@@ -106,8 +108,8 @@ def create_app(settings: ServiceSettings | None = None, watcher: Watcher | None 
     app.include_router(batch.router)
     app.include_router(feedback.router)
     app.include_router(routes.router)
-    app.include_router(open_inference.router)
-    app.include_router(open_inference.computing)
+    app.include_router(v2.router)
+    app.include_router(v2.computing)
     return app
 
 
@@ -129,7 +131,7 @@ def _middleware(settings: ServiceSettings, metrics: Metrics, bodies: Bodies) -> 
     if settings.keys:
         wanted.append(Middleware(KeyMiddleware, keys=settings.keys))
     if settings.rate_limit:
-        from animals.serving.rates import RateMiddleware, read_rate
+        from animals.serving.middleware.rates import RateMiddleware, read_rate
 
         rate = read_rate(settings.rate_limit)
         wanted.append(Middleware(RateMiddleware, rate=rate, behind_proxy=settings.in_cloud))

@@ -6,9 +6,9 @@ from fastapi import APIRouter, File, Request, Response, UploadFile
 
 from animals.errors import PictureError
 from animals.records import Prediction, Record
-from animals.serving.admission import ComputingRoute
-from animals.serving.answering import picture, printable
-from animals.serving.problems import BATCH, MAX_PICTURES, documented
+from animals.serving.error_responses import BATCH, MAX_PICTURES, documented
+from animals.serving.middleware.admission import ComputingRoute
+from animals.serving.predict import picture, printable
 
 router = APIRouter(route_class=ComputingRoute, form_limits={"max_files": MAX_PICTURES, "max_fields": 10})
 

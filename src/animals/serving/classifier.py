@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from onnxruntime.capi import onnxruntime_pybind11_state as onnx_errors
 from PIL import Image
 
-from animals import outputs
+from animals import inference
 from animals.errors import BrokenModel, NotAPicture
 from animals.preprocess import MAX_PIXELS, decode_picture, preprocess
 from animals.records import Card
@@ -76,9 +76,9 @@ class Classifier:
             self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         except _ONNX_ERRORS as error:
             raise BrokenModel(f"The ONNX file of {card.version} cannot be loaded: {error} {_REMEDY}") from error
-        self._outputs = [outputs.ONNX_OUTPUT]
-        if outputs.ONNX_PROJECTION in {output.name for output in self._session.get_outputs()}:
-            self._outputs.append(outputs.ONNX_PROJECTION)
+        self._outputs = [inference.ONNX_OUTPUT]
+        if inference.ONNX_PROJECTION in {output.name for output in self._session.get_outputs()}:
+            self._outputs.append(inference.ONNX_PROJECTION)
         self._self_test()
         self.seconds = self._time_one()
         """That one inference takes on a CPU of its own."""
@@ -111,8 +111,8 @@ class Classifier:
 
     def answer(self, batch: NDArray[np.float32]) -> Answers:
         """What the model says of prepared pictures, of shape (pictures, 3, side, side)."""
-        logits, *others = self._session.run(self._outputs, {outputs.ONNX_INPUT: batch})
-        return Answers(outputs.probabilities(logits, self.card.temperature), others[0] if others else None)
+        logits, *others = self._session.run(self._outputs, {inference.ONNX_INPUT: batch})
+        return Answers(inference.probabilities(logits, self.card.temperature), others[0] if others else None)
 
     def probabilities(self, batch: NDArray[np.float32]) -> NDArray[np.float64]:
         """Probabilities of prepared pictures.

@@ -14,9 +14,9 @@ from pydantic import Field, ValidationError
 
 from animals.errors import Busy, NoSuchObject, ObjectChanged, WrongFeedback
 from animals.records import Feedback, Record, picture_name, pictures_of
-from animals.serving.consent import kept_picture
+from animals.serving.error_responses import FEEDBACK, documented
+from animals.serving.feedback_picture import kept_picture
 from animals.serving.metrics import Metrics
-from animals.serving.problems import FEEDBACK, documented
 from animals.serving.tokens import Answer, Tokens
 from animals.storage import ABSENT, Storage
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from animals.config.services import ServiceSettings
+from animals.config.settings import ServiceSettings
 
 _trace: ContextVar[str | None] = ContextVar("trace", default=None)
 

@@ -11,11 +11,11 @@ from fastapi.responses import HTMLResponse
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 
 from animals.records import Prediction
-from animals.serving.admission import ComputingRoute
-from animals.serving.answering import picture
-from animals.serving.answers import Health, ModelInfo, Readiness, Welcome
-from animals.serving.problems import documented
-from animals.serving.watcher import Served, Watcher
+from animals.serving.error_responses import documented
+from animals.serving.middleware.admission import ComputingRoute
+from animals.serving.model_reloader import Served, Watcher
+from animals.serving.predict import picture
+from animals.serving.responses import Health, ModelInfo, Readiness, Welcome
 
 router = APIRouter()
 computing = APIRouter(route_class=ComputingRoute)

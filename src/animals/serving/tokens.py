@@ -11,7 +11,7 @@ from typing import Final
 from itsdangerous import BadData, SignatureExpired, URLSafeTimedSerializer
 from pydantic import AwareDatetime, ValidationError
 
-from animals.config.services import ServiceSettings
+from animals.config.settings import ServiceSettings
 from animals.errors import ConfigError, ExpiredToken, InvalidToken
 from animals.records import Probability, Record, now
 from animals.secret_manager import read_secret

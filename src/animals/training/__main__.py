@@ -14,8 +14,8 @@ from animals.config.training import CONF_DIR, TrainConfig, register_schema
 from animals.errors import ConfigError
 from animals.records import Card
 from animals.storage import open_storage
-from animals.training.announce import AnnounceSettings, announced, check
 from animals.training.distributed import join_cluster
+from animals.training.release.announce import AnnounceSettings, announced, check
 from animals.training.runs import RUNS
 
 

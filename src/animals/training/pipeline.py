@@ -23,24 +23,25 @@ from animals.errors import DataError, NoModel, PromotionRefused, StorageError, S
 from animals.records import Calibration, Card, ExportCheck, Metrics
 from animals.registry import INT8, ONNX, REFERENCE, describe, read_current
 from animals.storage import Storage, open_storage
-from animals.training import promotion, tracking
-from animals.training.ask import ask_module
-from animals.training.calibration import calibrate
-from animals.training.card import make_card, write_card
+from animals.training import tracking
+from animals.training.checkpoint_sync import Mirror, bring_runs, keep_rest, open_mirror
 from animals.training.distributed import is_first_process
-from animals.training.evaluate import Evaluation, as_served, evaluate, measure, reference_table
-from animals.training.export import check_onnx, export_hub_format, export_onnx
-from animals.training.figures import draw_curves, draw_evaluation
-from animals.training.fit import fit
+from animals.training.evaluation.calibration import calibrate
+from animals.training.evaluation.figures import draw_curves, draw_evaluation
+from animals.training.evaluation.metrics import Evaluation, as_served, evaluate, measure, reference_table
+from animals.training.evaluation.predictors import ask_module
+from animals.training.evaluation.unknowns import check_others, measure_rejection
+from animals.training.export.card import make_card, write_card
+from animals.training.export.onnx import check_onnx, export_hub_format, export_onnx
+from animals.training.export.quantize import export_int8
 from animals.training.hardware import choose_device
 from animals.training.loader import evaluation_loader
-from animals.training.mirror import Mirror, bring_runs, keep_rest, open_mirror
 from animals.training.model import build_model, check_names, input_spec
 from animals.training.module import PictureClassifier
-from animals.training.publish import is_best, publish
-from animals.training.quantize import export_int8
-from animals.training.rejection import check_others, measure_rejection
+from animals.training.release import promote
+from animals.training.release.publish import is_best, publish
 from animals.training.runs import MANIFEST, logged, open_run
+from animals.training.trainer import fit
 
 log = logging.getLogger(__name__)
 
@@ -102,7 +103,7 @@ def _run(config: TrainConfig, run: Path, storage: Storage, mirror: Storage | Non
 def _promote_if_not_worse(storage: Storage, card: Card, run: Path) -> None:
     """A version that is worse has been published nevertheless: that it does not serve is no failure of the run."""
     try:
-        promotion.promote(storage, card.version, reason=f"published by run {run.name}, and not worse")
+        promote.promote(storage, card.version, reason=f"published by run {run.name}, and not worse")
     except PromotionRefused as error:
         log.warning("%s", error)
 

@@ -21,7 +21,7 @@ from animals.config.compose import compose_train_config
 from animals.config.training import TrainConfig
 
 if TYPE_CHECKING:
-    from animals.training.steps import Operator, Timing
+    from animals.training.step_timing import Operator, Timing
 
 FOLDER: Final = Path("profiling")
 TRACE: Final = "trace.json"
@@ -62,7 +62,11 @@ def profile(config: TrainConfig, steps: int) -> str:
     """
     # read when torch is imported: the profiler would complain on a machine without a GPU
     os.environ.setdefault("KINETO_LOG_LEVEL", "5")
-    from animals.training.steps import StepClock, StepProfiler, run_steps  # only now: torch takes seconds to import
+    from animals.training.step_timing import (  # only now: torch takes seconds to import
+        StepClock,
+        StepProfiler,
+        run_steps,
+    )
 
     folder = FOLDER / f"{datetime.now().astimezone():%Y%m%d-%H%M%S}-{config.name}"
     folder.mkdir(parents=True, exist_ok=True)

@@ -19,7 +19,7 @@ from animals.errors import ConfigError
 from animals.preprocess import open_picture
 from animals.secret_manager import read_secret
 from animals.training.distributed import is_first_process
-from animals.training.evaluate import Evaluation
+from animals.training.evaluation.metrics import Evaluation
 
 log = logging.getLogger(__name__)
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from animals.cloud.gcloud import Gcloud
-from animals.cloud.names import Place
 from animals.cloud.setup.command import run
+from animals.cloud.target import Place
 from animals.errors import CloudError, ConfigError
 from tests.cloud.flags import Flags
 from tests.cloud.recorder import Recorder

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from google.cloud.monitoring_dashboard_v1 import Dashboard
 
-from animals.cloud.setup import buckets, images, watching
-from animals.monitoring.check import Checked
+from animals.cloud.setup import alerting, buckets, images
+from animals.monitoring.retrain_check import Checked
 
 RULES = {name: json.loads(path.read_text(encoding="utf-8"))["rule"] for name, path in buckets.RULES.items()}
 
@@ -40,7 +40,7 @@ def test_the_newest_ten_images_are_kept() -> None:
 
 
 def test_cloud_monitoring_takes_the_dashboard() -> None:
-    text = watching.DASHBOARD.read_text(encoding="utf-8")
+    text = alerting.DASHBOARD.read_text(encoding="utf-8")
     dashboard = Dashboard.from_json(text)  # a field that it does not know is an error
     tiles = dashboard.mosaic_layout.tiles
     taken = [(tile.x_pos, tile.y_pos) for tile in tiles]
@@ -51,12 +51,12 @@ def test_cloud_monitoring_takes_the_dashboard() -> None:
 
 
 def test_the_dashboard_shows_every_metric_from_the_log() -> None:
-    text = watching.DASHBOARD.read_text(encoding="utf-8")
-    metrics = sorted(path.stem for path in watching.METRICS.glob("*.json"))
+    text = alerting.DASHBOARD.read_text(encoding="utf-8")
+    metrics = sorted(path.stem for path in alerting.METRICS.glob("*.json"))
     assert metrics == sorted(set(re.findall(r"user_(\w+)_sum", text)))
 
 
-@pytest.mark.parametrize("path", sorted(watching.METRICS.glob("*.json")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted(alerting.METRICS.glob("*.json")), ids=lambda path: path.stem)
 def test_a_metric_reads_a_field_of_the_line_that_the_check_prints(path: Path) -> None:
     metric = json.loads(path.read_text(encoding="utf-8"))
     fields = set(re.findall(r"jsonPayload\.(\w+)", metric["filter"] + metric["valueExtractor"]))

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from animals.cloud.gcloud import Gcloud
-from animals.cloud.names import ACCOUNTS, Place
 from animals.cloud.setup.accounts import bind, expression, grants
 from animals.cloud.setup.grants import GRANTS, Grant
 from animals.cloud.setup.steps import Setup, Step, take
+from animals.cloud.target import ACCOUNTS, Place
 from tests.cloud.recorder import Recorder
 from tests.cloud.setup.projects import PROJECT, changes, empty
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from animals.cloud.gcloud import Gcloud
-from animals.cloud.names import Place
-from animals.cloud.setup import buckets, circle, federation, images, watching
+from animals.cloud.setup import alerting, automation, buckets, federation, images
 from animals.cloud.setup.steps import Setup, Step, take
+from animals.cloud.target import Place
 from animals.errors import CloudError
 from tests.cloud.flags import Flags
 from tests.cloud.recorder import Recorder
@@ -130,43 +130,43 @@ def test_main_alone_deploys_and_any_branch_reads_pictures(recorder: Recorder) ->
 
 
 def test_a_check_at_another_hour_is_brought_back_to_its_own(made: Made, flags: Flags) -> None:
-    recorder = made(circle.schedule)
+    recorder = made(automation.schedule)
     job = json.loads(recorder.told("scheduler", "jobs", "describe"))
     recorder.answer("scheduler", "jobs", "describe", stdout=job | {"schedule": "0 0 1 * *"})
-    go(circle.schedule)
+    go(automation.schedule)
     (change,) = changes(recorder)
-    assert change.has("scheduler", "jobs", "update", "http", "animals-check", f"--schedule={circle.SCHEDULE}")
+    assert change.has("scheduler", "jobs", "update", "http", "animals-check", f"--schedule={automation.SCHEDULE}")
     flags.check([change.words])
 
 
 def test_an_alert_whose_file_changed_is_brought_up_to_date_and_keeps_who_hears_of_it(made: Made, flags: Flags) -> None:
-    recorder = made(watching.alerts)
+    recorder = made(alerting.alerts)
     policies = json.loads(recorder.told("policies", "list"))
     theirs = f"projects/{PROJECT}/notificationChannels/5"
     policies[0] |= {"userLabels": {"sha": "0000"}, "notificationChannels": [theirs]}
     recorder.answer("policies", "list", stdout=policies)
-    go(watching.alerts, email="")
+    go(alerting.alerts, email="")
     (change,) = changes(recorder)
     assert change.has("policies", "update", policies[0]["name"], f"--set-notification-channels={theirs}")
     flags.check([change.words])
 
 
 def test_somebody_who_wants_to_hear_of_alerts_is_added_to_those_who_do(made: Made) -> None:
-    recorder = made(watching.alerts)
+    recorder = made(alerting.alerts)
     policies = json.loads(recorder.told("policies", "list"))
     theirs = f"projects/{PROJECT}/notificationChannels/5"
     recorder.answer("policies", "list", stdout=[{**one, "notificationChannels": [theirs]} for one in policies])
     recorder.answer("channels", "list", stdout=[{"name": CHANNEL, "labels": {"email_address": EMAIL}}])
-    go(watching.alerts)
+    go(alerting.alerts)
     assert len(changes(recorder)) == len(policies)
     assert all(f"--set-notification-channels={theirs},{CHANNEL}" in call.words for call in changes(recorder))
 
 
 def test_a_dashboard_whose_file_changed_is_brought_up_to_date(made: Made, flags: Flags) -> None:
-    recorder = made(watching.dashboard)
+    recorder = made(alerting.dashboard)
     (found,) = json.loads(recorder.told("dashboards", "list"))
     recorder.answer("dashboards", "list", stdout=[found | {"labels": {"sha": "0000"}, "etag": "e7"}])
-    go(watching.dashboard)
+    go(alerting.dashboard)
     (change,) = changes(recorder)
     assert change.has("dashboards", "update", found["name"])
     assert json.loads(Path("build/cloud/dashboard.json").read_text(encoding="utf-8"))["etag"] == "e7"
@@ -174,10 +174,10 @@ def test_a_dashboard_whose_file_changed_is_brought_up_to_date(made: Made, flags:
 
 
 def test_a_metric_that_looks_for_something_else_is_brought_up_to_date(made: Made, flags: Flags) -> None:
-    recorder = made(watching.metrics)
+    recorder = made(alerting.metrics)
     found = json.loads(recorder.told("metrics", "describe", "animals_accuracy"))
     recorder.answer("metrics", "describe", "animals_accuracy", stdout=found | {"filter": "severity=ERROR"})
-    go(watching.metrics)
+    go(alerting.metrics)
     (change,) = changes(recorder)
     assert change.has("logging", "metrics", "update", "animals_accuracy")
     flags.check([change.words])
@@ -186,5 +186,5 @@ def test_a_metric_that_looks_for_something_else_is_brought_up_to_date(made: Made
 def test_a_dashboard_that_cannot_be_written_is_said_so(recorder: Recorder) -> None:
     Path("build").write_text("no folder", encoding="utf-8")
     with pytest.raises(CloudError, match="Failed: one"):
-        go(watching.dashboard)
+        go(alerting.dashboard)
     assert changes(recorder) == []

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from animals.cloud.gcloud import Command
-from animals.cloud.names import ACCOUNTS, CHECK, GITHUB_TOKEN, REPOSITORY, SIGNING_KEY, TOPIC, WANDB_KEY, Place
 from animals.cloud.setup.grants import GRANTS, Grant, On
 from animals.cloud.setup.steps import Setup
+from animals.cloud.target import ACCOUNTS, CHECK, GITHUB_TOKEN, REPOSITORY, SIGNING_KEY, TOPIC, WANDB_KEY, Place
 
 TITLES: Final = {
     "trainer": "trains on Vertex AI",

@@ -5,9 +5,9 @@ import re
 from typing import Final
 
 from animals.cloud.gcloud import Gcloud
-from animals.cloud.names import Place
-from animals.cloud.setup import accounts, buckets, circle, federation, images, project, secrets, watching
+from animals.cloud.setup import accounts, alerting, automation, buckets, federation, images, project, secrets
 from animals.cloud.setup.steps import Setup, Step, take
+from animals.cloud.target import Place
 from animals.cloud.template import FILES
 from animals.errors import ConfigError
 
@@ -18,18 +18,18 @@ STEPS: Final = (
     Step("Bucket for pictures", buckets.pictures),
     Step("Repository for images", images.repository),
     Step("Secrets", secrets.secrets),
-    Step("Topic that asks for a training", circle.topic),
+    Step("Topic that asks for a training", automation.topic),
     Step("Service accounts", accounts.accounts, needed=True),
     Step("What they may do", accounts.grants),
     Step("Log-in from GitHub without a key", federation.pool),
     Step("Who logs in as whom", federation.members),
-    Step("Builds on a push and trainings on a message", circle.triggers),
-    Step("The daily check", circle.schedule),
-    Step("Who hears of alerts", watching.channel),
-    Step("Metrics from the log", watching.metrics),
-    Step("Alerts", watching.alerts),
-    Step("Dashboard", watching.dashboard),
-    Step("Whether the page answers", watching.uptime),
+    Step("Builds on a push and trainings on a message", automation.triggers),
+    Step("The daily check", automation.schedule),
+    Step("Who hears of alerts", alerting.channel),
+    Step("Metrics from the log", alerting.metrics),
+    Step("Alerts", alerting.alerts),
+    Step("Dashboard", alerting.dashboard),
+    Step("Whether the page answers", alerting.uptime),
 )
 """In this order: an account must be there before it may do something, and a topic before a trigger listens to it."""
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from animals.cloud.gcloud import Command
-from animals.cloud.names import POOL, PROVIDER, Account
 from animals.cloud.setup.steps import Setup
+from animals.cloud.target import POOL, PROVIDER, Account
 
 ISSUER: Final = "https://token.actions.githubusercontent.com"
 

@@ -6,7 +6,7 @@ The table in docs/design/cloud.md is this one; a test holds them together.
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from animals.cloud.names import Account
+from animals.cloud.target import Account
 
 On = Literal[
     "project",

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from animals.cloud.gcloud import Command
-from animals.cloud.names import REPOSITORY
 from animals.cloud.setup.steps import Setup, shown
+from animals.cloud.target import REPOSITORY
 from animals.cloud.template import FILES
 
 CLEANUP: Final = FILES / "cleanup.json"

@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import Final
 
 from animals.cloud.gcloud import Command, Input
-from animals.cloud.names import GITHUB_TOKEN, SIGNING_KEY, WANDB_KEY, Secret
 from animals.cloud.setup.steps import Setup
+from animals.cloud.target import GITHUB_TOKEN, SIGNING_KEY, WANDB_KEY, Secret
 
 KEY: Final = Input('python3 -c "import secrets; print(secrets.token_hex(32))"', lambda: f"{chance.token_hex(32)}\n")
 """The value goes through the command's input: arguments are seen by every process of the machine."""

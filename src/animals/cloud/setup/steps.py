@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from animals.cloud.gcloud import Command, Gcloud
-from animals.cloud.names import Place
+from animals.cloud.target import Place
 from animals.errors import CloudError
 
 

@@ -14,9 +14,9 @@ from animals.data.cache import cached_pictures
 from animals.data.decode import inspect_pictures
 from animals.data.folders import Picture
 from animals.data.load import DataSet
-from animals.data.places import is_safe
 from animals.data.shards.index import ShardSet, read_shard_set
 from animals.data.shards.stream import read_split
+from animals.data.sources.label_folders import is_safe
 from animals.data.split import ManifestRow, read_manifest, write_manifest
 from animals.data.workers import progress_bar
 from animals.errors import AnimalsError, DataError, StorageUnavailable

@@ -19,12 +19,12 @@ from animals.data.load import load_data_set
 from animals.data.statistics import standardized
 from animals.errors import Interrupted
 from animals.training import tracking
-from animals.training.fit import MONITOR, fit
 from animals.training.model import build_model, input_spec
 from animals.training.runs import BEST, CONFIG, logged
 from animals.training.sweep.space import overrides
 from animals.training.sweep.study import FOLDER, LOSS, Sweep
 from animals.training.sweep.work import Stopped
+from animals.training.trainer import MONITOR, fit
 
 
 class EpochValue(Callback):

@@ -1,0 +1,1 @@
+"""The sample set: generated pictures of ten animals."""

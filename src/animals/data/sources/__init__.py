@@ -1,0 +1,1 @@
+"""Sources of pictures: archives, buckets, Kaggle, feedback, folders."""

@@ -1,0 +1,1 @@
+"""What every request passes through before a route: access log, keys, limits."""

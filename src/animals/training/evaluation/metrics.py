@@ -1,0 +1,143 @@
+"""What a trained model does on pictures that it has not seen."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.metrics import classification_report, log_loss
+
+from animals import inference
+from animals.data.load import DataSet
+from animals.features import picture_features
+from animals.records import LabelMetrics, Metrics, probability_columns, projection_columns
+from animals.training.evaluation.predictors import Ask, answer_onnx
+from animals.training.loader import evaluation_loader
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """A model's answers on one split, in the manifest's order."""
+
+    rows: NDArray[np.int64]
+    """Places in the manifest, shape (pictures,)."""
+    targets: NDArray[np.int64]
+    """Shape (pictures,)."""
+    logits: NDArray[np.float64]
+    """Shape (pictures, labels)."""
+    features: dict[str, NDArray[np.float32]]
+    """Each of shape (pictures,)."""
+    temperature: float = 1.0
+    """What the logits are divided by before they become probabilities."""
+
+    @property
+    def predictions(self) -> NDArray[np.int64]:
+        """Places of the likeliest labels, shape (pictures,)."""
+        return np.asarray(self.logits.argmax(1))
+
+    @property
+    def right(self) -> NDArray[np.bool_]:
+        """Which answers are right, shape (pictures,)."""
+        return np.asarray(self.predictions == self.targets)
+
+    @property
+    def probabilities(self) -> NDArray[np.float64]:
+        """Shape (pictures, labels)."""
+        return inference.probabilities(self.logits, self.temperature)
+
+    def worst_mistakes(self, most: int) -> NDArray[np.int64]:
+        """Places of the wrong answers that the model was surest of, the surest first, at most so many."""
+        wrong = np.flatnonzero(~self.right)
+        surest = np.argsort(-self.probabilities[wrong].max(1), kind="stable")
+        return np.asarray(wrong[surest[:most]])
+
+
+def evaluate(ask: Ask, data_set: DataSet, split: str, *, batch_size: int, workers: int) -> Evaluation:
+    """Ask the model about every picture of a split.
+
+    Args:
+        ask: the model.
+        data_set: the pictures.
+        split: `val` or `test`.
+        batch_size: pictures at once.
+        workers: processes that decode when nothing is cached.
+    """
+    logits, features = [], []
+    for pixels, _ in evaluation_loader(data_set, split, batch_size=batch_size, workers=workers):
+        logits.append(ask(pixels.numpy()))
+        features.append(picture_features(pixels.numpy()))
+    rows = data_set.rows(split)
+    return Evaluation(
+        rows=rows,
+        targets=data_set.targets[rows],
+        logits=np.concatenate(logits),
+        features={name: np.concatenate([part[name] for part in features]) for name in features[0]},
+    )
+
+
+def measure(evaluation: Evaluation, labels: Sequence[str]) -> Metrics:
+    """The figures that a card carries."""
+    numbers = range(len(labels))
+    report = classification_report(
+        evaluation.targets,
+        evaluation.predictions,
+        labels=numbers,
+        target_names=labels,
+        output_dict=True,
+        zero_division=0.0,
+    )
+    return Metrics(
+        accuracy=float(evaluation.right.mean()),
+        f1_macro=report["macro avg"]["f1-score"],
+        f1_weighted=report["weighted avg"]["f1-score"],
+        loss=log_loss(evaluation.targets, evaluation.probabilities, labels=numbers),
+        pictures=len(evaluation.rows),
+        per_label={label: _label_metrics(report[label]) for label in labels},
+    )
+
+
+def _label_metrics(row: dict[str, float]) -> LabelMetrics:
+    return LabelMetrics(
+        precision=row["precision"], recall=row["recall"], f1=row["f1-score"], pictures=int(row["support"])
+    )
+
+
+def as_served(
+    evaluation: Evaluation, model: Path, data_set: DataSet, split: str, *, batch_size: int, workers: int
+) -> tuple[Evaluation, NDArray[np.float32]]:
+    """The same with the answers of the exported model that will serve, since that is what is compared with it.
+
+    Returns:
+        The evaluation, and the projections of its pictures, of shape (pictures, dimensions); without dimensions where
+        the model gives none.
+    """
+    answer = answer_onnx(model, data_set.spec)
+    batches = evaluation_loader(data_set, split, batch_size=batch_size, workers=workers)
+    logits, projections = zip(*(answer(pixels.numpy()) for pixels, _ in batches), strict=True)
+    return replace(evaluation, logits=np.concatenate(logits)), np.concatenate(projections)
+
+
+def reference_table(evaluation: Evaluation, data_set: DataSet, projections: NDArray[np.float32]) -> pd.DataFrame:
+    """What monitoring compares with: one row a picture.
+
+    Columns: `picture`, `target`, and those of `LoggedPrediction.row` that tell of picture and answer: `prediction`,
+    `confidence`, `p_<label>` for each label, the picture's features, `width`, `height`, and `projection_<dimension>`.
+    """
+    labels = np.array(data_set.labels)
+    probabilities = evaluation.probabilities
+    width, height = data_set.sizes[evaluation.rows].T
+    return pd.DataFrame(
+        {
+            "picture": [data_set.manifest[row].name for row in evaluation.rows],
+            "target": labels[evaluation.targets],
+            "prediction": labels[probabilities.argmax(1)],
+            "confidence": probabilities.max(1),
+            **probability_columns(dict(zip(data_set.labels, probabilities.T, strict=True))),
+            **evaluation.features,
+            "width": width,
+            "height": height,
+            **projection_columns(projections.T),
+        }
+    )

@@ -1,0 +1,93 @@
+"""The card of a version: for programs as JSON, and beside it the one for people."""
+
+import importlib.metadata
+import subprocess
+from dataclasses import asdict
+from pathlib import Path
+from typing import Final
+
+from animals.config.training import TrainConfig
+from animals.data.load import DataSet
+from animals.data.split import sha256_of_test
+from animals.records import Calibration, Card, ExportCheck, Metrics, Quantized, Rejection, SplitInfo, Training, now
+from animals.registry import CARD, describe
+from animals.training.epochs import METRICS, read_metrics
+from animals.training.export.model_card import card_for_people
+from animals.training.hardware import choose_device, choose_precision, describe_hardware
+
+README: Final = "README.md"
+PACKAGES: Final = ("animals", "torch", "torchvision", "timm", "pytorch-lightning", "onnxruntime", "pillow", "numpy")
+"""Whose versions could change what a run gives."""
+
+
+def make_card(
+    run: Path,
+    config: TrainConfig,
+    data_set: DataSet,
+    manifest_sha256: str,
+    *,
+    metrics: Metrics,
+    temperature: float,
+    calibration: Calibration,
+    rejection: Rejection,
+    export: ExportCheck,
+    quantized: Quantized,
+) -> Card:
+    """Describe the files in the run's `version` folder."""
+    files = {path.name: describe(path.read_bytes()) for path in sorted((run / "version").iterdir())}
+    # Two runs of one name may start in the same second on two machines: the weights' hash tells them apart,
+    # and publishing the same run again gives the same version.
+    version = f"{run.name}-{files['model.safetensors'].sha256[:6]}"
+    return Card(
+        version=version,
+        created=now(),
+        run=run.name,
+        architecture=config.model.name,
+        labels=data_set.labels,
+        input=data_set.spec,
+        metrics=metrics,
+        temperature=temperature,
+        calibration=calibration,
+        rejection=rejection,
+        split=SplitInfo(
+            manifest_sha256=manifest_sha256,
+            seed=data_set.split_seed,
+            counts=data_set.counts(),
+            test_sha256=sha256_of_test(data_set.manifest),
+        ),
+        training=_describe_training(run, config, data_set),
+        export=export,
+        quantized=quantized,
+        config=asdict(config),
+        git_commit=git_commit(),
+        packages={name: importlib.metadata.version(name) for name in PACKAGES},
+        files=files,
+    )
+
+
+def _describe_training(run: Path, config: TrainConfig, data_set: DataSet) -> Training:
+    epochs, trainer = read_metrics(run / METRICS), config.trainer
+    best = min(epochs, key=lambda row: row["val/loss"])
+    return Training(
+        epochs=len(epochs),
+        best_epoch=int(best["epoch"]) + 1,
+        seconds=round(sum(row["seconds"] for row in epochs), 2),
+        hardware=describe_hardware(trainer),
+        precision=choose_precision(trainer.precision, choose_device(trainer.accelerator)),
+        labels=dict(sorted(data_set.label_counts("train").items())),
+    )
+
+
+def git_commit() -> str | None:
+    """The commit of the code that runs, with `-dirty` behind it when files differ; None outside a checkout."""
+    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=40", "--match="]
+    try:
+        return subprocess.run(command, capture_output=True, encoding="utf-8", check=True).stdout.strip()  # noqa: S603 - fixed
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+def write_card(card: Card, folder: Path) -> None:
+    """Write both forms beside the files that they describe."""
+    (folder / README).write_text(card_for_people(card), encoding="utf-8")
+    (folder / CARD).write_text(card.model_dump_json(indent=2), encoding="utf-8")

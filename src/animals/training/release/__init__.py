@@ -1,0 +1,1 @@
+"""Publish a version, promote it, verify it, announce it."""

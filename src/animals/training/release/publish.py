@@ -1,0 +1,78 @@
+"""From a run's folder to the bucket; may be repeated until it succeeds.
+
+`python -m animals.training.release.publish RUN` does it again for a run whose bucket was out of reach.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from animals import registry
+from animals.cli import exit_on_error
+from animals.config.settings import read_settings
+from animals.errors import BrokenModel, NoModel, UsageError
+from animals.records import Card
+from animals.storage import Storage, open_storage
+from animals.training.release.announce import announced
+
+
+def read_run(run: Path) -> Card:
+    """The card of a finished run.
+
+    Raises:
+        UsageError: the folder holds no finished run.
+    """
+    path = run / "version" / registry.CARD
+    try:
+        return Card.model_validate_json(path.read_bytes())
+    except FileNotFoundError as error:
+        raise UsageError(f"{run} holds no finished run: {path} is missing. Expected a folder under runs/.") from error
+    except ValidationError as error:
+        raise UsageError(f"{path} cannot be read by this version of animals: {error}") from error
+
+
+def publish(run: Path, storage: Storage, *, promote: bool) -> Card:
+    """Write a finished run's version to the bucket, and let it serve if asked to.
+
+    Raises:
+        UsageError: the folder holds no finished run.
+        StorageUnavailable: the bucket cannot be reached; the run stays as it is.
+    """
+    card = read_run(run)
+    folder = run / "version"
+    files = {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.name != registry.CARD}
+    registry.write_version(storage, card, files)
+    if promote:
+        registry.promote(storage, card.version, reason=f"published by run {run.name}")
+    return card
+
+
+def is_best(card: Card, storage: Storage) -> bool:
+    """Whether the version that serves was not more accurate on the same pictures.
+
+    Raises:
+        StorageUnavailable: the bucket cannot be reached.
+    """
+    try:
+        serving = registry.read_card(storage, registry.read_current(storage).version)
+    except (NoModel, BrokenModel):
+        return True
+    return not serving.split.same_test(card.split) or card.metrics.accuracy >= serving.metrics.accuracy
+
+
+def main() -> None:
+    """Publish a finished run to the bucket that `ANIMALS_BUCKET` names."""
+    parser = argparse.ArgumentParser(prog="invoke publish", description=main.__doc__)
+    parser.add_argument("run", type=Path, help="a finished run's folder under runs/")
+    parser.add_argument("--no-promote", action="store_true", help="do not let it serve")
+    arguments = parser.parse_args()
+    with exit_on_error():
+        storage = open_storage(read_settings().bucket)
+        card = publish(arguments.run, storage, promote=not arguments.no_promote)
+        sys.stdout.write(f"{card.version} is published in {storage.url}.\n{announced(card.version, storage.url)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from animals.data.sample.backgrounds import PAINTERS
+from animals.data.sample.drawings import Drawing
+from animals.data.sample.scenes import SIZES, compose, compose_empty, warp
+
+CAT = Drawing("noto", "gatto", "cat")
+SPIDER = Drawing("noto", "ragno", "spider")
+
+
+@pytest.mark.parametrize("painter", PAINTERS)
+def test_a_background_fills_its_picture_and_is_not_plain(
+    painter: Callable[[np.random.Generator, int, int], Image.Image],
+) -> None:
+    for seed in range(6):
+        picture = painter(np.random.default_rng(seed), 90, 60)
+        assert (picture.mode, picture.size) == ("RGB", (90, 60))
+        assert np.ptp(np.asarray(picture), axis=(0, 1)).max() > 10
+
+
+def test_a_scene_without_an_animal_is_a_picture_like_the_others() -> None:
+    first, again, other = (compose_empty(np.random.default_rng(seed)) for seed in (7, 7, 8))
+    assert first.tobytes() == again.tobytes() != other.tobytes()
+    assert {first.size, other.size} <= SIZES.keys()
+    assert np.ptp(np.asarray(first), axis=(0, 1)).max() > 10
+
+
+def test_the_same_generator_composes_the_same_picture() -> None:
+    first, second = (compose(CAT, np.random.default_rng(7)) for _ in range(2))
+    assert first.tobytes() == second.tobytes()
+    assert first.tobytes() != compose(CAT, np.random.default_rng(8)).tobytes()
+
+
+def test_pictures_have_the_sizes_promised_and_most_lie() -> None:
+    sizes = [compose(CAT, np.random.default_rng(seed)).size for seed in range(40)]
+    assert set(sizes) <= SIZES.keys()
+    assert sizes.count((300, 225)) > 20
+    assert (225, 300) in sizes
+
+
+def test_only_the_animal_differs_when_only_the_drawing_does() -> None:
+    cat, spider = (np.asarray(compose(it, np.random.default_rng(3)), np.int16) for it in (CAT, SPIDER))
+    differs = np.abs(cat - spider).max(axis=2) > 60
+    assert 0.05 < differs.mean() < 0.8
+
+
+def test_a_warp_by_whole_pixels_moves_nothing() -> None:
+    picture = Image.effect_noise((20, 10), 90).convert("RGBA")
+    corners = np.array([(5.0, 7.0), (25.0, 7.0), (25.0, 17.0), (5.0, 17.0)])
+    assert np.array_equal(np.asarray(warp(picture, corners)), np.asarray(picture))
+
+
+def test_a_warp_takes_corners_where_it_is_told() -> None:
+    quarters = np.zeros((40, 40, 4), np.uint8)
+    quarters[..., 3] = 255
+    quarters[:20, :20, 0] = quarters[:20, 20:, 1] = quarters[20:, 20:, 2] = 255
+    # upper left goes right, and so on: a quarter turn clockwise
+    turned = np.asarray(warp(Image.fromarray(quarters), np.array([(40.0, 0.0), (40.0, 40.0), (0.0, 40.0), (0.0, 0.0)])))
+    assert turned[10, 30, 0] == turned[30, 30, 1] == turned[30, 10, 2] == 255

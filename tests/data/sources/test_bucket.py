@@ -1,0 +1,126 @@
+"""Pictures from a bucket, many at once and none of them damaged."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from animals.data.sources.bucket import THREADS, BucketSource, in_threads
+from animals.data.sources.import_pictures import Fetched, fetch
+from animals.errors import ConfigError, StorageUnavailable
+from animals.storage import Storage, open_storage
+from tests.emulator import Answer, Emulator, Proxy
+
+FILES = {f"{label}/{number:02}.jpg": os.urandom(500) for label in ("cane", "gatto") for number in range(20)}
+
+
+def fill(bucket: Storage) -> None:
+    for name, data in FILES.items():
+        bucket.write(f"raw/raw-img/{name}", data)
+
+
+def found(root: Path) -> dict[str, bytes]:
+    return {path.relative_to(root).as_posix(): path.read_bytes() for path in root.rglob("*.*")}
+
+
+@pytest.mark.parametrize("below", ["", "/raw/raw-img"])
+def test_the_pictures_of_a_bucket_or_folder_are_copied(bucket: Storage, below: str, tmp_path: Path) -> None:
+    fill(bucket)
+    bucket.write("raw/raw-img/translate.py", b"1")
+
+    fetched = fetch(BucketSource(bucket.url + below), tmp_path / "pictures")
+
+    assert fetched == Fetched(new=40, kept=0, left_out=(f"{'' if below else 'raw/raw-img/'}translate.py",))
+    assert found(tmp_path / "pictures") == FILES
+
+
+def test_after_a_failure_only_the_rest_is_downloaded(
+    gcs_url: str, emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(open_storage(gcs_url))
+    fail = threading.Event()
+    downloads: list[int] = []
+
+    def forbid_the_rest(_: str, answer: Answer) -> Answer:
+        if b"kind" in answer.body:  # the listing
+            return answer
+        downloads.append(answer.status)
+        return answer._replace(status=403) if fail.is_set() and len(downloads) > 10 else answer
+
+    fail.set()
+    with Proxy(emulator.port, forbid_the_rest) as proxy:
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", proxy.url)
+        with pytest.raises(StorageUnavailable, match="does not let us in"):
+            fetch(BucketSource(gcs_url), tmp_path)
+        there = len(found(tmp_path))
+        fail.clear()
+        downloads.clear()
+        assert fetch(BucketSource(gcs_url), tmp_path) == Fetched(new=40 - there, kept=there, left_out=())
+
+    assert len(downloads) == 40 - there
+    assert found(tmp_path) == FILES
+
+
+def test_a_picture_that_is_damaged_on_the_way_is_not_written(
+    gcs_url: str, emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(open_storage(gcs_url))
+
+    def damage(_: str, answer: Answer) -> Answer:
+        return answer if b"kind" in answer.body else answer._replace(body=bytes(len(answer.body)))
+
+    with Proxy(emulator.port, damage) as proxy:
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", proxy.url)
+        with pytest.raises(StorageUnavailable, match="damaged data"):
+            fetch(BucketSource(gcs_url), tmp_path)
+    assert found(tmp_path) == {}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there Ctrl-C reaches a group of processes")
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT between processes")
+def test_ctrl_c_ends_a_download_and_the_same_command_goes_on(gcs_url: str, emulator: Emulator, tmp_path: Path) -> None:
+    fill(open_storage(gcs_url))
+
+    def dawdle(_: str, answer: Answer) -> Answer:
+        time.sleep(0.5)
+        return answer
+
+    command = [sys.executable, "-m", "animals.data", "fetch", gcs_url, "--root", str(tmp_path / "pictures")]
+    with Proxy(emulator.port, dawdle) as proxy:
+        slow = {**os.environ, "STORAGE_EMULATOR_HOST": proxy.url}
+        process = subprocess.Popen(command, env=slow, stderr=subprocess.PIPE, encoding="utf-8")
+        deadline = time.monotonic() + 60
+        while not found(tmp_path / "pictures") and time.monotonic() < deadline:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        _, stderr = process.communicate(timeout=60)
+    assert (process.returncode, stderr.strip()) == (130, "interrupted")
+    assert 0 < len(found(tmp_path / "pictures")) < 40
+
+    done = subprocess.run(command, env={**os.environ, "STORAGE_EMULATOR_HOST": emulator.url}, check=False)
+    assert done.returncode == 0
+    assert found(tmp_path / "pictures") == FILES
+
+
+def test_an_impossible_url_is_refused_at_once() -> None:
+    with pytest.raises(ConfigError, match="neither a local folder nor of the form gs://"):
+        BucketSource("s3://name/prefix")
+
+
+def test_many_objects_are_read_at_once() -> None:
+    together = threading.Barrier(THREADS, timeout=30)
+    assert [item for item, _ in in_threads(lambda _: together.wait(), range(2 * THREADS))] == list(range(2 * THREADS))
+
+
+def test_few_objects_wait_in_memory_for_a_slow_disk() -> None:
+    begun: list[int] = []
+    results = in_threads(begun.append, range(1000))
+    next(results)
+    time.sleep(0.1)
+    assert len(begun) <= 2 * THREADS
+    results.close()  # type: ignore[attr-defined]

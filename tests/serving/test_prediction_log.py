@@ -1,0 +1,307 @@
+"""The prediction log: everything that was answered is stored or counted as lost, and nobody waits for it."""
+
+import json
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+from prometheus_client.parser import text_string_to_metric_families
+
+from animals.config.settings import ServiceSettings
+from animals.errors import StorageUnavailable
+from animals.preprocess import normalize
+from animals.records import LoggedPrediction
+from animals.serving import prediction_log
+from animals.serving.metrics import Metrics
+from animals.serving.prediction_log import PredictionLog
+from animals.serving.tokens import Tokens
+from animals.storage import FolderStorage, Storage
+from tests.serving.published import INPUT, KEY, SIDE, Started, colour_model, plain, publish, until
+
+
+def made(storage: Storage, **changes: Any) -> tuple[PredictionLog, Metrics]:
+    """A log that writes only when it is full or at its end."""
+    metrics = Metrics()
+    return PredictionLog(
+        storage, metrics, **{"batch": 1000, "seconds": 60.0, "max_bytes": 1_000_000, **changes}
+    ), metrics
+
+
+def add(log: PredictionLog, identity: str, **changes: Any) -> None:
+    grey = np.full((SIDE, SIDE, 3), 51, np.uint8)
+    answer: dict[str, Any] = {
+        "version": "r1",
+        "probabilities": {"red": 0.7, "green": 0.2, "blue": 0.1},
+        "prepared": normalize(grey, INPUT),
+        "spec": INPUT,
+        "size": (40, 30),
+        "projection": np.array([0.5, -1.25], np.float32),
+        "milliseconds": 12.3456,
+    }
+    log.add(prediction_id=identity, **{**answer, **changes})
+
+
+def stored(storage: Storage) -> list[LoggedPrediction]:
+    lines = [line for name in storage.names("predictions/") for line in storage.read(name).data.splitlines()]
+    return [LoggedPrediction.model_validate_json(line) for line in lines]
+
+
+def ids(storage: Storage) -> list[str]:
+    return [entry.id for entry in stored(storage)]
+
+
+def count(metrics: Metrics, outcome: str) -> float:
+    """Entries with that outcome, as Prometheus is told."""
+    [family] = [
+        family
+        for family in text_string_to_metric_families(metrics.text().decode())
+        if family.name == "animals_prediction_log_entries"
+    ]
+    return next(sample.value for sample in family.samples if sample.labels["outcome"] == outcome)
+
+
+class Away(FolderStorage):
+    """A bucket that can be out of reach."""
+
+    away = True
+    tries = 0
+
+    def write(self, name: str, data: bytes, *, if_generation: str | None = None) -> str:
+        self.tries += 1
+        if self.away:
+            raise StorageUnavailable("It is away.")
+        return super().write(name, data, if_generation=if_generation)
+
+
+class Hanging(FolderStorage):
+    """A bucket whose writes take until they are let go."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.begun, self.go = threading.Event(), threading.Event()
+
+    def write(self, name: str, data: bytes, *, if_generation: str | None = None) -> str:
+        self.begun.set()
+        self.go.wait(60)
+        return super().write(name, data, if_generation=if_generation)
+
+
+@pytest.fixture
+def away(folder: FolderStorage) -> Away:
+    return Away(folder.root)
+
+
+@pytest.fixture
+def hanging(folder: FolderStorage) -> Iterator[Hanging]:
+    storage = Hanging(folder.root)
+    yield storage
+    storage.go.set()
+
+
+def test_an_entry_says_what_was_asked_and_answered(bucket: Storage) -> None:
+    log, metrics = made(bucket)
+    before = datetime.now(UTC)
+    with log:
+        add(log, "a")
+    [entry] = stored(bucket)
+    assert (entry.id, entry.version, entry.prediction, entry.confidence) == ("a", "r1", "red", 0.7)
+    assert entry.probabilities == {"red": 0.7, "green": 0.2, "blue": 0.1}
+    assert entry.brightness == pytest.approx(0.2, abs=1e-5)
+    assert entry.contrast == entry.sharpness == pytest.approx(0, abs=1e-5)
+    assert (entry.width, entry.height, entry.projection) == (40, 30, (0.5, -1.25))
+    assert entry.milliseconds == 12.346
+    assert abs((entry.time - before).total_seconds()) < 60
+    assert (count(metrics, "written"), count(metrics, "dropped")) == (1, 0)
+
+
+def test_an_entry_is_a_row_with_a_column_for_each_label_and_dimension(folder: FolderStorage) -> None:
+    with made(folder)[0] as log:
+        add(log, "a")
+    row = stored(folder)[0].row()
+    assert {name: row[name] for name in ("p_red", "p_green", "p_blue")} == {"p_red": 0.7, "p_green": 0.2, "p_blue": 0.1}
+    assert (row["projection_0"], row["projection_1"]) == (0.5, -1.25)
+    assert not {"probabilities", "projection"} & set(row)
+
+
+def test_the_objects_lie_under_the_day_of_their_entries(folder: FolderStorage, monkeypatch: pytest.MonkeyPatch) -> None:
+    days = iter([30, 30, 31])
+    monkeypatch.setattr(prediction_log, "now", lambda: datetime(2026, 12, next(days), 23, 59, tzinfo=UTC))
+    with made(folder)[0] as log:
+        for identity in "abc":
+            add(log, identity)
+    names = list(folder.names())
+    assert [name.split("/")[:2] for name in names] == [["predictions", f"date=2026-12-{day}"] for day in (30, 31)]
+    assert all(name.endswith(".jsonl") for name in names)
+    assert [len(folder.read(name).data.splitlines()) for name in names] == [2, 1]
+
+
+def test_a_full_batch_is_stored_at_once_and_the_rest_at_the_end(folder: FolderStorage) -> None:
+    log, metrics = made(folder, batch=3)
+    with log:
+        for number in range(7):
+            add(log, str(number))
+        until(lambda: count(metrics, "written") == 6)
+    assert sorted(ids(folder)) == [str(number) for number in range(7)]
+    sizes = [len(folder.read(name).data.splitlines()) for name in folder.names()]
+    assert sorted(sizes) == [1, 3, 3]
+
+
+def test_a_batch_that_is_not_full_is_stored_after_a_while(folder: FolderStorage) -> None:
+    with made(folder, seconds=0.05)[0] as log:
+        add(log, "a")
+        until(lambda: ids(folder) == ["a"])
+        time.sleep(0.15)  # in which nothing is asked, and nothing stored
+        add(log, "b")
+        until(lambda: sorted(ids(folder)) == ["a", "b"])
+    assert len(list(folder.names())) == 2
+
+
+def test_while_the_bucket_is_away_entries_wait_and_come_in_their_order(
+    away: Away, caplog: pytest.LogCaptureFixture
+) -> None:
+    log, metrics = made(away, batch=2, seconds=0.02)
+    with caplog.at_level(logging.INFO, "animals.serving"), log:
+        for number in range(9):
+            add(log, str(number))
+        until(lambda: away.tries > 3)
+        assert count(metrics, "written") == 0
+        away.away = False
+        until(lambda: count(metrics, "written") == 9)
+    assert sorted(ids(away)) == [str(number) for number in range(9)]
+    said = [record.getMessage() for record in caplog.records]
+    assert said == [
+        "The prediction log waits, trying again each 0.02 s: It is away.",
+        "The prediction log is written again.",
+    ]
+
+
+def test_the_oldest_are_dropped_and_counted_when_they_take_too_much_memory(away: Away) -> None:
+    log, metrics = made(away, batch=2, seconds=0.02, max_bytes=2000)
+    with log:
+        for number in range(500):
+            add(log, f"{number:03}")
+        until(lambda: away.tries > 3)
+        away.away = False
+    kept = sorted(ids(away))
+    assert 0 < len(kept) < 10
+    assert kept == [f"{number:03}" for number in range(500 - len(kept), 500)]
+    assert count(metrics, "dropped") == 500 - len(kept)
+    assert count(metrics, "written") == len(kept)
+
+
+def test_a_bucket_that_hangs_slows_no_answer_and_takes_no_more_memory_than_allowed(hanging: Hanging) -> None:
+    log, metrics = made(hanging, batch=5, max_bytes=5000)
+    with log:
+        for number in range(5):
+            add(log, str(number))
+        assert hanging.begun.wait(60)
+        started = time.monotonic()
+        for number in range(500):
+            add(log, str(number))
+        assert time.monotonic() - started < 5
+        assert sum(len(line.text) for line in log._lines) < 5000
+        assert count(metrics, "dropped") > 400
+        hanging.go.set()
+    assert count(metrics, "written") + count(metrics, "dropped") == 505
+
+
+def test_the_end_does_not_wait_for_a_bucket_that_hangs(
+    hanging: Hanging, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(prediction_log, "FLUSH_SECONDS", 0.1)
+    with made(hanging)[0] as log:
+        add(log, "a")
+        started = time.monotonic()
+    assert time.monotonic() - started < 5
+    assert "the last entries of the prediction log are lost" in caplog.text
+
+
+def test_at_the_end_it_is_tried_until_the_bucket_is_back(away: Away, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prediction_log, "RETRY_SECONDS", 0.01)
+
+    def come_back() -> None:
+        until(lambda: away.tries > 2)
+        away.away = False
+
+    with made(away)[0] as log:
+        add(log, "a")
+        threading.Thread(target=come_back).start()
+    assert ids(away) == ["a"]
+
+
+def test_a_mistake_in_writing_is_logged_and_loses_nothing(
+    folder: FolderStorage, caplog: pytest.LogCaptureFixture
+) -> None:
+    mistakes = iter([ZeroDivisionError("a mistake")])
+
+    class Mistaken(FolderStorage):
+        def write(self, name: str, data: bytes, *, if_generation: str | None = None) -> str:
+            for mistake in mistakes:
+                raise mistake
+            return super().write(name, data, if_generation=if_generation)
+
+    with made(Mistaken(folder.root))[0] as log:
+        add(log, "a")
+    assert ids(folder) == ["a"]
+    assert "by a mistake of this service" in caplog.text
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_a_number_that_is_none_is_told_and_counted_instead_of_failing_the_answer(
+    folder: FolderStorage, caplog: pytest.LogCaptureFixture
+) -> None:
+    log, metrics = made(folder)
+    with log:
+        add(log, "a", projection=np.array([np.nan], np.float32))
+        add(log, "b", projection=None)
+    assert [(entry.id, entry.projection) for entry in stored(folder)] == [("b", ())]
+    assert count(metrics, "dropped") == 1
+    assert "An answer of r1 cannot be written to the prediction log: projection.0" in caplog.text
+
+
+def test_with_no_memory_for_it_the_log_is_off(folder: FolderStorage) -> None:
+    log, metrics = made(folder, max_bytes=0)
+    with log:
+        add(log, "a")
+    assert not list(folder.names())
+    assert (count(metrics, "written"), count(metrics, "dropped")) == (0, 0)
+
+
+def with_projection(model: bytes) -> bytes:
+    """The model with a second output: what the mean of all pixels is, and twice that."""
+    made = onnx.load_from_string(model)
+    weights = np.full((3 * SIDE * SIDE, 2), 1 / (3 * SIDE * SIDE), np.float32) * np.array([1, 2], np.float32)
+    made.graph.initializer.append(helper.make_tensor("matrix", TensorProto.FLOAT, weights.shape, weights.ravel()))
+    made.graph.node.append(helper.make_node("MatMul", ["flat", "matrix"], ["projection"]))
+    made.graph.output.append(helper.make_tensor_value_info("projection", TensorProto.FLOAT, ["batch", 2]))
+    return bytes(made.SerializeToString())
+
+
+@pytest.mark.parametrize(("model", "expected"), [(colour_model(), ()), (with_projection(colour_model()), (2.0, 4.0))])
+def test_the_service_logs_each_answer_with_the_projection_where_the_model_gives_one(
+    started: Started, settings: ServiceSettings, folder: FolderStorage, model: bytes, expected: tuple[float, ...]
+) -> None:
+    publish(folder, model=model)
+    with started(settings) as client:
+        until(lambda: client.get("/readyz").status_code == 200)
+        answer = client.post("/classify/", files={"file": ("secret name.png", plain("white"))}).json()
+        client.post("/classify/", files={"file": b"no picture"})
+    [entry] = stored(folder)
+    assert entry.id == Tokens(KEY).read(answer["prediction_id"]).id
+    assert (entry.version, entry.prediction) == (answer["model_version"], answer["prediction"])
+    assert entry.probabilities == pytest.approx(answer["probabilities"], abs=1e-6)
+    assert (entry.width, entry.height) == (40, 30)
+    assert entry.brightness == pytest.approx(1, abs=1e-5)
+    assert entry.projection == pytest.approx(expected, abs=1e-4)
+    [name] = folder.names("predictions/")
+    text = folder.read(name).data.decode()
+    assert "secret" not in text
+    assert answer["prediction_id"] not in text
+    assert set(json.loads(text)) == set(LoggedPrediction.model_fields)

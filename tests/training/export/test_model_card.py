@@ -1,0 +1,139 @@
+"""The model card for people says what the record says, in the form of the Hugging Face hub, and its code runs."""
+
+import re
+import runpy
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from huggingface_hub import ModelCard
+
+from animals.records import Card
+from animals.serving.classifier import Classifier
+from animals.training.export.model_card import card_for_people
+from tests.pictures import write_picture
+from tests.training.conftest import Trained
+
+
+def configured(card: Card, **sections: Any) -> Card:
+    """The card of a run that was configured otherwise."""
+    config = {
+        name: value | sections.pop(name, {}) if isinstance(value, dict) else value
+        for name, value in card.config.items()
+    }
+    return card.model_copy(update={"config": config | sections})
+
+
+def code(card: Card, language: str = "python") -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", card_for_people(card), re.DOTALL)
+
+
+def test_the_hub_reads_the_figures_of_the_record(trained: Trained) -> None:
+    found = ModelCard.load(trained.run / "version" / "README.md")
+    assert found.data.get("model_name") == trained.card.version
+    assert (found.data.get("library_name"), found.data.get("pipeline_tag")) == ("timm", "image-classification")
+    results = found.data.get("eval_results") or []
+    assert {result.metric_type: result.metric_value for result in results} == {
+        "accuracy": trained.card.metrics.accuracy,
+        "f1": trained.card.metrics.f1_macro,
+    }
+    assert {(result.task_type, result.dataset_split) for result in results} == {("image-classification", "test")}
+    assert all(result.dataset_name == Path(trained.config.data.root).name for result in results)
+
+
+def test_nothing_is_said_of_a_licence_or_a_base_that_is_not_there(trained: Trained) -> None:
+    found = ModelCard(card_for_people(trained.card)).data
+    assert found.get("license") is None
+    assert found.get("base_model") is None
+    assert "from scratch" in card_for_people(trained.card)
+
+
+def test_licence_base_title_and_description_are_those_of_the_run(trained: Trained) -> None:
+    data = {"title": "My *own* fruit", "about": "docs/fruit.md", "extra": "more"}
+    card = configured(trained.card, license="cc-by-4.0", model={"name": "resnet18", "pretrained": True}, data=data)
+    text = card_for_people(card)
+    found = ModelCard(text).data
+    assert (found.get("license"), found.get("base_model")) == ("cc-by-4.0", "timm/resnet18.a1_in1k")
+    assert [result.dataset_type for result in found.get("eval_results") or []] == ["my-own-fruit"] * 2
+    assert r"| Pictures | My \*own\* fruit |" in text
+    assert "| Described in | `docs/fruit.md` |" in text
+    assert "| Trained on too | `more` |" in text
+
+
+def test_it_says_how_the_weights_came_about(trained: Trained) -> None:
+    training = trained.card.training
+    assert training is not None
+    assert (training.epochs, training.precision) == (3, "fp32")
+    assert training.labels == {"blue": 16, "green": 16, "red": 16}
+    assert 1 <= training.best_epoch <= 3
+    assert training.seconds > 0
+    text = card_for_people(trained.card)
+    assert f"| Epochs | 3 of 3; the weights are those after number {training.best_epoch} |" in text
+    assert f" in fp32 on {training.hardware} |" in text
+    assert f"| Made | {trained.card.created:%Y-%m-%d %H:%M} UTC by run {trained.card.run}, commit " in text
+
+
+def test_a_record_from_before_training_was_noted_has_a_card_too(trained: Trained) -> None:
+    text = card_for_people(trained.card.model_copy(update={"training": None}))
+    assert "| Epochs |" not in text
+    assert "| blue |" in text
+
+
+def test_labels_that_were_not_trained_alike_are_named_with_their_counts(trained: Trained) -> None:
+    assert trained.card.training is not None
+    assert "not trained alike" not in card_for_people(trained.card)
+    training = trained.card.training.model_copy(update={"labels": {"blue": 3, "green": 50, "red": 16}})
+    text = card_for_people(trained.card.model_copy(update={"training": training}))
+    assert "not trained alike: on 3 pictures of the rarest, 50 of the most frequent" in text
+
+
+def test_a_label_breaks_no_table(trained: Trained) -> None:
+    figures = trained.card.metrics.per_label
+    metrics = trained.card.metrics.model_copy(update={"per_label": {"a|b `_c_`": figures["blue"]}})
+    text = card_for_people(trained.card.model_copy(update={"metrics": metrics, "labels": ("a|b `_c_`", "d, e")}))
+    assert r"| a&#124;b \`\_c\_\` | " in text
+    assert r"fits a picture best: a|b \`\_c\_\`, `d, e`." in text
+
+
+@pytest.fixture
+def beside(trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder as the card wants it: the version's files and a picture."""
+    folder = shutil.copytree(trained.run / "version", tmp_path / "version")
+    write_picture(folder / "picture.jpg", (60, 90, 200), seed=1, size=(50, 30))
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def printed(source: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, float]:
+    """What code says of the picture."""
+    (folder / "code.py").write_text(source, encoding="utf-8")
+    runpy.run_path(str(folder / "code.py"))
+    lines = (line.split(": ") for line in capsys.readouterr().out.splitlines())
+    return {label: float(share) for label, share in lines}
+
+
+def test_the_timm_code_runs_as_it_stands(trained: Trained, beside: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    expected = Classifier(trained.card, (beside / "model.onnx").read_bytes())
+    timm_code, _ = code(trained.card)
+    found = printed(timm_code, beside, capsys)
+    assert found == pytest.approx(expected.classify((beside / "picture.jpg").read_bytes()), abs=1e-3)
+
+
+@pytest.mark.parametrize("resize", ["squash", "center"])
+def test_the_onnx_code_runs_as_it_stands(
+    trained: Trained, beside: Path, capsys: pytest.CaptureFixture[str], resize: Any
+) -> None:
+    card = trained.card.model_copy(update={"input": replace(trained.card.input, resize=resize, crop_pct=0.8)})
+    (beside / "card.json").write_text(card.model_dump_json(), encoding="utf-8")
+    expected = Classifier(card, (beside / card.serving_file).read_bytes())
+    _, onnx_code = code(card)
+    found = printed(onnx_code, beside, capsys)
+    assert found == pytest.approx(expected.classify((beside / "picture.jpg").read_bytes()), abs=1e-3)
+    assert list(found) == list(card.labels)
+
+
+def test_the_command_on_it_is_the_services(trained: Trained) -> None:
+    (command,) = code(trained.card, "sh")
+    assert command.split()[-1].endswith("/classify/")
