@@ -28,7 +28,7 @@ sys.path.insert(0, str(ROOT))
 
 from tests.containers.context import changed_context  # noqa: E402 - it is no installed package
 from tests.containers.tool import BASE, Container, Tool, find_tool  # noqa: E402
-from tests.emulator import free_port  # noqa: E402
+from tests.support.emulator import free_port  # noqa: E402
 
 SLIM: Final = 130
 """MB of the original python:3.11-slim, which may not be the base here."""
@@ -81,7 +81,7 @@ def main() -> None:
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "processor": cpu_name(),
         "system": system_name(),
-        "load": os.getloadavg()[1],  # portable: on Windows there is no tool to get here with
+        "load": os.getloadavg()[1],  # on Windows there is no tool to get here with
         "base_megabytes": _size(tool, BASE),
     }
     report = {**facts, "images": [asdict(image) for image in images]}

@@ -14,10 +14,10 @@ from PIL import Image, ImageFilter
 
 from animals import registry
 from animals.animals10 import ANIMALS10_FOLDERS
+from animals.concurrency import in_processes
 from animals.cpus import available_cpus
 from animals.data.sample.drawings import STYLES
 from animals.data.sample.picture import Recipe, SamplePicture
-from animals.data.workers import in_processes
 from animals.features import prepared_features
 from animals.records import probability_columns, projection_columns
 from animals.serving.classifier import Classifier

@@ -18,10 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageEnhance
 
+from animals.concurrency import in_processes
 from animals.cpus import available_cpus
 from animals.data.duplicates import perceptual_hash
 from animals.data.folders import Picture, find_pictures
-from animals.data.workers import in_processes
 from animals.preprocess import open_picture
 
 DISTANCES: Final = (20, 30, 40, 50, 60, 70)

@@ -16,7 +16,7 @@ Result = TypeVar("Result")
 
 def cpu_name() -> str:
     """As the system calls it."""
-    known = Path("/proc/cpuinfo")  # portable: where it is not, Python is asked
+    known = Path("/proc/cpuinfo")  # where it is not, Python is asked
     lines = known.read_text(encoding="utf-8").splitlines() if known.is_file() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.processor() or platform.machine()

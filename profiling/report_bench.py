@@ -10,7 +10,7 @@ import argparse
 import importlib
 import json
 import os
-import resource  # portable: it measures what a container of Linux takes, and runs there
+import resource  # it measures what a container of Linux takes, and runs there
 import sys
 import tempfile
 import time
@@ -60,7 +60,7 @@ def main() -> int:
             ],
             "first": first_reading(Path(folder, "emulator"), arguments.loose, sides),
         }
-    report["load"] = os.getloadavg()[1]  # portable: as above
+    report["load"] = os.getloadavg()[1]  # as above
     report["kept"] = kept(report)
     arguments.out.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     arguments.out.with_suffix(".md").write_text(markdown(report), encoding="utf-8")
@@ -87,7 +87,7 @@ def grown(folder: Path, records: int, new: int, sides: tuple[set[int], set[int]]
 def first_reading(folder: Path, loose: int, sides: tuple[set[int], set[int]] | None) -> dict[str, Any]:
     """The first summary of so many judgements, none of which is compacted yet."""
     sys.path.append(str(Path(__file__).parents[1]))
-    from tests.emulator import Emulator
+    from tests.support.emulator import Emulator
 
     folder.mkdir()
     with confined(sides and sides[1]), Emulator(folder) as emulator:

@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 
 from animals import registry
-from animals.monitoring.reading import in_threads
+from animals.concurrency import in_threads
 from animals.monitoring.record_types import FEEDBACK, PREDICTIONS, Kind
 from animals.preprocess import InputSpec
 from animals.records import Card, ExportCheck, Feedback, Metrics, SplitInfo

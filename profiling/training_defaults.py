@@ -73,7 +73,7 @@ def run(work: Path, row: str, name: str, base: str) -> Proof:
             ("animals.training", f"{base} {own_places(name)} {ROWS[row]} trainer.resume=auto"),
             ("animals.training.evaluation", "--bucket bucket --pictures 300"),
         ):
-            words = shlex.split(arguments)  # portable: written here, not typed
+            words = shlex.split(arguments)  # written here, not typed
             execute([sys.executable, "-m", module, *words], folder)
     (report,) = reports.glob("*/report.json")
     return Proof.model_validate_json(report.read_bytes())

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from animals.storage import FolderStorage, GcsStorage, Storage
-from tests.emulator import Emulator
+from tests.support.emulator import Emulator
 
 _OUTSIDE = (
     *("AIP_", "ANIMALS_", "CLOUDSDK_", "GCLOUD_", "GITHUB_", "GOOGLE_", "K_", "PORT", "PUBSUB_", "WANDB_"),

@@ -8,8 +8,8 @@ import pytest
 
 from animals.errors import AnimalsError, ConfigError, RequestRefused, ServiceUnavailable
 from animals.github import open_dispatch, repository_of
-from tests import github_server
-from tests.github_server import GitHub
+from tests.support import github_server
+from tests.support.github_server import GitHub
 
 TOKEN = "ghp_nobody-may-see-this"  # noqa: S105 - not a real one
 

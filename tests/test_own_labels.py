@@ -23,8 +23,8 @@ from animals.animals10 import ANIMALS10_FOLDERS
 from animals.frontend import __main__ as page
 from animals.records import Card
 from animals.serving.classifier import Classifier
-from tests.pictures import COLORS, write_picture
-from tests.test_circle import TRAINING, World
+from tests.support.pictures import COLORS, write_picture
+from tests.test_feedback_loop import TRAINING, World
 from tests.training.conftest import published, tiny_config
 
 LABELS: Final = ("Unreif, grün", "half ripe", "prediction")

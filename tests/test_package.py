@@ -5,8 +5,8 @@ import tarfile
 import zipfile
 from pathlib import Path
 
-from tests.environments import UV, copy_source
-from tests.test_portability import tracked
+from tests.support.environments import UV, copy_source
+from tests.support.repository import tracked
 
 
 def test_wheel_and_source_distribution_hold_every_file_of_the_package(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from animals.preprocess import (
     read_pixels,
     to_pixels,
 )
-from tests.pictures import scene, turned
+from tests.support.pictures import scene, turned
 
 SPEC = InputSpec(side=2, mean=(0.5, 0.4, 0.3), std=(0.2, 0.25, 0.5))
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.serving.published import colour_model
+from tests.support.published import colour_model
 
 USE = "import sys, animals, onnxruntime; onnxruntime.InferenceSession(sys.stdin.buffer.read())"
 

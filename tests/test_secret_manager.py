@@ -10,9 +10,9 @@ from animals import secret_manager
 from animals.config.settings import ServiceSettings
 from animals.errors import ConfigError
 from animals.serving.tokens import signing_key
-from tests import secret_server
-from tests.secret_server import Answers, holding
-from tests.serving.published import KEY
+from tests.support import secret_server
+from tests.support.published import KEY
+from tests.support.secret_server import Answers, holding
 
 NAME = "projects/p/secrets/signing/versions/latest"
 

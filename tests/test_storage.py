@@ -13,7 +13,7 @@ from google.cloud import storage as gcs
 
 from animals.errors import ConfigError, NoSuchObject, ObjectChanged, StorageUnavailable
 from animals.storage import ABSENT, FolderStorage, GcsStorage, Storage, StoredObject, open_storage
-from tests.emulator import Answer, Emulator, Proxy, free_port
+from tests.support.emulator import Answer, Emulator, Proxy, free_port
 
 BAD_NAMES = [
     "../x",

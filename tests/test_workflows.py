@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from tasking.repository import CHECKS
-from tests.test_portability import tracked
+from tests.support.repository import tracked
 
 ROOT = Path(__file__).parents[1]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))

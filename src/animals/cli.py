@@ -38,7 +38,7 @@ def split_words(text: str) -> list[str]:
         ValueError: a quotation mark has no other one.
     """
     kept = text.replace("\\", "\\\\") if sys.platform == "win32" else text
-    return shlex.split(kept)  # portable: the reason for this function
+    return shlex.split(kept)  # the reason for this function
 
 
 def split_commas(text: str) -> list[str]:

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import Final
 
-CPU_QUOTA: Final = Path("/sys/fs/cgroup/cpu.max")  # portable: elsewhere there is no such file, and no quota
+CPU_QUOTA: Final = Path("/sys/fs/cgroup/cpu.max")  # elsewhere there is no such file, and no quota
 """Where Linux tells a container how much of the CPUs it may use."""
 
 

@@ -1,9 +1,14 @@
-"""What a model gives, and how it becomes probabilities: the same for evaluation and serving."""
+"""Run an exported model: ONNX Runtime session, names of inputs and outputs, probabilities."""
 
+from pathlib import Path
 from typing import Final
 
 import numpy as np
+import onnxruntime
 from numpy.typing import NDArray
+from onnxruntime.capi import onnxruntime_pybind11_state as onnx_errors
+
+from animals.errors import BrokenModel
 
 ONNX_INPUT: Final = "input"
 """Name of an exported model's input: float32 of shape (pictures, 3, side, side)."""
@@ -17,6 +22,37 @@ ONNX_PROJECTION: Final = "projection"
 The pooled features times a fixed random matrix, float32 of shape (pictures, dimensions): pictures of another kind than
 those trained on lie elsewhere.
 """
+
+
+# ONNX Runtime's exceptions have no common base. These are what damaged files and files of another shape raise.
+ONNX_ERRORS: Final = (
+    onnx_errors.Fail,
+    onnx_errors.InvalidArgument,
+    onnx_errors.InvalidGraph,
+    onnx_errors.InvalidProtobuf,
+    onnx_errors.NotImplemented,
+    onnx_errors.RuntimeException,
+    ValueError,  # raised in Python for an input of another name
+)
+
+
+def open_session(model: bytes | Path, *, threads: int = 1) -> onnxruntime.InferenceSession:
+    """Return an ONNX Runtime session on the CPU.
+
+    Args:
+        model: an ONNX file, or its content.
+        threads: threads that work on one call of `run`.
+
+    Raises:
+        BrokenModel: ONNX Runtime cannot load the model.
+    """
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 4  # errors are raised; lines on stderr would say them twice
+    try:
+        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    except ONNX_ERRORS as error:
+        raise BrokenModel(f"ONNX Runtime cannot load the model: {error}") from error
 
 
 def probabilities(logits: NDArray[np.floating], temperature: float) -> NDArray[np.float64]:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from animals.storage import FolderStorage
-from tests.serving.published import plain, publish
+from tests.support.published import plain, publish
 
 
 @pytest.fixture

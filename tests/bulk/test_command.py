@@ -16,7 +16,7 @@ from animals.bulk.engines import ENGINES, Chunk
 from animals.bulk.work import Model, Row
 from animals.errors import Interrupted
 from animals.storage import FolderStorage, open_storage
-from tests.serving.published import LABELS, certainty, plain, publish
+from tests.support.published import LABELS, certainty, plain, publish
 
 ANIMALS = (sys.executable, "-m", "animals")
 

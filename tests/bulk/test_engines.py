@@ -11,7 +11,7 @@ from animals.bulk.engines import _RayWorker, classify_locally, classify_with_ray
 from animals.bulk.work import Model, Row
 from animals.errors import ConfigError, Interrupted, NoModel
 from animals.storage import FolderStorage, open_storage
-from tests.serving.published import plain
+from tests.support.published import plain
 
 
 def test_two_processes_find_what_one_finds(models: FolderStorage, photos: Path) -> None:

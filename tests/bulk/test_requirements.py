@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.environments import UV, make_environment
+from tests.support.environments import UV, make_environment
 
 
 @pytest.mark.skipif(UV is None, reason="uv is not installed")

@@ -11,7 +11,7 @@ from animals.bulk.table import Predictions
 from animals.bulk.work import Row
 from animals.errors import ConfigError, StorageUnavailable
 from animals.records import Card
-from tests.serving.published import colour_model, make_card
+from tests.support.published import colour_model, make_card
 
 RED, BLUE = Row("red", (0.75, 0.125, 0.125)), Row("blue", (0.25, 0.0, 0.75))
 BROKEN = Row("broken", problem="no picture")

@@ -7,7 +7,7 @@ import pytest
 from animals.bulk.work import Model, classify_pictures, load, printable
 from animals.errors import NoModel, StorageUnavailable
 from animals.storage import FolderStorage, open_storage
-from tests.serving.published import certainty, plain
+from tests.support.published import certainty, plain
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cloud.flags import GCLOUD, Flags
-from tests.cloud.recorder import Recorder
+from tests.support.flags import GCLOUD, Flags
+from tests.support.recorder import Recorder
 
 
 @pytest.fixture

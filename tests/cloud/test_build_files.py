@@ -16,8 +16,8 @@ from animals.cloud.__main__ import parse
 from animals.cloud.target import Image, Place
 from animals.cloud.template import FILES
 from animals.errors import ConfigError
-from tests.cloud.flags import Flags
-from tests.cloud.recorder import Recorder
+from tests.support.flags import Flags
+from tests.support.recorder import Recorder
 
 ROOT = Path(__file__).parents[2]
 PLACE = Place(project="my-animals")

@@ -15,7 +15,7 @@ from animals.cloud.gcloud import Command, Gcloud
 from animals.cloud.revisions import Traffic
 from animals.cloud.target import BACKEND, Place
 from animals.errors import CloudError, DeploymentFailed, Interrupted, UnexpectedAnswer
-from tests.cloud.cloud_run import CloudRun
+from tests.support.cloud_run import CloudRun
 
 PLACE = Place(project="my-animals")
 OLD, NEW = "animals-backend-old", "animals-backend-new"

@@ -9,8 +9,8 @@ from animals.cloud.gcloud import Gcloud
 from animals.cloud.target import Place
 from animals.cloud.template import FILES
 from animals.errors import DeploymentFailed, UnexpectedAnswer
-from tests.cloud.flags import Flags
-from tests.cloud.recorder import Recorder
+from tests.support.flags import Flags
+from tests.support.recorder import Recorder
 
 PLACE = Place(project="my-animals")
 

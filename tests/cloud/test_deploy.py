@@ -19,11 +19,11 @@ from animals.cloud.gcloud import Gcloud
 from animals.cloud.target import BACKEND, FRONTEND, REPORT, Place
 from animals.errors import CloudError, DeploymentFailed
 from animals.storage import FolderStorage
-from tests.cloud.cloud_run import TOKEN, CloudRun, Front
-from tests.cloud.flags import Flags
-from tests.cloud.servers import started
-from tests.frontend.stand_in import Said, StandIn, say
-from tests.serving.published import KEY, publish
+from tests.support.cloud_run import TOKEN, CloudRun, Front
+from tests.support.cloud_servers import started
+from tests.support.flags import Flags
+from tests.support.published import KEY, publish
+from tests.support.stand_in import Said, StandIn, say
 
 PLACE = Place(project="my-animals")
 PACE = Pace(watch=0.0, every=0.1, patience=0.5, pause=0.1)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.cloud.flags import Flags
+from tests.support.flags import Flags
 
 
 def test_a_flag_that_is_there_passes(flags: Flags) -> None:

@@ -18,10 +18,10 @@ from animals.cloud.target import REPORT, Place
 from animals.errors import ConfigError
 from animals.monitoring.settings import ReportSettings
 from animals.storage import FolderStorage
-from tests.cloud.flags import Flags
-from tests.cloud.servers import running
-from tests.emulator import HOST, free_port
-from tests.monitoring.made import judged, publish, put_feedback
+from tests.support.cloud_servers import running
+from tests.support.emulator import HOST, free_port
+from tests.support.flags import Flags
+from tests.support.records import judged, publish, put_feedback
 
 PLACE = Place(project="my-animals")
 LIBRARIES = sysconfig.get_path("purelib")

@@ -8,7 +8,7 @@ import pytest
 
 from animals.cloud.gcloud import Command, Gcloud, Input
 from animals.errors import CloudError
-from tests.cloud.recorder import Recorder
+from tests.support.recorder import Recorder
 
 TOPIC = Command(("gcloud", "pubsub", "topics", "describe", "a topic"), "look at the topic")
 GCLOUD = Gcloud(waits=(0.0, 0.0))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cloud.flags import Flags
+from tests.support.flags import Flags
 
 ROOT = Path(__file__).parents[2]
 PAGES = ("docs/how-to/cloud.md", "docs/design/alerts.md")

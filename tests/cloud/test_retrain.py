@@ -17,8 +17,8 @@ from animals.cloud.setup.steps import Setup
 from animals.cloud.target import Place
 from animals.cloud.template import FILES, ROOT
 from animals.monitoring.trigger import RetrainRequest
-from tests.cloud.recorder import Recorder
-from tests.workflow import command
+from tests.support.recorder import Recorder
+from tests.support.workflow import command
 
 CREATE = ("ai", "custom-jobs", "create")
 REQUEST = RetrainRequest(version="r1", bucket="gs://zoo-123-animals", reasons=('It is "time", isn\'t it? $(now)',))

@@ -18,7 +18,7 @@ from animals.frontend.settings import PageSettings
 from animals.monitoring.settings import ReportSettings
 from animals.monitoring.trigger import TriggerSettings, open_trigger
 from animals.serving.middleware import auth
-from tests.cloud.flags import GCLOUD
+from tests.support.flags import GCLOUD
 
 ROOT = Path(__file__).parents[2]
 PLACE = Place(project="my-animals")

@@ -15,11 +15,11 @@ from animals.cloud import smoke
 from animals.cloud.smoke import Asking
 from animals.errors import ServiceError, ServiceUnavailable, UnexpectedAnswer
 from animals.storage import FolderStorage
-from tests.cloud.cloud_run import TOKEN, Front
-from tests.cloud.servers import started
-from tests.emulator import free_port
-from tests.frontend.stand_in import Said, StandIn, say
-from tests.serving.published import KEY, publish
+from tests.support.cloud_run import TOKEN, Front
+from tests.support.cloud_servers import started
+from tests.support.emulator import free_port
+from tests.support.published import KEY, publish
+from tests.support.stand_in import Said, StandIn, say
 
 
 @pytest.fixture(scope="module")

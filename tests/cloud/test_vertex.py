@@ -17,8 +17,8 @@ from animals.cloud import __main__ as command
 from animals.cloud.template import FILES, ROOT
 from animals.cloud.vertex_job import MACHINES, SPECS
 from animals.config.compose import compose_train_config
-from tests.cloud.flags import Flags
-from tests.cloud.recorder import Recorder
+from tests.support.flags import Flags
+from tests.support.recorder import Recorder
 
 CREATED = "projects/1/locations/europe-west1/customJobs/7"
 NO_QUOTA = "ERROR: (gcloud.ai.custom-jobs.create) RESOURCE_EXHAUSTED: The following quota metrics exceed quota limits"

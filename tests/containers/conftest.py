@@ -13,8 +13,8 @@ import pytest
 from animals.registry import versions
 from animals.storage import GcsStorage
 from tests.containers.tool import Tool, tool_or_skip
-from tests.emulator import Emulator
-from tests.pictures import write_label_folders
+from tests.support.emulator import Emulator
+from tests.support.pictures import write_label_folders
 
 ALL: Final = os.environ.get("ANIMALS_CONTAINERS") == "all"
 """Whether the image for training is tested too, which takes gigabytes and minutes."""

@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from tests.environments import ROOT, copy_source
+from tests.support.environments import ROOT, copy_source
 
 
 def changed_context(folder: Path) -> Path:

@@ -8,7 +8,7 @@ import yaml
 from animals.config.settings import Listening, ServiceSettings
 from animals.frontend.settings import PageSettings
 from animals.monitoring.settings import ReportSettings
-from tests.environments import ROOT
+from tests.support.environments import ROOT
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))
 SERVICES: dict[str, Any] = COMPOSE["services"]

@@ -14,8 +14,8 @@ from playwright.sync_api import expect
 
 from tests.containers.conftest import Build, Circle
 from tests.containers.tool import Container, Tool
-from tests.emulator import free_port
-from tests.frontend.browser import PATIENCE, chromium, chromium_or_skip
+from tests.support.browser import PATIENCE, chromium, chromium_or_skip
+from tests.support.emulator import free_port
 
 HEALTH = {"api": "/healthz", "frontend": "/_stcore/health", "report": "/healthz"}
 

@@ -15,7 +15,7 @@ from typing import Any, Final
 import httpx
 import pytest
 
-from tests.environments import ROOT
+from tests.support.environments import ROOT
 
 BASE: Final = "docker.io/library/python:3.11-slim"
 

@@ -17,7 +17,7 @@ from animals.data.duplicates import perceptual_hash
 from animals.data.folders import find_pictures
 from animals.errors import StorageUnavailable
 from animals.preprocess import InputSpec, open_picture, to_pixels
-from tests.pictures import COLORS, scene, turned, write_label_folders, write_picture
+from tests.support.pictures import COLORS, scene, turned, write_label_folders, write_picture
 
 SPEC = InputSpec(side=16, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
 

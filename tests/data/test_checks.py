@@ -9,7 +9,7 @@ from PIL import Image
 
 from animals.data import checks
 from animals.errors import ConfigError, DataError, StorageUnavailable
-from tests.pictures import scene
+from tests.support.pictures import scene
 
 REPORT = Path("data/checks/pictures")
 

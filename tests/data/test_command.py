@@ -12,7 +12,7 @@ from animals.animals10 import ANIMALS10_FOLDERS
 from animals.data import __main__ as command
 from animals.data.sources.import_pictures import Fetched
 from animals.data.sources.parse import PICTURES_ROOT, SAMPLE_ROOT
-from tests.pictures import write_label_folders
+from tests.support.pictures import write_label_folders
 
 
 def data(folder: Path, *words: str) -> "subprocess.CompletedProcess[str]":

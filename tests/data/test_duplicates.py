@@ -10,7 +10,7 @@ from PIL import Image, ImageEnhance
 
 from animals.config.training import DataConfig
 from animals.data.duplicates import BITS, group_duplicates, perceptual_hash
-from tests.pictures import scene
+from tests.support.pictures import scene
 
 DISTANCE = DataConfig().duplicate_distance
 

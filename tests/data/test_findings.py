@@ -24,7 +24,7 @@ from animals.data.findings import (
     find_all,
 )
 from animals.data.load import inspect_folder, load_data_set, spec_without_model
-from tests.pictures import scene, turned
+from tests.support.pictures import scene, turned
 
 LABELS = ("cat", "dog")
 

@@ -8,7 +8,7 @@ import pytest
 
 from animals.data.folders import find_extra, find_pictures
 from animals.errors import DataError
-from tests.pictures import write_label_folders, write_picture
+from tests.support.pictures import write_label_folders, write_picture
 
 
 def test_each_folder_is_a_label_and_each_file_a_picture(tmp_path: Path) -> None:

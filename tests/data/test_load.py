@@ -13,7 +13,7 @@ from animals.data.load import inspect_folder, load_data_set
 from animals.data.split import sha256_of_test
 from animals.errors import DataError
 from animals.preprocess import InputSpec, open_picture, to_pixels
-from tests.pictures import COLORS, scene, write_label_folders, write_picture
+from tests.support.pictures import COLORS, scene, write_label_folders, write_picture
 
 SPEC = InputSpec(side=16, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
 

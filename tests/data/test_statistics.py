@@ -12,7 +12,7 @@ from animals.data import statistics
 from animals.data.load import DataSet, load_data_set
 from animals.data.statistics import pixel_statistics, standardized, write_statistics
 from animals.preprocess import InputSpec, open_picture, preprocess, to_pixels
-from tests.pictures import write_label_folders
+from tests.support.pictures import write_label_folders
 
 SPEC = InputSpec(side=16, mean=(0.1, 0.2, 0.3), std=(0.4, 0.5, 0.6))
 

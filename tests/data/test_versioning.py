@@ -14,8 +14,8 @@ import pytest
 from animals.data import __main__ as command
 from animals.data.versioning import add_version, pointer
 from animals.errors import PicturesUnavailable, UsageError
-from tests.emulator import Emulator
-from tests.pictures import write_label_folders, write_picture
+from tests.support.emulator import Emulator
+from tests.support.pictures import write_label_folders, write_picture
 
 REPOSITORY = Path(__file__).parents[2]
 PICTURES = "data/raw/raw-img"

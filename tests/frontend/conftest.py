@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.frontend.stand_in import StandIn, say
+from tests.support.stand_in import StandIn, say
 
 LABELS = ("cat", "cow", "dog")
 MODEL = {"version": "r1", "labels": LABELS, "unknown_below": None}

@@ -14,10 +14,10 @@ from playwright.sync_api import Browser, FilePayload, JSHandle, Page, expect
 from animals.preprocess import open_picture
 from animals.records import Feedback
 from animals.storage import FolderStorage
-from tests.frontend.browser import PATIENCE, chromium, chromium_or_skip
 from tests.frontend.test_start import FRONTEND
-from tests.serving.published import KEY, colour_model, plain, publish
-from tests.serving.test_process import Process, running
+from tests.support.browser import PATIENCE, chromium, chromium_or_skip
+from tests.support.process import Process, running
+from tests.support.published import KEY, colour_model, plain, publish
 
 
 class World:

@@ -8,8 +8,8 @@ from streamlit.testing.v1 import AppTest
 
 from animals.frontend import __main__ as start
 from tests.frontend.conftest import MODEL, answer
-from tests.frontend.stand_in import Said, StandIn, say
-from tests.serving.published import plain
+from tests.support.published import plain
+from tests.support.stand_in import Said, StandIn, say
 
 
 @pytest.fixture

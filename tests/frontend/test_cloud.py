@@ -15,7 +15,7 @@ import pytest
 
 from animals.frontend import clients
 from animals.frontend.settings import PageSettings
-from tests.frontend.stand_in import HOST, Heard, Said, StandIn, say
+from tests.support.stand_in import HOST, Heard, Said, StandIn, say
 
 _METADATA = {"Metadata-Flavor": "Google", "Content-Type": "text/plain"}
 

@@ -9,7 +9,7 @@ import requests
 
 from animals.errors import RequestRefused, ServiceError, ServiceUnavailable, UnexpectedAnswer
 from animals.frontend.http_client import Service, View
-from tests.frontend.stand_in import Said, StandIn, say
+from tests.support.stand_in import Said, StandIn, say
 
 
 class Numbers(View):

@@ -8,7 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from animals.serving.metrics import Metrics
-from tests.frontend.stand_in import Said, StandIn, say
+from tests.support.stand_in import Said, StandIn, say
 
 PATH = "/generate_performance_report"
 MODEL = {

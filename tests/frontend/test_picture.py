@@ -7,8 +7,8 @@ from animals.animals10 import ANIMALS10_LABELS
 from animals.frontend.picture import PREVIEW_SIDE, Picture, preview
 from animals.frontend.upload import KINDS, OTHER, example, fitting_examples
 from animals.preprocess import FORMATS, open_picture
-from tests.pictures import turned
-from tests.serving.published import encode
+from tests.support.pictures import turned
+from tests.support.published import encode
 
 
 def shown(data: bytes) -> Image.Image:

@@ -6,9 +6,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.environments import UV, make_environment
-from tests.frontend.stand_in import StandIn
-from tests.serving.test_process import running
+from tests.support.environments import UV, make_environment
+from tests.support.process import running
+from tests.support.stand_in import StandIn
 
 RUN = """
 import sys

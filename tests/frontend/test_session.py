@@ -11,7 +11,7 @@ from animals.frontend.http_client import Service
 from animals.frontend.picture import Picture
 from animals.frontend.session import Conversation
 from tests.frontend.conftest import answer
-from tests.frontend.stand_in import Heard, Said, StandIn, say
+from tests.support.stand_in import Heard, Said, StandIn, say
 
 PICTURE = Picture("x.png", b"content")
 

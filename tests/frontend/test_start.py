@@ -12,7 +12,7 @@ import pytest
 
 from animals.frontend import __main__ as start
 from animals.frontend.settings import PageSettings
-from tests.serving.test_process import Process, running
+from tests.support.process import Process, running
 
 FRONTEND = (sys.executable, "-m", "animals.frontend")
 CONFIG = tomllib.loads(start.APP.with_name(".streamlit").joinpath("config.toml").read_text(encoding="utf-8"))

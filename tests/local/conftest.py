@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from animals.local.services import Service
-from tests.emulator import free_port
+from tests.support.emulator import free_port
 
 ANSWERING = """
 import http.server, os, signal, sys

@@ -16,7 +16,7 @@ import pytest
 from animals import registry
 from animals.local.__main__ import parse
 from animals.storage import FolderStorage
-from tests.emulator import free_port
+from tests.support.emulator import free_port
 
 TINY = (
     "data.sample_per_label=10 data.side=32 data.workers=0 model.name=test_resnet trainer.epochs=1 "

@@ -18,9 +18,9 @@ from animals import registry
 from animals.errors import DataError, NoModel, ServiceStopped
 from animals.local.demo_traffic import Known, fetch_report, known_pictures, send
 from animals.storage import FolderStorage
-from tests.emulator import free_port
-from tests.pictures import COLORS, write_picture
-from tests.serving.published import colour_model, make_card
+from tests.support.emulator import free_port
+from tests.support.pictures import COLORS, write_picture
+from tests.support.published import colour_model, make_card
 
 
 class Backend(ThreadingHTTPServer):

@@ -20,8 +20,8 @@ from animals.errors import PortUnavailable, ServiceStopped
 from animals.local import supervisor
 from animals.local.services import Service
 from animals.local.supervisor import Supervisor, answers
-from tests.emulator import free_port
 from tests.local.conftest import FAILING, STUBBORN, Module, none_left, running
+from tests.support.emulator import free_port
 
 Answering = Callable[[str], Service]
 

@@ -15,9 +15,9 @@ from animals.monitoring.gauges import gauges
 from animals.monitoring.retrain_check import Checked
 from animals.records import now
 from animals.serving.metrics import Metrics
-from tests.environments import do_without
-from tests.monitoring.findings import DRIFTED, feedback
 from tests.monitoring.test_gauges import summary
+from tests.support.environments import do_without
+from tests.support.findings import DRIFTED, feedback
 
 ROOT = Path(__file__).parents[2]
 PROMETHEUS = ROOT / "dockerfiles" / "prometheus"

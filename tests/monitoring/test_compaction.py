@@ -21,7 +21,7 @@ from animals.monitoring.compaction import compact
 from animals.monitoring.record_types import FEEDBACK, PREDICTIONS
 from animals.records import Feedback
 from animals.storage import FolderStorage, Storage, StoredObject
-from tests.monitoring.made import NOON, TODAY, answered, judged, put_feedback, put_predictions
+from tests.support.records import NOON, TODAY, answered, judged, put_feedback, put_predictions
 
 PARQUET = f"compacted/feedback/date={TODAY}.parquet"
 DAY = f"feedback/date={TODAY}/"

@@ -6,7 +6,7 @@ import pytest
 
 from animals.monitoring.decision import Policy, decide, is_less_accurate
 from animals.monitoring.summary import FeedbackSummary
-from tests.monitoring.findings import DRIFTED, UNCHECKED, feedback, findings
+from tests.support.findings import DRIFTED, UNCHECKED, feedback, findings
 
 WORSE = feedback(100, 75, (0.65, 0.83))
 AS_GOOD = feedback(100, 85, (0.77, 0.91))

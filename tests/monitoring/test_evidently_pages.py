@@ -11,7 +11,7 @@ import pytest
 from animals.monitoring.drift import detect_drift
 from animals.monitoring.evidently_pages import drift_page, lowest_accuracy, performance_page
 from animals.monitoring.sampling import SAMPLE
-from tests.monitoring.made import LABELS, answered, judged, reference_frame, shares
+from tests.support.records import LABELS, answered, judged, reference_frame, shares
 
 REFERENCE = reference_frame()
 

@@ -25,10 +25,10 @@ from animals.monitoring.settings import AT_ONCE
 from animals.monitoring.summary import Summary
 from animals.records import Feedback
 from animals.storage import FolderStorage, Storage, open_storage
-from tests.emulator import free_port
-from tests.monitoring.made import answered, judged, publish, put_feedback, put_predictions
-from tests.serving.published import until
-from tests.serving.test_process import running
+from tests.support.emulator import free_port
+from tests.support.process import running
+from tests.support.published import until
+from tests.support.records import answered, judged, publish, put_feedback, put_predictions
 
 SOURCE = Path(animals.monitoring.__file__).with_name("main.py")
 TARGET = "generate_performance_report"

@@ -7,7 +7,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from animals.monitoring.decision import decide
 from animals.monitoring.gauges import gauges
 from animals.monitoring.summary import Summary
-from tests.monitoring.findings import DRIFTED, feedback, findings
+from tests.support.findings import DRIFTED, feedback, findings
 
 
 def summary(**changes: Any) -> Summary:

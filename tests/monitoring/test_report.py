@@ -13,7 +13,7 @@ from animals.monitoring.feedback import wilson
 from animals.monitoring.html import drawn
 from animals.monitoring.report import find, make_files, read_latest, store
 from animals.storage import FolderStorage
-from tests.monitoring.made import (
+from tests.support.records import (
     LABELS,
     NOON,
     TODAY,

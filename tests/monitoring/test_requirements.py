@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from animals.storage import FolderStorage
-from tests.environments import UV, make_environment
-from tests.monitoring.made import answered, publish, put_predictions
-from tests.serving.test_process import running
+from tests.support.environments import UV, make_environment
+from tests.support.process import running
+from tests.support.records import answered, publish, put_predictions
 
 REPORT = "/generate_performance_report"
 

@@ -18,9 +18,9 @@ from animals.monitoring.retrain_check import check
 from animals.monitoring.trigger import RetrainRequest, TriggerSettings, open_trigger
 from animals.records import now, picture_name
 from animals.storage import FolderStorage
-from tests import github_server
-from tests.github_server import GitHub
-from tests.monitoring.made import answered, judged, publish, put_feedback, put_predictions
+from tests.support import github_server
+from tests.support.github_server import GitHub
+from tests.support.records import answered, judged, publish, put_feedback, put_predictions
 
 
 @pytest.fixture

@@ -14,10 +14,9 @@ from animals.errors import AnimalsError, ConfigError, RequestRefused, ServiceUna
 from animals.monitoring import trigger
 from animals.monitoring.trigger import RetrainRequest, Trigger, TriggerSettings, ask_once, open_trigger
 from animals.storage import FolderStorage, Storage
-from tests import github_server
-from tests.github_server import GitHub
-from tests.monitoring import recorders
-from tests.monitoring.recorders import Topic
+from tests.support import github_server, recorders
+from tests.support.github_server import GitHub
+from tests.support.recorders import Topic
 
 TOPIC = "projects/zoo/topics/retrain"
 TOKEN = "ghp_nobody-may-see-this"  # noqa: S105 - not a real one

@@ -15,7 +15,7 @@ from animals import registry
 from animals.animals10 import ANIMALS10_LABELS
 from animals.features import FEATURES
 from animals.storage import FolderStorage
-from tests.serving.published import colour_model, make_card
+from tests.support.published import colour_model, make_card
 
 SCRIPT = Path(__file__).parents[2] / "profiling" / "drift_experiment.py"
 

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.frontend.browser import chromium_or_skip
+from tests.support.browser import chromium_or_skip
 
 ROOT = Path(__file__).parents[2]
 

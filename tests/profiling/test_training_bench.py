@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.pictures import write_label_folders
+from tests.support.pictures import write_label_folders
 
 SCRIPT = Path(__file__).parents[2] / "profiling" / "training_bench.py"
 

@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 from animals.config.settings import ServiceSettings
 from animals.serving.app import create_app
 from animals.storage import FolderStorage
-from tests.serving.published import KEY, Started, publish, until
+from tests.support.published import KEY, Started, publish, until
 
 
 @pytest.fixture

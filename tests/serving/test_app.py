@@ -15,7 +15,7 @@ from animals.serving.app import create_app
 from animals.serving.classifier import Classifier, Prepared
 from animals.serving.tokens import Tokens
 from animals.storage import FolderStorage
-from tests.serving.published import KEY, LABELS, Started, certainty, colour_model, plain, publish, until
+from tests.support.published import KEY, LABELS, Started, certainty, colour_model, plain, publish, until
 
 PATHS = ("/classify/", "/", "/model", "/healthz", "/readyz")
 

@@ -10,7 +10,7 @@ from animals.serving.classifier import Answers, Classifier
 from animals.serving.error_responses import MAX_PICTURES
 from animals.serving.tokens import Tokens
 from animals.storage import FolderStorage
-from tests.serving.published import KEY, plain, publish, until
+from tests.support.published import KEY, plain, publish, until
 
 
 def post(client: TestClient, *files: tuple[str, bytes]) -> Any:

@@ -19,8 +19,8 @@ from animals.records import Feedback, Problem, picture_name
 from animals.serving.feedback import Stored
 from animals.serving.tokens import Tokens
 from animals.storage import FolderStorage
-from tests.serving.judging import PATH, PICTURE, TOKENS, base64_of, judge, pictures, stored, token
-from tests.serving.published import Started, plain
+from tests.support.judging import PATH, PICTURE, TOKENS, base64_of, judge, pictures, stored, token
+from tests.support.published import Started, plain
 
 
 def reason(answer: httpx2.Response) -> str:

@@ -16,8 +16,8 @@ from animals.serving import feedback
 from animals.serving.feedback import WRITERS, FeedbackBox, Judgement
 from animals.serving.metrics import Metrics
 from animals.storage import ABSENT, FolderStorage, Storage, StoredObject
-from tests.serving.judging import PICTURE, TOKENS, base64_of, judge, pictures, stored, token
-from tests.serving.published import Started, until
+from tests.support.judging import PICTURE, TOKENS, base64_of, judge, pictures, stored, token
+from tests.support.published import Started, until
 
 
 class Between:

@@ -24,9 +24,9 @@ from animals.monitoring.record_types import FEEDBACK
 from animals.records import Feedback
 from animals.serving.tokens import Tokens
 from animals.storage import Storage, open_storage
-from tests.emulator import Emulator, free_port
-from tests.serving.published import KEY
-from tests.serving.test_process import running
+from tests.support.emulator import Emulator, free_port
+from tests.support.process import running
+from tests.support.published import KEY
 
 SECONDS = 12 * float(os.environ.get("ANIMALS_KILLS", "1"))
 """For which it goes on: on two CPUs at rest thousands of judgements are stored in that time."""

@@ -10,9 +10,9 @@ from animals.errors import NotAPicture, PictureTooLarge, WrongFeedback
 from animals.preprocess import FORMATS
 from animals.serving.feedback_picture import LONGEST, kept_picture
 from animals.serving.tokens import Answer, Tokens
-from tests.pictures import scene, turned
-from tests.serving.judging import TOKENS, base64_of, token
-from tests.serving.published import encode
+from tests.support.judging import TOKENS, base64_of, token
+from tests.support.pictures import scene, turned
+from tests.support.published import encode
 
 SECRETS = (b"Exif", b"GPS", b"somewhere", b"someone", b"ICC_PROFILE", b"http://ns.adobe.com", b"Photoshop")
 

@@ -26,8 +26,8 @@ from animals.preprocess import FORMATS, decode_picture
 from animals.records import Problem
 from animals.serving.app import create_app
 from animals.storage import FolderStorage
-from tests.serving.published import INPUT, KEY, encode, plain, publish, until
-from tests.serving.test_process import Process, running
+from tests.support.process import Process, running
+from tests.support.published import INPUT, KEY, encode, plain, publish, until
 
 TIMES = int(os.environ.get("ANIMALS_FUZZ", "1"))
 

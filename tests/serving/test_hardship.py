@@ -16,9 +16,9 @@ import pytest
 
 from animals import registry
 from animals.storage import FolderStorage
-from tests.emulator import free_port
-from tests.serving.published import KEY, certainty, colour_model, plain, publish
-from tests.serving.test_process import running
+from tests.support.emulator import free_port
+from tests.support.process import running
+from tests.support.published import KEY, certainty, colour_model, plain, publish
 
 COLOURS = {"red": (1, 0, 0), "lime": (0, 1, 0), "blue": (0, 0, 1)}
 PICTURES = {colour: plain(colour) for colour in COLOURS}

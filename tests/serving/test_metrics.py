@@ -9,7 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from animals.config.settings import ServiceSettings
 from animals.serving.metrics import OUTCOMES, STAGES, Metrics
 from animals.storage import FolderStorage
-from tests.serving.published import LABELS, Started, colour_model, plain, publish, until
+from tests.support.published import LABELS, Started, colour_model, plain, publish, until
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 

@@ -14,7 +14,7 @@ from animals.serving import model_reloader
 from animals.serving.metrics import Metrics
 from animals.serving.model_reloader import Watcher, load
 from animals.storage import FolderStorage, Storage, StoredObject
-from tests.serving.published import colour_model, make_card, plain, publish, until
+from tests.support.published import colour_model, make_card, plain, publish, until
 
 
 def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:

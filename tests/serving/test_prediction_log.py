@@ -23,7 +23,7 @@ from animals.serving.metrics import Metrics
 from animals.serving.prediction_log import PredictionLog
 from animals.serving.tokens import Tokens
 from animals.storage import FolderStorage, Storage
-from tests.serving.published import INPUT, KEY, SIDE, Started, colour_model, plain, publish, until
+from tests.support.published import INPUT, KEY, SIDE, Started, colour_model, plain, publish, until
 
 
 def made(storage: Storage, **changes: Any) -> tuple[PredictionLog, Metrics]:

@@ -2,81 +2,22 @@
 
 import json
 import os
-import re
 import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
 import pytest
 
 from animals.storage import FolderStorage, open_storage
-from tests.emulator import Answer, Emulator, Proxy
-from tests.serving.published import KEY, plain, publish
-
-SERVING = (sys.executable, "-m", "animals.serving")
-
-
-class Process:
-    """A backend that listens."""
-
-    def __init__(self, popen: subprocess.Popen[bytes], log: Path) -> None:
-        self.popen = popen
-        self._log = log
-
-    @property
-    def log(self) -> str:
-        return self._log.read_text(encoding="utf-8")
-
-    def wait_for(self, pattern: str) -> str:
-        """Wait for a line of the log; what the pattern's group found in it."""
-        deadline = time.monotonic() + 60
-        while not (found := re.search(pattern, self.log)):
-            assert self.popen.poll() is None, self.log
-            assert time.monotonic() < deadline, self.log
-            time.sleep(0.02)
-        return found[1]
-
-    @property
-    def port(self) -> int:
-        return int(self.wait_for(r"http://[0-9.]+:(\d+)"))
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    def wait_until_ready(self) -> None:
-        deadline = time.monotonic() + 60
-        while (answer := httpx.get(f"{self.url}/readyz")).status_code != 200:
-            assert time.monotonic() < deadline, answer.text
-            time.sleep(0.02)
-
-    def end(self, number: signal.Signals = signal.SIGTERM) -> int:
-        if sys.platform == "win32":
-            pytest.skip("Windows has no signals that tell another process to end; until here it went well.")
-        self.popen.send_signal(number)
-        return self.popen.wait(9)  # Cloud Run kills after ten
-
-
-@contextmanager
-def running(tmp_path: Path, *command: str, **environment: str) -> Iterator[Process]:
-    log = tmp_path / "log"
-    with log.open("wb") as file:
-        popen = subprocess.Popen(
-            command or SERVING, env={**os.environ, "PORT": "0", **environment}, stdout=file, stderr=file, cwd=tmp_path
-        )
-    try:
-        yield Process(popen, log)
-    finally:
-        if popen.poll() is None:
-            popen.kill()
-            popen.wait()
+from tests.support.emulator import Answer, Emulator, Proxy
+from tests.support.process import SERVING, running
+from tests.support.published import KEY, plain, publish
 
 
 def refused(*, environment: dict[str, str], cwd: Path) -> tuple[int, str]:

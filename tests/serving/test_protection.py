@@ -9,7 +9,7 @@ from animals.errors import ConfigError
 from animals.records import Problem
 from animals.serving.app import create_app
 from animals.storage import FolderStorage
-from tests.serving.published import Started, plain, publish, until
+from tests.support.published import Started, plain, publish, until
 
 ANSWERED = {"file": plain("red")}
 

@@ -14,7 +14,7 @@ from starlette.types import Message
 from animals.errors import Busy, ClientGone, NotAPicture
 from animals.serving.metrics import Metrics
 from animals.serving.queue import TOGETHER, Engine
-from tests.serving.published import until
+from tests.support.published import until
 
 Job = Callable[[], Any]
 

@@ -7,9 +7,9 @@ import httpx
 import pytest
 
 from animals.storage import FolderStorage
-from tests.environments import UV, make_environment
-from tests.serving.published import plain, publish
-from tests.serving.test_process import running
+from tests.support.environments import UV, make_environment
+from tests.support.process import running
+from tests.support.published import plain, publish
 
 
 @pytest.mark.skipif(UV is None, reason="uv is not installed")

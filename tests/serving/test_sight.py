@@ -15,10 +15,10 @@ import pytest
 from animals.records import LoggedPrediction
 from animals.serving.tokens import Tokens
 from animals.storage import FolderStorage, GcsStorage, Storage
-from tests.emulator import Answer, Emulator, Proxy
-from tests.serving.published import KEY, plain, publish
 from tests.serving.test_metrics import samples, value
-from tests.serving.test_process import Process, running
+from tests.support.emulator import Answer, Emulator, Proxy
+from tests.support.process import Process, running
+from tests.support.published import KEY, plain, publish
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 

@@ -6,7 +6,7 @@ import pytest
 from animals.config.settings import ServiceSettings, read_settings
 from animals.errors import ConfigError, InvalidToken
 from animals.serving.tokens import Tokens, signing_key
-from tests.serving.published import KEY
+from tests.support.published import KEY
 
 PROBABILITIES = {"cat": 0.7123456789, "dog": 0.2876543211, "spider": 0.0}
 

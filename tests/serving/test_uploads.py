@@ -12,7 +12,7 @@ from PIL import Image
 
 from animals.config.settings import ServiceSettings
 from animals.records import Prediction, Problem
-from tests.serving.published import Started, certainty, encode, plain
+from tests.support.published import Started, certainty, encode, plain
 
 
 def probabilities(client: TestClient, picture: bytes, name: str = "x", kind: str = "image/jpeg") -> list[float]:

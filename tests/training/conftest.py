@@ -13,7 +13,7 @@ from animals.preprocess import InputSpec
 from animals.records import Card
 from animals.training.evaluation.metrics import Evaluation
 from animals.training.pipeline import train
-from tests.pictures import write_label_folders
+from tests.support.pictures import write_label_folders
 
 
 def tiny_config(root: Path, folder: Path, *, epochs: int = 3, tracking: str = "disabled", seed: int = 0) -> TrainConfig:

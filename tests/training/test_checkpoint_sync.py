@@ -14,7 +14,7 @@ from animals.training import checkpoint_sync
 from animals.training.checkpoint_sync import Mirror, bring_runs, open_mirror
 from animals.training.module import PictureClassifier
 from animals.training.pipeline import train
-from tests.pictures import COLORS, write_picture
+from tests.support.pictures import COLORS, write_picture
 from tests.training.conftest import tiny_config
 
 

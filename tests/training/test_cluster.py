@@ -11,7 +11,7 @@ import pytest
 from animals.errors import ConfigError
 from animals.records import Card
 from animals.training import cluster
-from tests.emulator import free_port
+from tests.support.emulator import free_port
 from tests.training.test_distributed import SPEC, TINY
 
 

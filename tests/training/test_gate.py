@@ -8,7 +8,7 @@ from animals import registry
 from animals.storage import FolderStorage
 from animals.training.__main__ import summary
 from animals.training.pipeline import train
-from tests.serving.published import publish
+from tests.support.published import publish
 from tests.training.conftest import tiny_config
 
 

@@ -11,7 +11,7 @@ from animals.data.folders import find_pictures
 from animals.preprocess import LARGE, open_picture, read_pixels, to_pixels
 from animals.serving.classifier import Classifier
 from animals.training.evaluation.predictors import ask_onnx
-from tests.pictures import COLORS, turned, write_picture
+from tests.support.pictures import COLORS, turned, write_picture
 from tests.training.conftest import Trained
 
 SIZE = (LARGE + 7, 803)

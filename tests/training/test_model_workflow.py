@@ -9,9 +9,9 @@ from animals import registry
 from animals.monitoring.trigger import EVENT as RETRAIN
 from animals.storage import FolderStorage, Storage
 from animals.training.release.announce import EVENT as PUBLISHED
+from tests.support.workflow import JOBS, ROOT, WORKFLOW, command
 from tests.training.conftest import Trained
 from tests.training.release.test_verify import files_of
-from tests.workflow import JOBS, ROOT, WORKFLOW, command
 
 
 def run(words: list[str], **variables: str) -> str:

@@ -22,7 +22,7 @@ from animals.training.epochs import METRICS, read_metrics
 from animals.training.module import PictureClassifier
 from animals.training.pipeline import train
 from animals.training.runs import open_run
-from tests.pictures import write_label_folders
+from tests.support.pictures import write_label_folders
 from tests.training.conftest import published, tiny_config
 
 

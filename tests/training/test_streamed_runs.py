@@ -22,8 +22,8 @@ from animals.storage import open_storage
 from animals.training.epochs import METRICS, read_metrics
 from animals.training.evaluation.model_under_test import load_subject
 from animals.training.runs import LAST
-from tests.emulator import Emulator
-from tests.shards import write_tiny_shards
+from tests.support.emulator import Emulator
+from tests.support.shards import write_tiny_shards
 from tests.training.conftest import published
 from tests.training.test_distributed import assert_same
 

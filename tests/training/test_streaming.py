@@ -16,8 +16,8 @@ from animals.preprocess import InputSpec, open_picture, to_pixels
 from animals.storage import open_storage
 from animals.training.loader import WHOLE, Part, training_loader
 from animals.training.streaming import StreamedBatches
-from tests.emulator import Emulator
-from tests.shards import SPEC, write_tiny_shards
+from tests.support.emulator import Emulator
+from tests.support.shards import SPEC, write_tiny_shards
 
 # a machine of the tests may have fewer CPUs than workers
 pytestmark = pytest.mark.filterwarnings("ignore:This DataLoader will create:UserWarning")

@@ -12,7 +12,7 @@ from wandb.proto import wandb_internal_pb2
 from animals.data.load import DataSet
 from animals.training.evaluation.metrics import Evaluation
 from animals.training.tracking import log_mistakes, tracked
-from tests import secret_server
+from tests.support import secret_server
 from tests.training.conftest import Trained, tiny_config
 
 

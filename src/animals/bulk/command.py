@@ -11,8 +11,8 @@ from animals.bulk.engines import ENGINES
 from animals.bulk.sources import find_pictures
 from animals.bulk.table import Predictions
 from animals.bulk.work import REMOTE, Model, Row, printable
+from animals.concurrency import progress_bar
 from animals.config.settings import read_settings
-from animals.data.workers import progress_bar
 from animals.errors import Interrupted
 from animals.storage import open_storage
 

@@ -8,8 +8,8 @@ from functools import partial
 from typing import Any, Final
 
 from animals.bulk.work import Model, Row, classify_pictures
+from animals.concurrency import in_processes
 from animals.cpus import available_cpus
-from animals.data.workers import in_processes
 from animals.errors import AnimalsError, ConfigError, Interrupted
 
 Chunk = Sequence[str]

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from animals import registry
-from animals.data.sources.bucket import in_threads
+from animals.concurrency import in_threads
 from animals.errors import PictureError, StorageUnavailable
 from animals.serving.classifier import Classifier
 from animals.storage import Storage, open_storage

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from animals.concurrency import in_processes, progress_bar
 from animals.cpus import available_cpus
 from animals.data.duplicates import perceptual_hash
-from animals.data.workers import in_processes, progress_bar
 from animals.errors import PictureError
 from animals.preprocess import InputSpec, decode_picture, read_pixels, to_pixels
 

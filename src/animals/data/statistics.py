@@ -14,13 +14,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from animals.concurrency import in_processes
 from animals.config.compose import compose_train_config
 from animals.config.training import TrainConfig
 from animals.cpus import available_cpus
 from animals.data.decode import CHUNK, count_values, count_values_of_files
 from animals.data.load import DataSet, load_data_set, spec_without_model
 from animals.data.split import SPLITS
-from animals.data.workers import in_processes
 from animals.preprocess import Channels
 
 STATISTICS: Final = "statistics.json"

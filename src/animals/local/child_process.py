@@ -1,8 +1,8 @@
 """Run a module in a process that ends when the one that started it does, however that happens.
 
-`python -m animals.local.child_process MODULE …` is `python -m MODULE …` with a pipe as its input. The starter holds the
-other end and sends nothing; when it closes it, or is killed, the pipe ends, and the module is told to end as by SIGTERM. It
-needs nothing that only some systems have.
+`python -m animals.local.child_process MODULE …` runs `python -m MODULE …` with a pipe as its input. The parent holds
+the other end and sends nothing. When the parent closes it or is killed, the pipe ends, and the module receives SIGTERM.
+This works on every system.
 """
 
 import os

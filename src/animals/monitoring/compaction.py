@@ -18,9 +18,9 @@ from typing import Any, Final
 
 import pyarrow as pa
 
+from animals.concurrency import in_threads
 from animals.errors import Busy, NoSuchObject, ObjectChanged
 from animals.monitoring.day_file import decode, encode, merge
-from animals.monitoring.reading import in_threads
 from animals.monitoring.record_types import Kind
 from animals.records import FEEDBACK_PICTURES
 from animals.storage import ABSENT, Storage, StoredObject
@@ -97,7 +97,7 @@ def _compact_chunk(storage: Storage, kind: Kind, file: "_File", names: Sequence[
     rows: list[dict[str, Any]] = []
     broken: list[str] = []
     whole: list[tuple[str, str]] = []
-    for name, stored in zip(names, in_threads(partial(_read, storage), names), strict=True):
+    for name, stored in in_threads(partial(_read, storage), names):
         parsed = kind.parse(name, stored.data)
         rows += parsed.rows
         broken += parsed.broken

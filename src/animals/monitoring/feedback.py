@@ -1,6 +1,5 @@
 """What people said of a version's answers, counted day by day."""
 
-import math
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, date, timedelta
@@ -10,11 +9,12 @@ from typing import Final, NamedTuple
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+from scipy.stats import binomtest
 
+from animals.concurrency import in_threads
 from animals.monitoring import decision
 from animals.monitoring.compaction import compact
 from animals.monitoring.frames import of_version, to_frame, usable
-from animals.monitoring.reading import in_threads
 from animals.monitoring.record_types import FEEDBACK
 from animals.monitoring.reference import Reference
 from animals.monitoring.sampling import Sample
@@ -27,8 +27,6 @@ NEEDED: Final = decision.DEFAULTS.feedback
 
 NAMED: Final = 20
 """Broken records that are named; the others are only counted."""
-
-_TWO_SIDED_95: Final = 1.959964
 
 
 class Judged(NamedTuple):
@@ -101,12 +99,9 @@ def _counted(column: pa.ChunkedArray) -> dict[str, int]:
 
 
 def wilson(right: int, records: int) -> tuple[float, float]:
-    """In which a share lies with 95 %, by Wilson's interval: it holds for few records and for shares near 1."""
-    share, z2 = right / records, _TWO_SIDED_95**2
-    middle = share + z2 / (2 * records)
-    half = _TWO_SIDED_95 * math.sqrt(share * (1 - share) / records + z2 / (4 * records**2))
-    low, high = ((middle + sign * half) / (1 + z2 / records) for sign in (-1, 1))
-    return max(0.0, low), min(1.0, high)
+    """Return the 95 % interval of a proportion after Wilson: it holds for few records and for proportions near 1."""
+    interval = binomtest(right, records).proportion_ci(method="wilson")
+    return max(0.0, float(interval.low)), min(1.0, float(interval.high))
 
 
 def count_pictures(storage: Storage, card: Card, today: date) -> int:
@@ -124,7 +119,7 @@ def count_pictures(storage: Storage, card: Card, today: date) -> int:
         later = pc.greater(table["answered"], pa.scalar(created, table["answered"].type))
         first += table.filter(pc.and_(later, pc.is_valid(table["picture"]))).num_rows
     days = [created.date() + timedelta(days=after) for after in range(1, (today - created.date()).days + 1)]
-    return first + sum(in_threads(partial(_pictures_of, storage), days))
+    return first + sum(count for _, count in in_threads(partial(_pictures_of, storage), days))
 
 
 def _pictures_of(storage: Storage, day: date) -> int:

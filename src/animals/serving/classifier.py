@@ -6,26 +6,13 @@ from io import BytesIO
 from typing import Final
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
-from onnxruntime.capi import onnxruntime_pybind11_state as onnx_errors
 from PIL import Image
 
 from animals import inference
 from animals.errors import BrokenModel, NotAPicture
 from animals.preprocess import MAX_PIXELS, decode_picture, preprocess
 from animals.records import Card
-
-# ONNX Runtime's exceptions have no common base. These are what damaged files and files of another shape raise.
-_ONNX_ERRORS: Final = (
-    onnx_errors.Fail,
-    onnx_errors.InvalidArgument,
-    onnx_errors.InvalidGraph,
-    onnx_errors.InvalidProtobuf,
-    onnx_errors.NotImplemented,
-    onnx_errors.RuntimeException,
-    ValueError,  # raised in Python for an input of another name
-)
 
 _REMEDY: Final = "Publish the run again or promote another version."
 
@@ -69,12 +56,9 @@ class Classifier:
             raise BrokenModel(f"The card of {card.version} lists a label twice. {_REMEDY}")
         self.card = card
         self._max_pixels = max_pixels
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.log_severity_level = 4  # errors are raised; lines on stderr would say them twice
         try:
-            self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-        except _ONNX_ERRORS as error:
+            self._session = inference.open_session(model, threads=threads)
+        except BrokenModel as error:
             raise BrokenModel(f"The ONNX file of {card.version} cannot be loaded: {error} {_REMEDY}") from error
         self._outputs = [inference.ONNX_OUTPUT]
         if inference.ONNX_PROJECTION in {output.name for output in self._session.get_outputs()}:
@@ -142,7 +126,7 @@ class Classifier:
         pixels = self.prepare(picture.getvalue())
         try:
             found = self.probabilities(pixels[np.newaxis])
-        except _ONNX_ERRORS as error:
+        except inference.ONNX_ERRORS as error:
             raise BrokenModel(f"The model of {self.card.version} does not run: {error} {_REMEDY}") from error
         expected = (1, len(self.card.labels))
         if found.shape != expected:

@@ -15,6 +15,7 @@ from filelock import FileLock
 from pytorch_lightning.callbacks import Checkpoint
 
 from animals.errors import StorageError
+from animals.files import atomic_write
 from animals.storage import Storage, open_storage
 from animals.storage.protocol import is_name
 from animals.training.distributed import is_first_process
@@ -58,10 +59,8 @@ def bring_runs(mirror: Storage) -> None:
             if name.partition("/")[2] not in wanted or (path.is_file() and path.stat().st_size == size):
                 continue
             log.info("Bringing %s of an earlier machine", name)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            temporary = path.with_name(f".{path.name}.unfinished")
-            temporary.write_bytes(mirror.read(name).data)
-            temporary.replace(path)
+            with atomic_write(path) as temporary:
+                temporary.write_bytes(mirror.read(name).data)
 
 
 class Mirror(Checkpoint):

@@ -15,9 +15,9 @@ from animals.cloud.gcloud import Gcloud
 from animals.cloud.setup.command import run
 from animals.cloud.target import Place
 from animals.errors import CloudError, ConfigError
-from tests.cloud.flags import Flags
-from tests.cloud.recorder import Recorder
-from tests.cloud.setup.projects import CHANNEL, EMAIL, NUMBER, PROJECT, changes, deployed, empty, filled
+from tests.support.flags import Flags
+from tests.support.projects import CHANNEL, EMAIL, NUMBER, PROJECT, changes, deployed, empty, filled
+from tests.support.recorder import Recorder
 
 GITHUB = "somebody/animals"
 ROOT = Path(__file__).parents[3]

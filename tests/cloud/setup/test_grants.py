@@ -10,8 +10,8 @@ from animals.cloud.setup.accounts import bind, expression, grants
 from animals.cloud.setup.grants import GRANTS, Grant
 from animals.cloud.setup.steps import Setup, Step, take
 from animals.cloud.target import ACCOUNTS, Place
-from tests.cloud.recorder import Recorder
-from tests.cloud.setup.projects import PROJECT, changes, empty
+from tests.support.projects import PROJECT, changes, empty
+from tests.support.recorder import Recorder
 
 PAGE = Path(__file__).parents[3] / "docs" / "design" / "cloud.md"
 PLACE = Place(project=PROJECT)

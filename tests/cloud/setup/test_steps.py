@@ -12,9 +12,9 @@ from animals.cloud.setup import alerting, automation, buckets, federation, image
 from animals.cloud.setup.steps import Setup, Step, take
 from animals.cloud.target import Place
 from animals.errors import CloudError
-from tests.cloud.flags import Flags
-from tests.cloud.recorder import Recorder
-from tests.cloud.setup.projects import CHANNEL, EMAIL, NUMBER, PROJECT, changes, empty, filled
+from tests.support.flags import Flags
+from tests.support.projects import CHANNEL, EMAIL, NUMBER, PROJECT, changes, empty, filled
+from tests.support.recorder import Recorder
 
 BUCKET = f"gs://{PROJECT}-animals"
 

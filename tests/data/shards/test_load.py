@@ -15,8 +15,8 @@ from animals.data.shards.index import ShardSet
 from animals.data.shards.stream import ShardPicture
 from animals.errors import DataError, StorageUnavailable
 from animals.preprocess import open_picture, to_pixels
-from tests.pictures import write_label_folders
-from tests.shards import SPEC, write_tiny_shards
+from tests.support.pictures import write_label_folders
+from tests.support.shards import SPEC, write_tiny_shards
 
 
 @pytest.fixture(scope="module")

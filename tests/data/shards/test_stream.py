@@ -13,8 +13,8 @@ from animals.data.shards.order import ShardOrder
 from animals.data.shards.stream import ShardPicture, pack, read_split, read_stream
 from animals.errors import PicturesUnavailable, StorageUnavailable
 from animals.storage import GcsStorage, open_storage
-from tests.pictures import write_label_folders
-from tests.shards import write_tiny_shards
+from tests.support.pictures import write_label_folders
+from tests.support.shards import write_tiny_shards
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,8 @@ from animals.data.shards.stream import read_split
 from animals.data.shards.write import main
 from animals.errors import ConfigError, DataError, StorageUnavailable, UsageError
 from animals.storage import FolderStorage, Storage, open_storage
-from tests.pictures import COLORS, write_label_folders, write_picture
-from tests.shards import write_tiny_shards
+from tests.support.pictures import COLORS, write_label_folders, write_picture
+from tests.support.shards import write_tiny_shards
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ class Failing(FolderStorage):
 def storages(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Failing]]:
     """Storages that the next writings use, the last of them first."""
     waiting: list[Failing] = []
-    monkeypatch.setattr("tests.shards.open_storage", lambda _: waiting.pop())
+    monkeypatch.setattr("tests.support.shards.open_storage", lambda _: waiting.pop())
     yield waiting
     assert not waiting
 
@@ -121,7 +121,7 @@ def test_a_finished_set_is_left_alone(pictures: Path, tmp_path: Path) -> None:
 def test_a_picture_that_is_gone_meanwhile_is_an_error(
     pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tests.shards.pixel_statistics", lambda found, **_: _lose(found, pictures))
+    monkeypatch.setattr("tests.support.shards.pixel_statistics", lambda found, **_: _lose(found, pictures))
     with pytest.raises(DataError, match=r"000\.jpg cannot be read any more: .* Run the same command again"):
         write_tiny_shards(pictures, str(tmp_path / "shards"), tmp_path / "cache")
 

@@ -13,7 +13,7 @@ from animals.data.sources import archive
 from animals.data.sources.archive import open_archive
 from animals.data.sources.import_pictures import Fetched, fetch
 from animals.errors import DataError
-from tests.archive_files import FILES, add, make_archive
+from tests.support.archive_files import FILES, add, make_archive
 
 KINDS = ["zip", "stored.zip", "tar", "tar.gz", "tar.bz2", "tar.xz"]
 COMPRESSED = ["zip", "stored.zip", "tar.gz", "tar.bz2", "tar.xz"]

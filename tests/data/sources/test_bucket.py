@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from animals.data.sources.bucket import THREADS, BucketSource, in_threads
+from animals.concurrency import in_threads
+from animals.data.sources.bucket import THREADS, BucketSource
 from animals.data.sources.import_pictures import Fetched, fetch
 from animals.errors import ConfigError, StorageUnavailable
 from animals.storage import Storage, open_storage
-from tests.emulator import Answer, Emulator, Proxy
+from tests.support.emulator import Answer, Emulator, Proxy
 
 FILES = {f"{label}/{number:02}.jpg": os.urandom(500) for label in ("cane", "gatto") for number in range(20)}
 

@@ -18,8 +18,8 @@ from animals.data.sources.parse import FEEDBACK_ROOT, bring, default_root
 from animals.errors import BrokenRecords, DataError, NoModel, StorageUnavailable
 from animals.records import Feedback, picture_name
 from animals.storage import FolderStorage, Storage
-from tests.pictures import scene
-from tests.serving.published import colour_model, encode, make_card
+from tests.support.pictures import scene
+from tests.support.published import colour_model, encode, make_card
 
 LABELS = ("cat", "dog", "cow")
 FOLDERS = {"gatto": "cat", "cane": "dog", "mucca": "cow"}

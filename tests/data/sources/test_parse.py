@@ -12,8 +12,8 @@ from animals.data.sources.bucket import BucketSource
 from animals.data.sources.import_pictures import Fetched
 from animals.data.sources.parse import bring, default_root, open_source
 from animals.errors import ConfigError, DataError
-from tests.archive_files import make_archive
-from tests.pictures import write_label_folders
+from tests.support.archive_files import make_archive
+from tests.support.pictures import write_label_folders
 
 
 def test_a_name_finds_its_kind_of_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ from animals.data.sources.remote import at_hand
 from animals.errors import ConfigError, DataError
 from animals.preprocess import InputSpec
 from animals.storage import open_storage
-from tests.pictures import write_label_folders
+from tests.support.pictures import write_label_folders
 
 SPEC = InputSpec(side=16, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
 

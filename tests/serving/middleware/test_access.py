@@ -13,7 +13,7 @@ from starlette.types import Message, Scope
 
 from animals.serving.metrics import Metrics
 from animals.serving.middleware.access import AccessMiddleware
-from tests.serving.published import plain
+from tests.support.published import plain
 
 LOGGER = "animals.serving.middleware.access"
 

@@ -11,7 +11,7 @@ from starlette.types import Receive, Scope, Send
 
 from animals.records import Problem
 from animals.serving.middleware.http_limits import HEAD_BYTES, Connection
-from tests.serving.published import until
+from tests.support.published import until
 
 GET = b"GET / HTTP/1.1\r\nHost: here\r\n"
 CHUNKED = b"POST / HTTP/1.1\r\nHost: here\r\nTransfer-Encoding: chunked\r\n\r\n"

@@ -21,8 +21,8 @@ from animals.config.settings import ServiceSettings
 from animals.preprocess import preprocess
 from animals.serving.tokens import Tokens
 from animals.storage import FolderStorage
-from tests.serving.published import INPUT, KEY, LABELS, SIDE, Started, certainty, encode, plain, publish, until
-from tests.serving.test_process import running
+from tests.support.process import running
+from tests.support.published import INPUT, KEY, LABELS, SIDE, Started, certainty, encode, plain, publish, until
 
 INFER = "/v2/models/animals/infer"
 COLOURS = ("red", "lime", "blue")

@@ -15,7 +15,7 @@ from animals.training.evaluation import unknowns
 from animals.training.evaluation.unknowns import check_others, judge, measure_rejection
 from animals.training.export.model_card import card_for_people
 from animals.training.pipeline import train
-from tests.pictures import COLORS, write_picture
+from tests.support.pictures import COLORS, write_picture
 from tests.training.conftest import Trained, tiny_config
 
 

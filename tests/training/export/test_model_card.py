@@ -13,7 +13,7 @@ from huggingface_hub import ModelCard
 from animals.records import Card
 from animals.serving.classifier import Classifier
 from animals.training.export.model_card import card_for_people
-from tests.pictures import write_picture
+from tests.support.pictures import write_picture
 from tests.training.conftest import Trained
 
 

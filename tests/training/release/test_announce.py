@@ -11,10 +11,10 @@ from animals.errors import ConfigError
 from animals.storage import open_storage
 from animals.training.release import announce
 from animals.training.release.announce import AnnounceSettings, announced
-from tests import github_server, secret_server
-from tests.github_server import GitHub
-from tests.secret_server import Answers, holding
-from tests.serving.published import publish
+from tests.support import github_server, secret_server
+from tests.support.github_server import GitHub
+from tests.support.published import publish
+from tests.support.secret_server import Answers, holding
 from tests.training.conftest import Trained
 
 TOKEN = "ghp_nobody-may-see-this"  # noqa: S105 - not a real one

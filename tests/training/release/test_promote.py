@@ -13,7 +13,7 @@ from animals.errors import BrokenModel, NoModel, PromotionRefused, UsageError
 from animals.records import SplitInfo
 from animals.storage import FolderStorage, Storage
 from animals.training.release.promote import main, promote
-from tests.serving.published import colour_model, make_card
+from tests.support.published import colour_model, make_card
 
 
 def publish(

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Final
 
 from animals.animals10 import ANIMALS10_FOLDERS
+from animals.concurrency import in_processes, progress_bar
 from animals.cpus import available_cpus
 from animals.data.sample.drawings import CREDITS, STYLES
 from animals.data.sample.picture import GENERATOR, UNFINISHED, Origin, Recipe, SamplePicture, origin_of, write_whole
-from animals.data.workers import in_processes, progress_bar
 from animals.errors import ConfigError, DataError
 
 MARKER: Final = "sample.json"

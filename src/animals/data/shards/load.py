@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 from filelock import FileLock
 
+from animals.concurrency import progress_bar
 from animals.config.training import DataConfig
 from animals.data.cache import cached_pictures
 from animals.data.decode import inspect_pictures
@@ -18,7 +19,6 @@ from animals.data.shards.index import ShardSet, read_shard_set
 from animals.data.shards.stream import read_split
 from animals.data.sources.label_folders import is_safe
 from animals.data.split import ManifestRow, read_manifest, write_manifest
-from animals.data.workers import progress_bar
 from animals.errors import AnimalsError, DataError, StorageUnavailable
 from animals.preprocess import InputSpec
 

@@ -8,9 +8,9 @@ from io import BytesIO
 from itertools import islice
 from typing import Final
 
+from animals.concurrency import in_threads
 from animals.data.shards.index import Shard, ShardSet
 from animals.data.shards.order import Segment, ShardOrder
-from animals.data.sources.bucket import in_threads
 from animals.errors import NoSuchObject, PicturesUnavailable
 from animals.storage import Storage, open_storage
 

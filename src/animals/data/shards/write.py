@@ -11,14 +11,13 @@ from typing import Final
 
 import numpy as np
 
+from animals.concurrency import in_threads, progress_bar
 from animals.config.compose import compose_train_config
 from animals.data.load import DataSet, load_data_set, spec_without_model
 from animals.data.shards.index import INDEX, Shard, ShardIndex, parse_index
 from animals.data.shards.stream import ShardPicture, pack
-from animals.data.sources.bucket import in_threads
 from animals.data.split import SPLITS, ManifestRow, write_manifest
 from animals.data.statistics import pixel_statistics
-from animals.data.workers import progress_bar
 from animals.errors import DataError, NoSuchObject, UsageError
 from animals.preprocess import InputSpec
 from animals.registry import describe

@@ -19,7 +19,8 @@ from typing import Final
 from pydantic import AwareDatetime, TypeAdapter, ValidationError
 
 from animals import registry
-from animals.data.sources.bucket import BucketSource, in_threads
+from animals.concurrency import in_threads
+from animals.data.sources.bucket import BucketSource
 from animals.data.sources.import_pictures import Fetched, fetch
 from animals.errors import BrokenRecords, DataError, NoSuchObject, StorageUnavailable
 from animals.records import COMPACTED_FEEDBACK, FEEDBACK, FEEDBACK_PICTURES, Feedback, pictured

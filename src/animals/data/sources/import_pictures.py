@@ -15,9 +15,10 @@ from typing import Protocol
 
 from rich.markup import escape
 
+from animals.concurrency import progress_bar
 from animals.data.sources.label_folders import find_places
-from animals.data.workers import progress_bar
 from animals.errors import AnimalsError, StorageUnavailable
+from animals.files import atomic_write
 
 
 class Source(Protocol):
@@ -109,15 +110,9 @@ def _write(path: Path, pieces: Iterable[bytes]) -> None:
     The hidden name is the same each time, so what a killed process left is overwritten by the one that goes on. It is
     not flushed to the disk: that takes minutes for all, and a picture that a power cut left short is brought again.
     """
-    temporary = path.with_name(f".{path.name}.unfinished")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with temporary.open("wb") as file:
-                file.writelines(pieces)
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        with atomic_write(path) as temporary, temporary.open("wb") as file:
+            file.writelines(pieces)
     except AnimalsError:  # the source's own, some of which are OSErrors too
         raise
     except OSError as error:

@@ -6,13 +6,12 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import onnxruntime
 import torch
 from numpy.typing import NDArray
 from torch import nn
 
 from animals.cpus import available_cpus
-from animals.inference import ONNX_INPUT, ONNX_OUTPUT, ONNX_PROJECTION
+from animals.inference import ONNX_INPUT, ONNX_OUTPUT, ONNX_PROJECTION, open_session
 from animals.preprocess import InputSpec, normalize
 
 Ask = Callable[[NDArray[np.uint8]], NDArray[np.float64]]
@@ -53,7 +52,7 @@ def answer_onnx(
 
     Projections of a model that gives none have no dimensions.
     """
-    session = _session(model)
+    session = open_session(model, threads=available_cpus())
     outputs = [ONNX_OUTPUT]
     if ONNX_PROJECTION in {output.name for output in session.get_outputs()}:
         outputs.append(ONNX_PROJECTION)
@@ -65,9 +64,3 @@ def answer_onnx(
         return logits.astype(np.float64), projections[0] if projections else np.empty((len(pixels), 0), np.float32)
 
     return answer
-
-
-def _session(model: bytes | Path) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = available_cpus()
-    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])

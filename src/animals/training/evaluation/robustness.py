@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from animals.data.workers import progress_bar
+from animals.concurrency import progress_bar
 from animals.training.evaluation.corruptions import CORRUPTIONS, SEVERITIES, Corruption
 from animals.training.evaluation.predictors import BATCH, Ask
 from animals.training.evaluation.records import Robustness

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from animals.data.workers import progress_bar
+from animals.concurrency import progress_bar
 from animals.preprocess import InputSpec, normalize
 from animals.training.export.optimize.records import Measured
 

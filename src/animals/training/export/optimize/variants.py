@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import onnxruntime
 import timm
 import torch
 from numpy.typing import NDArray
@@ -15,7 +14,7 @@ from torch._dynamo.exc import TorchDynamoException
 from animals.config.training import TrainConfig
 from animals.data.load import DataSet
 from animals.errors import NotConvertible
-from animals.inference import ONNX_INPUT, ONNX_OUTPUT
+from animals.inference import ONNX_INPUT, ONNX_OUTPUT, open_session
 from animals.registry import INT8, ONNX
 from animals.training.export.onnx import export_onnx
 from animals.training.export.optimize.measure import Answer, Variant
@@ -111,9 +110,7 @@ def in_onnx(folder: Path, data_set: DataSet, before: str = "") -> list[Variant]:
 
 def ask_one(model: Path) -> Answer:
     """An ONNX file on one thread, as it serves."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    session = open_session(model)
 
     def answer(prepared: NDArray[np.float32]) -> NDArray[np.float32]:
         logits: NDArray[np.float32] = session.run([ONNX_OUTPUT], {ONNX_INPUT: prepared})[0]

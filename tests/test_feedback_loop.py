@@ -20,8 +20,8 @@ import pytest
 
 from animals import registry
 from animals.storage import FolderStorage
-from tests.emulator import free_port
-from tests.pictures import COLORS, write_label_folders, write_picture
+from tests.support.emulator import free_port
+from tests.support.pictures import COLORS, write_label_folders, write_picture
 
 CHANGED: Final = {"blue": (35, 140, 42), "green": (154, 35, 28), "red": (28, 42, 154)}
 """How each label looks later: a darker shade of what was another label, for which it is taken."""

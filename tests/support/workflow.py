@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import yaml
 
-ROOT: Final = Path(__file__).parents[1]
+ROOT: Final = Path(__file__).parents[2]
 WORKFLOW: Final[dict[Any, Any]] = yaml.safe_load((ROOT / ".github/workflows/model.yml").read_text(encoding="utf-8"))
 JOBS: Final[dict[str, Any]] = WORKFLOW["jobs"]
 

@@ -9,7 +9,7 @@ from typing import NoReturn
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 UV = shutil.which("uv")
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from tests.cloud.recorder import Call, Recorder
+from tests.support.recorder import Call, Recorder
 
 PROJECT = "my-project-1"
 NUMBER = "123456789012"

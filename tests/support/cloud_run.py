@@ -8,7 +8,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any, Self
 
-from tests.cloud.recorder import Recorder
+from tests.support.recorder import Recorder
 
 HOST = "127.0.0.1"
 TOKEN = "identity-of-the-deployer"  # noqa: S105 - nobody is let in by it

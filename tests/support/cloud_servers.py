@@ -9,7 +9,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tests.emulator import HOST, free_port
+from tests.support.emulator import HOST, free_port
 
 
 @contextmanager

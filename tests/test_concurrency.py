@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from animals.data.workers import in_processes
+from animals.concurrency import in_processes
 
 
 def square(number: int) -> tuple[int, int]:

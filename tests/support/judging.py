@@ -9,7 +9,7 @@ from fastapi.testclient import TestClient
 from animals.records import Feedback
 from animals.serving.tokens import Tokens
 from animals.storage import Storage
-from tests.serving.published import KEY, plain
+from tests.support.published import KEY, plain
 
 PATH = "/post_data/"
 TOKENS = Tokens(KEY)
