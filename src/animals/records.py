@@ -88,6 +88,17 @@ class SplitInfo(Record):
         return known or self.manifest_sha256 == other.manifest_sha256
 
 
+class StartingWeights(Record):
+    """The pretrained weights that a training began with."""
+
+    source: str
+    """The hub's name, the package, the file or the bucket URL."""
+    sha256: str
+    """Of the file, or of the tensors where they came from the hub."""
+    license: str | None
+    """As the source states it; None where it states none."""
+
+
 class Training(Record):
     """How the weights came about."""
 

@@ -124,6 +124,9 @@ class ModelConfig:
     """Any model of timm (`timm.list_models()`)."""
     pretrained: bool = False
     """Start from weights trained on ImageNet, fetched from the Hugging Face hub once."""
+    weights: str = ""
+    """Where pretrained weights come from. Empty: the Hugging Face hub. `package`: a Python package that has them. Else
+    a .safetensors or .pth file, a folder in timm's hub format, or a bucket URL of either."""
     drop_rate: float = 0.0
     """Dropout before the last layer."""
 

@@ -1,0 +1,1 @@
+"""Transfer learning: features of a frozen network, a head on them, fine-tuning from there."""
