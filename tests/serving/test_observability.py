@@ -15,8 +15,8 @@ import pytest
 from animals.records import LoggedPrediction
 from animals.serving.tokens import Tokens
 from animals.storage import FolderStorage, GcsStorage, Storage
-from tests.serving.test_metrics import samples, value
 from tests.support.emulator import Answer, Emulator, Proxy
+from tests.support.metrics import samples, value
 from tests.support.process import Process, running
 from tests.support.published import KEY, plain, publish
 
