@@ -231,7 +231,7 @@ def test_a_picture_that_was_deleted_already_is_no_obstacle(client: TestClient, f
         (PICTURE, "", 422, "This is not the picture that was classified"),
         (None, base64_of(PICTURE), 422, "not given on a picture's file"),
         (b"no picture", base64_of(b"no picture"), 415, "This is no picture"),
-        (plain("red", (200, 200)), base64_of(plain("red", (200, 200))), 413, "up to 10,000 in all are read"),
+        (plain("red", (200, 200)), base64_of(plain("red", (200, 200))), 413, "the limit is 10,000"),
     ],
 )
 def test_another_picture_is_refused_and_nothing_is_stored(
