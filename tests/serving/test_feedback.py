@@ -207,7 +207,7 @@ def test_later_feedback_without_the_picture_deletes_it(
         (PICTURE, "", 422, "This is not the picture that was classified"),
         (None, base64_of(PICTURE), 422, "not made from a picture's file"),
         (b"no picture", base64_of(b"no picture"), 415, "This is no picture"),
-        (plain("red", (200, 200)), base64_of(plain("red", (200, 200))), 413, "up to 10,000 in all are read"),
+        (plain("red", (200, 200)), base64_of(plain("red", (200, 200))), 413, "the limit is 10,000"),
     ],
 )
 def test_another_picture_is_refused_and_nothing_is_stored(
