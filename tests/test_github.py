@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from animals.errors import AnimalsError, ConfigError, RequestRefused, ServiceUnavailable
+from animals.errors import AnimalsError, ConfigError, RequestRefused, ServiceError
 from animals.github import open_dispatch, repository_of
 from tests.support import github_server
 from tests.support.github_server import GitHub
@@ -57,7 +57,7 @@ def test_a_netrc_does_not_replace_the_token(github: GitHub, monkeypatch: pytest.
     [
         (404, RequestRefused, "404 Not Found. The repository must be there"),
         (401, RequestRefused, "the token in GITHUB_TOKEN must be allowed"),
-        (503, ServiceUnavailable, "503 Service Unavailable. Try again later."),
+        (503, ServiceError, "503 Service Unavailable. Try again later."),
     ],
 )
 def test_what_github_refuses_is_said_without_the_token(
@@ -83,7 +83,7 @@ def test_a_repository_that_moved_does_not_take_the_token_along(github: GitHub) -
 
 
 def test_github_away_is_said_without_the_token() -> None:
-    with pytest.raises(ServiceUnavailable) as error:
+    with pytest.raises(ServiceError) as error:
         send("http://127.0.0.1:1")
     assert "http://127.0.0.1:1/repos/zoo/animals/dispatches cannot be reached" in str(error.value)
     assert TOKEN not in str(error.value)

@@ -10,7 +10,7 @@ import grpc
 import pytest
 from pydantic import SecretStr
 
-from animals.errors import AnimalsError, ConfigError, RequestRefused, ServiceUnavailable
+from animals.errors import AnimalsError, ConfigError, RequestRefused, ServiceError
 from animals.monitoring import trigger
 from animals.monitoring.trigger import RetrainRequest, Trigger, TriggerSettings, ask_once, open_trigger
 from animals.storage import FolderStorage, Storage
@@ -115,7 +115,7 @@ def test_pubsub_gets_the_request_as_a_message_with_what_to_filter_by(topic: Topi
         (grpc.StatusCode.NOT_FOUND, RequestRefused, f"There is no topic {TOPIC}. Create it or set ANIMALS_TRIGGER."),
         (grpc.StatusCode.PERMISSION_DENIED, RequestRefused, "Pub/Sub Publisher"),
         (grpc.StatusCode.UNAUTHENTICATED, RequestRefused, "gcloud auth application-default login"),
-        (grpc.StatusCode.UNAVAILABLE, ServiceUnavailable, f"{TOPIC} cannot be reached"),
+        (grpc.StatusCode.UNAVAILABLE, ServiceError, f"{TOPIC} cannot be reached"),
     ],
 )
 @pytest.mark.usefixtures("soon")
@@ -131,7 +131,7 @@ def test_what_pubsub_refuses_is_said_with_what_to_do(
 @pytest.mark.usefixtures("soon")
 def test_pubsub_away_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PUBSUB_EMULATOR_HOST", "127.0.0.1:1")
-    with pytest.raises(ServiceUnavailable, match=f"{TOPIC} cannot be reached"):
+    with pytest.raises(ServiceError, match=f"{TOPIC} cannot be reached"):
         to_pubsub()(request())
 
 
@@ -187,10 +187,10 @@ def test_of_many_who_ask_at_once_one_gets_through(bucket: Storage) -> None:
 
 def test_what_could_not_be_sent_is_tried_again(bucket: Storage) -> None:
     def away(_: RetrainRequest) -> None:
-        raise ServiceUnavailable("away")
+        raise ServiceError("away")
 
     sent: list[RetrainRequest] = []
-    with pytest.raises(ServiceUnavailable):
+    with pytest.raises(ServiceError):
         ask_once(away, request(), bucket)
     assert ask_once(sent.append, request(), bucket)
     assert len(sent) == 1
@@ -202,7 +202,7 @@ def test_that_it_was_not_sent_is_said_even_if_the_bucket_is_away_by_then(tmp_pat
     def away(_: RetrainRequest) -> None:
         for path in sorted(folder.root.rglob("*.json")):
             path.unlink()
-        raise ServiceUnavailable("nobody there")
+        raise ServiceError("nobody there")
 
-    with pytest.raises(ServiceUnavailable, match="nobody there"):
+    with pytest.raises(ServiceError, match="nobody there"):
         ask_once(away, request(), folder)

@@ -4,7 +4,7 @@ import argparse
 import socket
 
 from animals.config.settings import Listening, explain_settings
-from animals.errors import PortUnavailable
+from animals.errors import AnimalsError
 
 
 def parse_no_arguments(command: str, description: str, settings: type[Listening]) -> None:
@@ -29,13 +29,13 @@ def listen(address: tuple[str, int], *, otherwise: str) -> socket.socket:
         otherwise: the words that choose another port.
 
     Raises:
-        PortUnavailable: somebody else has it, or this machine has no such address.
+        AnimalsError: somebody else has it, or this machine has no such address.
     """
     host, port = address
     try:
         return socket.create_server(address, family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as error:
         reason = str(error.strerror).partition(" (")[0]  # Python adds the address in brackets
-        raise PortUnavailable(
+        raise AnimalsError(
             f"Cannot listen on {host}:{port}: {reason}. Stop what listens there, or choose another port: {otherwise}"
         ) from error
