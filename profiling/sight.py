@@ -27,7 +27,6 @@ from PIL import Image
 from pydantic import SecretStr
 
 from animals import registry
-from animals.config.settings import ServiceSettings
 from animals.inference import ONNX_INPUT, ONNX_OUTPUT, ONNX_PROJECTION
 from animals.preprocess import InputSpec
 from animals.records import Card, ExportCheck, Metrics, SplitInfo, now
@@ -35,6 +34,7 @@ from animals.serving import metrics as sight
 from animals.serving.app import create_app
 from animals.serving.logs import CloudFormatter
 from animals.serving.model_reloader import make_watcher
+from animals.serving.settings import BackendSettings
 from animals.storage import FolderStorage
 
 SIDE: Final = 224
@@ -173,7 +173,7 @@ async def measure(folder: Path, requests: int) -> dict[str, list[float]]:
 
 async def start(stack: AsyncExitStack, folder: Path, *, sees: bool) -> tuple[FastAPI, dict[str, Any]]:
     """A backend that is ready, and what its requests carry."""
-    settings = ServiceSettings(bucket=str(folder), secret=SecretStr("x"), predictions_bytes=8_000_000 if sees else 0)
+    settings = BackendSettings(bucket=str(folder), secret=SecretStr("x"), predictions_bytes=8_000_000 if sees else 0)
     watcher = make_watcher(settings)
     if not sees:
         watcher.metrics = Blind()

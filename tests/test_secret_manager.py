@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from animals import secret_manager
-from animals.config.settings import ServiceSettings
 from animals.errors import ConfigError
+from animals.serving.settings import BackendSettings
 from animals.serving.tokens import signing_key
 from tests.support import secret_server
 from tests.support.http import Response, json_response
@@ -25,7 +25,7 @@ def google(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Response
 
 
 def key(**settings: Any) -> str:
-    return signing_key(ServiceSettings(**settings))
+    return signing_key(BackendSettings(**settings))
 
 
 def test_the_key_is_read_at_the_start(google: Responses) -> None:

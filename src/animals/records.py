@@ -1,4 +1,4 @@
-"""What is written to the bucket or sent over HTTP."""
+"""What is written to the bucket."""
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -203,18 +203,6 @@ class Current(Record):
     reason: str
 
 
-class Prediction(Record):
-    """The answer to one picture."""
-
-    filename: str
-    prediction: str
-    confidence: Probability
-    probabilities: dict[str, Probability]
-    model_version: str
-    prediction_id: str
-    """A signed token that carries this answer; feedback sends it back."""
-
-
 class LoggedPrediction(Record):
     """One line of the prediction log: what was asked and answered, without the picture and without who asked."""
 
@@ -303,9 +291,3 @@ def probability_columns(values: Mapping[str, T]) -> dict[str, T]:
 def projection_columns(values: Iterable[T]) -> dict[str, T]:
     """What each dimension of the projection has, by the name of its column in tables."""
     return {f"projection_{dimension}": value for dimension, value in enumerate(values)}
-
-
-class Problem(Record):
-    """An answer that is not the one hoped for."""
-
-    detail: str

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from animals.records import Prediction
+from animals.api import Prediction
 from animals.serving.classifier import Answers, Classifier
 from animals.serving.error_responses import MAX_PICTURES
 from animals.serving.tokens import Tokens

@@ -14,9 +14,10 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from animals.config.settings import ServiceSettings
-from animals.records import Feedback, Problem, picture_name
+from animals.api import Problem
+from animals.records import Feedback, picture_name
 from animals.serving.feedback import Stored
+from animals.serving.settings import BackendSettings
 from animals.serving.tokens import Tokens
 from animals.storage import FolderStorage
 from tests.support.judging import PATH, PICTURE, TOKENS, base64_of, judge, pictures, stored, token
@@ -88,7 +89,7 @@ def test_an_answer_of_a_version_that_serves_no_more_is_judged_by_its_own_labels(
 
 
 def test_the_day_is_that_of_the_answer(
-    started: Started, settings: ServiceSettings, folder: FolderStorage, monkeypatch: pytest.MonkeyPatch
+    started: Started, settings: BackendSettings, folder: FolderStorage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patched:
         patched.setattr("animals.serving.tokens.now", lambda: datetime(2026, 1, 2, 23, 59, tzinfo=UTC))
@@ -99,7 +100,7 @@ def test_the_day_is_that_of_the_answer(
 
 
 def test_without_a_model_feedback_is_taken_too(
-    started: Started, settings: ServiceSettings, folder: FolderStorage
+    started: Started, settings: BackendSettings, folder: FolderStorage
 ) -> None:
     with started(settings) as client:
         assert client.get("/readyz").status_code == 503
@@ -130,14 +131,14 @@ def test_what_this_service_did_not_sign_is_refused(
     assert stored(folder) == {}
 
 
-def test_a_token_of_a_million_letters_is_refused_at_once(started: Started, settings: ServiceSettings) -> None:
+def test_a_token_of_a_million_letters_is_refused_at_once(started: Started, settings: BackendSettings) -> None:
     with started(settings.model_copy(update={"max_upload_bytes": 20_000_000})) as client:
         began = time.perf_counter()
         assert judge(client, "red", "A" * 10_000_000 + "." + token()).status_code == 400
         assert time.perf_counter() - began < 2
 
 
-def test_an_answer_that_is_too_old_is_not_judged_any_more(started: Started, settings: ServiceSettings) -> None:
+def test_an_answer_that_is_too_old_is_not_judged_any_more(started: Started, settings: BackendSettings) -> None:
     said = token()
     with started(settings.model_copy(update={"token_days": 0.5 / 86_400})) as client:
         time.sleep(2.1)  # a token's age is counted in whole seconds
@@ -244,7 +245,7 @@ def test_another_picture_is_refused_and_nothing_is_stored(
 
 
 def test_a_bucket_that_is_away_is_told_and_later_the_same_is_stored(
-    started: Started, settings: ServiceSettings, folder: FolderStorage
+    started: Started, settings: BackendSettings, folder: FolderStorage
 ) -> None:
     said = token(PICTURE)
     with started(settings) as client:

@@ -10,11 +10,11 @@ import anyio
 import anyio.to_thread
 import pytest
 
-from animals.config.settings import ServiceSettings
 from animals.errors import Busy, ObjectChanged, StorageUnavailable
 from animals.serving import feedback
 from animals.serving.feedback import WRITERS, FeedbackBox, Judgement
 from animals.serving.metrics import Metrics
+from animals.serving.settings import BackendSettings
 from animals.storage import ABSENT, FolderStorage, Storage, StoredObject
 from tests.support.judging import PICTURE, TOKENS, base64_of, judge, pictures, stored, token
 from tests.support.published import Started, until
@@ -173,7 +173,7 @@ def test_who_would_never_have_a_turn_is_told_so(between: Between) -> None:
 
 
 def test_while_the_bucket_hangs_others_are_answered_and_too_many_are_sent_away(
-    started: Started, settings: ServiceSettings, folder: FolderStorage, monkeypatch: pytest.MonkeyPatch
+    started: Started, settings: BackendSettings, folder: FolderStorage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     between = Between(folder)
     monkeypatch.setattr("animals.serving.model_reloader.open_storage", lambda *_, **__: between)

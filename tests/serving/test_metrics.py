@@ -6,8 +6,8 @@ import pytest
 from fastapi.testclient import TestClient
 from prometheus_client.parser import text_string_to_metric_families
 
-from animals.config.settings import ServiceSettings
 from animals.serving.metrics import OUTCOMES, STAGES, Metrics
+from animals.serving.settings import BackendSettings
 from animals.storage import FolderStorage
 from tests.support.published import LABELS, Started, colour_model, plain, publish, until
 
@@ -92,7 +92,7 @@ def test_nothing_that_a_client_makes_up_becomes_a_label(client: TestClient) -> N
 
 
 def test_versions_that_came_to_serve_or_were_refused_are_counted(
-    started: Started, settings: ServiceSettings, folder: FolderStorage
+    started: Started, settings: BackendSettings, folder: FolderStorage
 ) -> None:
     with started(settings) as client:
         until(lambda: value(told(client), "animals_reloads_total", outcome="unavailable") > 0)

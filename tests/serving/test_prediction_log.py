@@ -14,13 +14,13 @@ import pytest
 from onnx import TensorProto, helper
 from prometheus_client.parser import text_string_to_metric_families
 
-from animals.config.settings import ServiceSettings
 from animals.errors import StorageUnavailable
 from animals.preprocess import normalize
 from animals.records import LoggedPrediction
 from animals.serving import prediction_log
 from animals.serving.metrics import Metrics
 from animals.serving.prediction_log import PredictionLog
+from animals.serving.settings import BackendSettings
 from animals.serving.tokens import Tokens
 from animals.storage import FolderStorage, Storage
 from tests.support.published import INPUT, KEY, SIDE, Started, colour_model, plain, publish, until
@@ -286,7 +286,7 @@ def with_projection(model: bytes) -> bytes:
 
 @pytest.mark.parametrize(("model", "expected"), [(colour_model(), ()), (with_projection(colour_model()), (2.0, 4.0))])
 def test_the_service_logs_each_answer_with_the_projection_where_the_model_gives_one(
-    started: Started, settings: ServiceSettings, folder: FolderStorage, model: bytes, expected: tuple[float, ...]
+    started: Started, settings: BackendSettings, folder: FolderStorage, model: bytes, expected: tuple[float, ...]
 ) -> None:
     publish(folder, model=model)
     with started(settings) as client:

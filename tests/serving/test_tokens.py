@@ -3,8 +3,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from animals.config.settings import ServiceSettings, read_settings
+from animals.config.settings import read_settings
 from animals.errors import ConfigError, InvalidToken
+from animals.serving.settings import BackendSettings
 from animals.serving.tokens import Tokens, signing_key
 from tests.support.published import KEY
 
@@ -63,12 +64,12 @@ def test_a_signed_token_that_holds_no_answer_is_refused() -> None:
 
 
 def test_the_key_is_the_secret_in_the_settings() -> None:
-    assert signing_key(ServiceSettings(secret=KEY)) == KEY
+    assert signing_key(BackendSettings(secret=KEY)) == KEY
 
 
 def test_without_a_secret_the_key_is_random_and_a_warning_says_so(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING, "animals.serving"):
-        keys = {signing_key(ServiceSettings()) for _ in range(2)}
+        keys = {signing_key(BackendSettings()) for _ in range(2)}
     assert len(keys) == 2
     assert "ANIMALS_SECRET is not set" in caplog.text
     assert not any(key in caplog.text for key in keys)
@@ -77,4 +78,4 @@ def test_without_a_secret_the_key_is_random_and_a_warning_says_so(caplog: pytest
 def test_on_cloud_run_a_secret_is_demanded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("K_SERVICE", "backend")
     with pytest.raises(ConfigError, match="ANIMALS_SECRET is not set"):
-        signing_key(read_settings())
+        signing_key(read_settings(BackendSettings))

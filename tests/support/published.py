@@ -12,12 +12,12 @@ from onnx import TensorProto, helper
 from PIL import Image
 
 from animals import registry
-from animals.config.settings import ServiceSettings
 from animals.preprocess import InputSpec
 from animals.records import Card, ExportCheck, Metrics, SplitInfo, now
+from animals.serving.settings import BackendSettings
 from animals.storage import Storage
 
-Started = Callable[[ServiceSettings], AbstractContextManager[TestClient]]
+Started = Callable[[BackendSettings], AbstractContextManager[TestClient]]
 """Type of the fixture that starts the application, whether or not it has a model."""
 
 KEY = "for tests"

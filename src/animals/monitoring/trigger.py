@@ -15,7 +15,7 @@ from typing import Final
 
 from pydantic import AwareDatetime, Field
 
-from animals.config.github import GitHubSettings
+from animals.config.settings import GitHubSettings
 from animals.errors import ConfigError, ObjectChanged, RequestRefused, ServiceError, StorageError
 from animals.github import open_dispatch, repository_of
 from animals.records import Record, now

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Final
 from pydantic import SecretStr
 
 from animals.cli import exit_on_error
-from animals.config.listening import listen, parse_no_arguments
-from animals.config.settings import ServiceSettings, read_settings
+from animals.config.settings import listen, parse_no_arguments, read_settings
 from animals.serving.logs import log_config
 from animals.serving.model_reloader import Watcher, make_watcher
+from animals.serving.settings import BackendSettings
 from animals.serving.tokens import signing_key
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def main() -> None:
         SystemExit: 0 after a wanted end, 2 for an impossible setting, 1 if the port cannot be had.
     """
     parse_no_arguments(
-        "python -m animals.serving", "Serve the model that the bucket says shall serve.", ServiceSettings
+        "python -m animals.serving", "Serve the model that the bucket says shall serve.", BackendSettings
     )
     # uvicorn repeats the signal that ended it, which would end the process with an error
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -49,7 +49,7 @@ def main() -> None:
                 _serve(app, settings, listener)
 
 
-def _import_app(settings: ServiceSettings, watcher: Watcher) -> "FastAPI":
+def _import_app(settings: BackendSettings, watcher: Watcher) -> "FastAPI":
     gc.disable()  # nothing that is imported goes away: looking for that is a sixth of the time
     try:
         from animals.serving.app import create_app
@@ -60,7 +60,7 @@ def _import_app(settings: ServiceSettings, watcher: Watcher) -> "FastAPI":
         gc.enable()
 
 
-def _serve(app: "FastAPI", settings: ServiceSettings, listener: socket.socket) -> None:
+def _serve(app: "FastAPI", settings: BackendSettings, listener: socket.socket) -> None:
     import uvicorn
 
     from animals.serving.middleware.http_limits import Connection

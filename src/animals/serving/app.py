@@ -9,9 +9,9 @@ from fastapi import FastAPI, Security
 from fastapi.middleware import Middleware
 from fastapi.security import APIKeyHeader
 
-from animals.config.settings import ServiceSettings, read_settings
+from animals.api import Prediction
+from animals.config.settings import read_settings
 from animals.cpus import available_cpus
-from animals.records import Prediction
 from animals.serving import batch, error_responses, feedback, routes
 from animals.serving.logs import TraceMiddleware
 from animals.serving.metrics import Metrics
@@ -23,6 +23,7 @@ from animals.serving.model_reloader import Watcher, make_watcher
 from animals.serving.predict import Answering, Question
 from animals.serving.prediction_log import PredictionLog
 from animals.serving.queue import Engine
+from animals.serving.settings import BackendSettings
 from animals.serving.tokens import Tokens, signing_key
 from animals.serving.v2 import routes as v2
 
@@ -30,7 +31,7 @@ from animals.serving.v2 import routes as v2
 class State(TypedDict):
     """What `request.state` carries."""
 
-    settings: ServiceSettings
+    settings: BackendSettings
     tokens: Tokens
     watcher: Watcher
     engine: Engine[Question, Prediction]
@@ -39,7 +40,7 @@ class State(TypedDict):
     feedback: feedback.FeedbackBox
 
 
-def create_app(settings: ServiceSettings | None = None, watcher: Watcher | None = None) -> FastAPI:
+def create_app(settings: BackendSettings | None = None, watcher: Watcher | None = None) -> FastAPI:
     """Build the backend; nothing is loaded before it starts.
 
     Args:
@@ -113,7 +114,7 @@ def create_app(settings: ServiceSettings | None = None, watcher: Watcher | None 
     return app
 
 
-def _middleware(settings: ServiceSettings, metrics: Metrics, bodies: Bodies) -> list[Middleware]:
+def _middleware(settings: BackendSettings, metrics: Metrics, bodies: Bodies) -> list[Middleware]:
     """What a request passes before its route, the outermost first; what is not configured is not there."""
     wanted: list[Any] = [Middleware(TraceMiddleware), Middleware(AccessMiddleware, metrics=metrics)]
     if settings.origins:

@@ -4,8 +4,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, File, Request, Response, UploadFile
 
+from animals.api import Prediction
 from animals.errors import PictureError
-from animals.records import Prediction, Record
+from animals.records import Record
 from animals.serving.error_responses import BATCH, MAX_PICTURES, documented
 from animals.serving.middleware.admission import ComputingRoute
 from animals.serving.predict import picture, printable

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
+from animals.api import Problem
 from animals.errors import (
     AnimalsError,
     Busy,
@@ -25,7 +26,6 @@ from animals.errors import (
     WrongFeedback,
     WrongRequest,
 )
-from animals.records import Problem
 
 PROTOCOL: Final = "/v2"
 """Where the Open Inference Protocol is spoken; `open_inference.py`."""

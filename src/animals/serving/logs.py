@@ -10,7 +10,7 @@ from typing import Any, Final
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from animals.config.settings import ServiceSettings
+from animals.serving.settings import BackendSettings
 
 _trace: ContextVar[str | None] = ContextVar("trace", default=None)
 
@@ -70,7 +70,7 @@ class CloudFormatter(logging.Formatter):
         return json.dumps(entry)
 
 
-def log_config(settings: ServiceSettings) -> dict[str, Any]:
+def log_config(settings: BackendSettings) -> dict[str, Any]:
     """What `logging.config.dictConfig` wants to hear: every logger, uvicorn's too, writes through one handler."""
     plain = {"()": "uvicorn.logging.DefaultFormatter", "fmt": "%(levelprefix)s %(message)s"}
     cloud = {"()": CloudFormatter, "project": settings.project}

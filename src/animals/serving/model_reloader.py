@@ -7,10 +7,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
 from animals import registry
-from animals.config.settings import ServiceSettings
 from animals.errors import AnimalsError, BrokenModel, NoModel, StorageError
 from animals.records import Current
 from animals.serving.metrics import Metrics, Outcome
+from animals.serving.settings import BackendSettings
 from animals.storage import Storage, open_storage
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def load(storage: Storage, current: Current, *, max_pixels: int) -> Served:
     return Served(current, Classifier(card, model, max_pixels=max_pixels))
 
 
-def make_watcher(settings: ServiceSettings) -> "Watcher":
+def make_watcher(settings: BackendSettings) -> "Watcher":
     """What brings the model of these settings into memory; it has not begun.
 
     Raises:

@@ -10,7 +10,7 @@ from itertools import chain, groupby
 import numpy as np
 from numpy.typing import NDArray
 
-from animals.records import Prediction
+from animals.api import Prediction
 from animals.serving.classifier import Classifier, Prepared
 from animals.serving.metrics import Metrics
 from animals.serving.model_reloader import Watcher

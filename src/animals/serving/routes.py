@@ -10,7 +10,7 @@ from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import HTMLResponse
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 
-from animals.records import Prediction
+from animals.api import Prediction
 from animals.serving.error_responses import documented
 from animals.serving.middleware.admission import ComputingRoute
 from animals.serving.model_reloader import Served, Watcher

@@ -11,10 +11,10 @@ from typing import Final
 from itsdangerous import BadData, SignatureExpired, URLSafeTimedSerializer
 from pydantic import AwareDatetime, ValidationError
 
-from animals.config.settings import ServiceSettings
 from animals.errors import ConfigError, ExpiredToken, InvalidToken
 from animals.records import Probability, Record, now
 from animals.secret_manager import read_secret
+from animals.serving.settings import BackendSettings
 
 logger = logging.getLogger(__name__)
 
@@ -108,7 +108,7 @@ class Tokens:
             ) from error
 
 
-def signing_key(settings: ServiceSettings) -> str:
+def signing_key(settings: BackendSettings) -> str:
     """The key in the settings, else the one that they name in Secret Manager, else a new random one.
 
     Raises:

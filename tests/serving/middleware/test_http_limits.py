@@ -9,7 +9,7 @@ import pytest
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
-from animals.records import Problem
+from animals.api import Problem
 from animals.serving.middleware.http_limits import HEAD_BYTES, Connection
 from tests.support.published import until
 

@@ -17,8 +17,8 @@ from PIL import Image
 from tritonclient.http import InferenceServerClient, InferInput, InferRequestedOutput, InferResult
 from tritonclient.utils import InferenceServerException
 
-from animals.config.settings import ServiceSettings
 from animals.preprocess import preprocess
+from animals.serving.settings import BackendSettings
 from animals.serving.tokens import Tokens
 from animals.storage import FolderStorage
 from tests.support.process import running
@@ -283,7 +283,7 @@ def test_whoever_refuses_below_v2_does_so_in_the_protocols_form(client: TestClie
     assert list(client.get("/v3").json()) == ["detail"]
 
 
-def test_without_a_model_nothing_is_ready_but_the_process_lives(started: Started, settings: ServiceSettings) -> None:
+def test_without_a_model_nothing_is_ready_but_the_process_lives(started: Started, settings: BackendSettings) -> None:
     with started(settings) as client:
         until(lambda: "No model is published" in client.get("/readyz").text)
         assert client.get("/v2").status_code == 200

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Final
 
-from animals.config.settings import read_settings
+from animals.config.settings import BucketSettings, read_settings
 from animals.data.sample.make import make_sample
 from animals.data.sources.archive import open_archive
 from animals.data.sources.bucket import BucketSource
@@ -41,7 +41,7 @@ def bring(source: str, root: Path, *, bucket: str | None = None) -> Fetched:
         StorageUnavailable: the bucket is out of reach, or the disk is full.
     """
     if source == FEEDBACK:
-        return bring_feedback(bucket or read_settings().bucket, root)
+        return bring_feedback(bucket or read_settings(BucketSettings).bucket, root)
     if bucket:
         raise DataError(f"--bucket {bucket} is where {FEEDBACK} lies; {source} is no part of it. Leave it out.")
     if source == SAMPLE:

@@ -10,7 +10,7 @@ from typing import ClassVar, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from animals.records import Problem
+from animals.api import Problem
 
 HEAD_BYTES: Final = 65_536
 """As long as all that proxies let pass together; browsers and clients send a tenth of it."""

@@ -9,9 +9,9 @@ from fastapi import Request, Response
 from numpy.typing import NDArray
 from starlette.requests import ClientDisconnect
 
+from animals.api import Prediction
 from animals.errors import ClientGone, NotAPicture, PictureError, WrongRequest
 from animals.inference import ONNX_INPUT
-from animals.records import Prediction
 from animals.serving.classifier import Classifier, Prepared
 from animals.serving.error_responses import MAX_PICTURES
 from animals.serving.predict import Question, picture
