@@ -66,7 +66,7 @@ async def model(served: Annotated[Served, Depends(_served)]) -> ModelInfo:
         labels=card.labels,
         input=card.input,
         metrics=card.metrics,
-        unknown_below=card.rejection and card.rejection.threshold,
+        unknown_below=card.rejection.threshold,
     )
 
 
