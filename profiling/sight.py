@@ -29,7 +29,7 @@ from pydantic import SecretStr
 from animals import registry
 from animals.inference import ONNX_INPUT, ONNX_OUTPUT, ONNX_PROJECTION
 from animals.preprocess import InputSpec
-from animals.records import Card, ExportCheck, Metrics, SplitInfo, now
+from animals.records import Calibration, Card, ExportCheck, Metrics, Quantized, Rejection, SplitInfo, Training, now
 from animals.serving import metrics as sight
 from animals.serving.app import create_app
 from animals.serving.logs import CloudFormatter
@@ -96,8 +96,15 @@ def publish(storage: FolderStorage) -> None:
         labels=LABELS,
         input=InputSpec(side=SIDE, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225)),
         metrics=Metrics(accuracy=0, f1_macro=0, f1_weighted=0, loss=0, pictures=1, per_label={}),
-        split=SplitInfo(manifest_sha256="", seed=0, counts={}),
+        temperature=1,
+        calibration=Calibration(pictures=0, bins=1, ece_before=0, ece_after=0),
+        rejection=Rejection(threshold=0, accepted=1, refused=0, pictures=0, others=0, source="none"),
+        split=SplitInfo(manifest_sha256="", seed=0, counts={}, test_sha256="0"),
+        training=Training(epochs=0, best_epoch=0, seconds=0, hardware="none", precision="fp32", labels={}),
         export=ExportCheck(pictures=1, same_label=1, max_probability_difference=0),
+        quantized=Quantized(
+            accuracy=None, accuracy_fp32=1, same_label=None, pictures=0, passed=False, reason="A benchmark needs none."
+        ),
         config={},
         git_commit=None,
         packages={},

@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from animals.errors import UnexpectedAnswer
+from animals.errors import ServiceError
 from animals.frontend.backend_metrics import quantile, read_traffic
 from animals.serving.metrics import Metrics
 
@@ -34,7 +34,7 @@ def test_a_backend_that_was_not_asked_yet_has_no_latency() -> None:
 
 
 def test_what_is_no_text_of_prometheus_is_an_unexpected_answer() -> None:
-    with pytest.raises(UnexpectedAnswer, match="cannot be read"):
+    with pytest.raises(ServiceError, match="cannot be read"):
         read_traffic("<html>hello</html>")
 
 

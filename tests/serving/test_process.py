@@ -15,7 +15,8 @@ import httpx
 import pytest
 
 from animals.storage import FolderStorage, open_storage
-from tests.support.emulator import Answer, Emulator, Proxy
+from tests.support.emulator import Emulator
+from tests.support.http import Proxy, Response
 from tests.support.process import SERVING, running
 from tests.support.published import KEY, plain, publish
 
@@ -96,8 +97,8 @@ def test_a_bucket_that_comes_back_makes_it_ready(emulator: Emulator, gcs_url: st
     away = threading.Event()
     away.set()
 
-    def spoil(_: str, answer: Answer) -> Answer:
-        return Answer(503, {}, b"away") if away.is_set() else answer
+    def spoil(response: Response) -> Response:
+        return Response(503, b"away") if away.is_set() else response
 
     with (
         Proxy(emulator.port, spoil) as proxy,

@@ -11,7 +11,7 @@ from typing import Annotated, TypeVar
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from animals.errors import ConfigError, PortUnavailable
+from animals.errors import AnimalsError, ConfigError
 from animals.github import API
 
 DEFAULT_BUCKET = "data/bucket"
@@ -118,13 +118,13 @@ def listen(address: tuple[str, int], *, otherwise: str) -> socket.socket:
         otherwise: the command that chooses another port, for the error message.
 
     Raises:
-        PortUnavailable: another program listens there, or this machine has no such address.
+        AnimalsError: another program listens there, or this machine has no such address.
     """
     host, port = address
     try:
         return socket.create_server(address, family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as error:
         reason = str(error.strerror).partition(" (")[0]  # Python adds the address in brackets
-        raise PortUnavailable(
+        raise AnimalsError(
             f"Cannot listen on {host}:{port}: {reason}. Stop what listens there, or choose another port: {otherwise}"
         ) from error

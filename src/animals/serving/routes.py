@@ -71,7 +71,7 @@ async def model(served: Served) -> ModelInfo:
         labels=card.labels,
         input=card.input,
         metrics=card.metrics,
-        unknown_below=card.rejection and card.rejection.threshold,
+        unknown_below=card.rejection.threshold,
     )
 
 

@@ -53,7 +53,7 @@ def announce(settings: AnnounceSettings, version: str, bucket: str) -> str | Non
 
     Raises:
         ConfigError: the settings are wrong, or the token cannot be had.
-        ServiceUnavailable: GitHub is away.
+        ServiceError: GitHub is away.
         RequestRefused: GitHub does not take it.
     """
     if not settings.announce:
