@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from animals.cloud.deploy import SERVICES, targets
+from animals.cloud.deploy import SERVICES, traffic_targets
 from animals.cloud.target import BACKEND, CHECK, FRONTEND, SIGNING_KEY, Place
 from animals.cloud.template import FILES, fill
 from animals.config.settings import ServerSettings
@@ -23,7 +23,7 @@ from tests.support.flags import GCLOUD
 
 ROOT = Path(__file__).parents[2]
 PLACE = Place(project="my-animals")
-HOLES = {
+PLACEHOLDERS = {
     "REVISION": "animals-x-1",
     "ACCOUNT": PLACE.account("backend"),
     "IMAGE": PLACE.image("api", "abc"),
@@ -32,7 +32,7 @@ HOLES = {
     "BACKEND": "https://backend",
     "REPORT": "https://report",
     "TRIGGER": PLACE.trigger,
-    "TRAFFIC": targets("animals-x-0"),
+    "TRAFFIC": traffic_targets("animals-x-0"),
 }
 NAMES = ("backend", "frontend", "check")
 
@@ -68,8 +68,8 @@ for shares, tags in steps:
 
 def read(name: str) -> dict[str, Any]:
     path = FILES / "run" / f"{name}.yaml"
-    holes = set(re.findall(r"\$\{(\w+)\}", path.read_text(encoding="utf-8")))
-    filled: dict[str, Any] = yaml.safe_load(fill(path, {hole: HOLES[hole] for hole in holes}))
+    names = set(re.findall(r"\$\{(\w+)\}", path.read_text(encoding="utf-8")))
+    filled: dict[str, Any] = yaml.safe_load(fill(path, {name: PLACEHOLDERS[name] for name in names}))
     return filled
 
 
@@ -236,6 +236,6 @@ def test_a_request_may_last_as_long_as_its_body_may_take() -> None:
 def test_gcloud_moves_visitors_as_a_canary_needs_it(
     sdk: tuple[str, str], previous: str | None, steps: list[Any], then: list[dict[str, Any]]
 ) -> None:
-    command = [sdk[0], "-c", RECKON, sdk[1], targets(previous), json.dumps(steps)]
+    command = [sdk[0], "-c", RECKON, sdk[1], traffic_targets(previous), json.dumps(steps)]
     done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
     assert done.stdout.splitlines() == [str(one) for one in then], done.stderr
