@@ -138,11 +138,11 @@ def test_a_file_that_is_not_the_one_on_the_card_is_refused(bucket: Storage) -> N
 
 
 def test_a_missing_version_is_answered_with_those_that_are_there(bucket: Storage) -> None:
-    with pytest.raises(NoModel, match=r"has no version r9\. Those it has: none\."):
+    with pytest.raises(NoModel, match=r"has no version r9\. Latest versions: none\."):
         read_card(bucket, "r9")
 
     publish(bucket, "r1", "r2")
-    with pytest.raises(NoModel, match=r"has no version r9\. Those it has: r1, r2\."):
+    with pytest.raises(NoModel, match=r"has no version r9\. Latest versions: r1, r2\."):
         promote(bucket, "r9", reason="a slip")
     with pytest.raises(NoSuchObject):
         bucket.read(CURRENT)
@@ -158,7 +158,7 @@ def test_a_broken_pointer_is_named(bucket: Storage, pointer: bytes) -> None:
     publish(bucket, "r1")
     bucket.write(CURRENT, pointer)
 
-    message = r"models/current\.json in .* cannot be read: .* Delete it and promote a version again"
+    message = r"models/current\.json in .* cannot be read: .* Delete it, then promote a version again"
     with pytest.raises(BrokenModel, match=message):
         read_current(bucket)
     with pytest.raises(BrokenModel, match=message):
@@ -182,7 +182,7 @@ def test_the_card_of_another_version_is_refused(bucket: Storage) -> None:
     publish(bucket, "r1")
     bucket.write(file_name("r2", CARD), bucket.read(file_name("r1", CARD)).data)
 
-    with pytest.raises(BrokenModel, match=r"models/r2/card\.json in .* is the card of version r1, not of r2"):
+    with pytest.raises(BrokenModel, match=r"models/r2/card\.json in .* is the card of version r1; expected r2"):
         read_card(bucket, "r2")
 
 
