@@ -45,7 +45,7 @@ def seconds(classifier: Classifier, pictures: NDArray[np.float32], size: int) ->
     """That a picture takes in batches of this size."""
     started = time.perf_counter()
     for first in range(0, len(pictures), size):
-        classifier.answer(pictures[first : first + size])
+        classifier.infer(pictures[first : first + size])
     return (time.perf_counter() - started) / len(pictures)
 
 

@@ -38,7 +38,7 @@ def loop() -> Way:
 
     def run(names: Sequence[str]) -> None:
         for name in names:
-            classifier.probabilities(classifier.prepare(Path(name).read_bytes())[np.newaxis])
+            classifier.infer(classifier.decode(Path(name).read_bytes()).pixels[np.newaxis])
 
     return run
 

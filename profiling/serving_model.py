@@ -123,7 +123,8 @@ def _write_models(setup: Setup, paths: Sequence[Path]) -> None:
     import numpy as np
     import torch
 
-    from animals.config.training import DataConfig, ModelConfig
+    from animals.config.data import DataConfig
+    from animals.config.training import ModelConfig
     from animals.preprocess import normalize, read_pixels
     from animals.training.export.onnx import export_hub_format, export_onnx
     from animals.training.export.quantize import quantize

@@ -33,7 +33,7 @@ from animals.records import Calibration, Card, ExportCheck, Metrics, Quantized, 
 from animals.serving import metrics as sight
 from animals.serving.app import create_app
 from animals.serving.logs import CloudFormatter
-from animals.serving.model_reloader import make_watcher
+from animals.serving.model_reloader import make_reloader
 from animals.serving.settings import BackendSettings
 from animals.storage import FolderStorage
 
@@ -46,16 +46,16 @@ WARM_UP: Final = 100
 class Blind(sight.Metrics):
     """Counts nothing."""
 
-    def stage(self, _: sight.Stage) -> Any:  # noqa: D102
+    def time_stage(self, _: sight.Stage) -> Any:  # noqa: D102
         return nullcontext()
 
-    def answered(self, label: str, confidence: float) -> None:  # noqa: D102
+    def count_prediction(self, label: str, confidence: float) -> None:  # noqa: D102
         pass
 
-    def begun(self) -> None:  # noqa: D102
+    def begin_request(self) -> None:  # noqa: D102
         pass
 
-    def ended(self, route: str, status: int, seconds: float) -> None:  # noqa: D102
+    def end_request(self, route: str, status: int, seconds: float) -> None:  # noqa: D102
         pass
 
 
@@ -181,12 +181,12 @@ async def measure(folder: Path, requests: int) -> dict[str, list[float]]:
 async def start(stack: AsyncExitStack, folder: Path, *, sees: bool) -> tuple[FastAPI, dict[str, Any]]:
     """A backend that is ready, and what its requests carry."""
     settings = BackendSettings(bucket=str(folder), secret=SecretStr("x"), predictions_bytes=8_000_000 if sees else 0)
-    watcher = make_watcher(settings)
+    reloader = make_reloader(settings)
     if not sees:
-        watcher.metrics = Blind()
-    app = create_app(settings, watcher)
+        reloader.metrics = Blind()
+    app = create_app(settings, reloader)
     state = await stack.enter_async_context(app.router.lifespan_context(app))
-    while watcher.served is None:  # noqa: ASYNC110 - another thread brings it
+    while reloader.served is None:  # noqa: ASYNC110 - another thread brings it
         await asyncio.sleep(0.01)
     return app, dict(state or {})
 

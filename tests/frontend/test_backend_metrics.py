@@ -9,16 +9,16 @@ from animals.serving.metrics import Metrics
 
 def test_the_backends_own_counts_are_understood() -> None:
     metrics = Metrics()
-    metrics.serves("r1", ("cat", "dog"), datetime.now(UTC))
+    metrics.set_model("r1", ("cat", "dog"), datetime.now(UTC))
     for _ in range(3):
-        metrics.begun()
-        metrics.answered("cat", 0.9)
-        metrics.ended("/classify", 200, 0.012)
-    metrics.begun()
-    metrics.ended("/classify", 503, 0.001)
-    metrics.begun()
-    metrics.ended("/metrics", 500, 9.0)
-    metrics.shed()
+        metrics.begin_request()
+        metrics.count_prediction("cat", 0.9)
+        metrics.end_request("/classify", 200, 0.012)
+    metrics.begin_request()
+    metrics.end_request("/classify", 503, 0.001)
+    metrics.begin_request()
+    metrics.end_request("/metrics", 500, 9.0)
+    metrics.count_rejected()
     traffic = read_traffic(metrics.text().decode())
     assert traffic.answers == {"cat": 3, "dog": 0}
     assert traffic.statuses == {"200": 3, "503": 1}

@@ -12,7 +12,8 @@ from animals.cpus import available_cpus
 from animals.errors import ConfigError
 from animals.records import Rejection
 from animals.serving.app import create_app
-from animals.serving.classifier import Classifier, Prepared
+from animals.serving.classifier import Classifier
+from animals.serving.decoder import ModelInput
 from animals.serving.settings import BackendSettings
 from animals.serving.tokens import Tokens
 from animals.storage import FolderStorage
@@ -182,9 +183,9 @@ def test_at_most_as_many_pictures_as_cpus_are_worked_on_and_others_are_answered_
     client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     working, most, lock, release = 0, 0, threading.Lock(), threading.Event()
-    prepare = Classifier.open
+    prepare = Classifier.decode
 
-    def slow(self: Classifier, picture: bytes) -> Prepared:
+    def slow(self: Classifier, picture: bytes) -> ModelInput:
         nonlocal working, most
         with lock:
             working += 1
@@ -194,7 +195,7 @@ def test_at_most_as_many_pictures_as_cpus_are_worked_on_and_others_are_answered_
             working -= 1
         return prepare(self, picture)
 
-    monkeypatch.setattr(Classifier, "open", slow)
+    monkeypatch.setattr(Classifier, "decode", slow)
     requests = available_cpus() + 3
     with ThreadPoolExecutor(requests) as pool:
         answers = [pool.submit(client.post, "/classify/", files={"file": plain("red")}) for _ in range(requests)]

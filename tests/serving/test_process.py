@@ -106,7 +106,7 @@ def test_a_bucket_that_comes_back_makes_it_ready(emulator: Emulator, gcs_url: st
             tmp_path, ANIMALS_BUCKET=gcs_url, STORAGE_EMULATOR_HOST=proxy.url, ANIMALS_RELOAD_SECONDS="0.2"
         ) as process,
     ):
-        process.wait_for("(Not ready, looking again each 0.2 s: gs://.* cannot be reached)")
+        process.wait_for("(Not ready, next check in 0.2 s: gs://.* cannot be reached)")
         assert "cannot be reached" in httpx.get(f"{process.url}/readyz").text
         away.clear()
         started = time.monotonic()

@@ -105,7 +105,7 @@ def test_large_bodies_that_come_at_once_are_bounded_together(started: Started, s
         files = {"file": bytes(30_000)}
         refusal = client.post("/classify/", files=files)
         assert refusal.status_code == 503
-        assert "on their way" in Problem.model_validate_json(refusal.content).detail
+        assert "being sent at once" in Problem.model_validate_json(refusal.content).detail
         assert refusal.headers["retry-after"] == "1"
         for _ in range(5):  # what was answered counts no longer
             assert client.post("/classify/", files={"file": plain("red")}).status_code == 200

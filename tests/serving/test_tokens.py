@@ -35,7 +35,7 @@ def test_a_token_of_ten_labels_is_short_enough_for_a_url() -> None:
 
 @pytest.mark.parametrize("forged", ["", "x", "a.b.c", "é", "\ud800", "x" * 100_000])
 def test_what_was_never_a_token_is_refused(forged: str) -> None:
-    with pytest.raises(InvalidToken, match="not given out by this service"):
+    with pytest.raises(InvalidToken, match="not issued by this service"):
         Tokens("key").read(forged)
 
 

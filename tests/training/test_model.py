@@ -6,7 +6,8 @@ import pytest
 import timm
 import torch
 
-from animals.config.training import DataConfig, ModelConfig, OptimizerConfig, TrainerConfig
+from animals.config.data import DataConfig
+from animals.config.training import ModelConfig, OptimizerConfig, TrainerConfig
 from animals.errors import AnimalsError, ConfigError
 from animals.training.hardware import choose_device, choose_precision, describe_hardware, processor
 from animals.training.model import build_model, check_names, input_spec

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from wandb.proto import wandb_internal_pb2
 
-from animals.data.load import DataSet
+from animals.data.dataset import DataSet
 from animals.training.evaluation.metrics import Evaluation
 from animals.training.tracking import log_mistakes, tracked
 from tests.support import secret_server

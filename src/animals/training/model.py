@@ -8,7 +8,8 @@ import timm.optim
 from timm.data.constants import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from torch import nn
 
-from animals.config.training import DataConfig, ModelConfig, OptimizerConfig
+from animals.config.data import DataConfig
+from animals.config.training import ModelConfig, OptimizerConfig
 from animals.errors import AnimalsError, ConfigError
 from animals.preprocess import Channels, InputSpec, Resize
 

@@ -12,7 +12,7 @@ import pytest
 
 from animals.concurrency import in_threads
 from animals.data.sources.bucket import THREADS, BucketSource
-from animals.data.sources.import_pictures import Fetched, fetch
+from animals.data.sources.folder import ImportResult, copy_pictures
 from animals.errors import ConfigError, StorageUnavailable
 from animals.storage import Storage, open_storage
 from tests.support.emulator import Emulator
@@ -35,9 +35,9 @@ def test_the_pictures_of_a_bucket_or_folder_are_copied(bucket: Storage, below: s
     fill(bucket)
     bucket.write("raw/raw-img/translate.py", b"1")
 
-    fetched = fetch(BucketSource(bucket.url + below), tmp_path / "pictures")
+    result = copy_pictures(BucketSource(bucket.url + below), tmp_path / "pictures")
 
-    assert fetched == Fetched(new=40, kept=0, left_out=(f"{'' if below else 'raw/raw-img/'}translate.py",))
+    assert result == ImportResult(new=40, existing=0, left_out=(f"{'' if below else 'raw/raw-img/'}translate.py",))
     assert found(tmp_path / "pictures") == FILES
 
 
@@ -58,11 +58,11 @@ def test_after_a_failure_only_the_rest_is_downloaded(
     with Proxy(emulator.port, forbid_the_rest) as proxy:
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", proxy.url)
         with pytest.raises(StorageUnavailable, match="permission denied"):
-            fetch(BucketSource(gcs_url), tmp_path)
+            copy_pictures(BucketSource(gcs_url), tmp_path)
         there = len(found(tmp_path))
         fail.clear()
         downloads.clear()
-        assert fetch(BucketSource(gcs_url), tmp_path) == Fetched(new=40 - there, kept=there, left_out=())
+        assert copy_pictures(BucketSource(gcs_url), tmp_path) == ImportResult(new=40 - there, existing=there)
 
     assert len(downloads) == 40 - there
     assert found(tmp_path) == FILES
@@ -79,7 +79,7 @@ def test_a_picture_that_is_damaged_on_the_way_is_not_written(
     with Proxy(emulator.port, damage) as proxy:
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", proxy.url)
         with pytest.raises(StorageUnavailable, match="damaged data"):
-            fetch(BucketSource(gcs_url), tmp_path)
+            copy_pictures(BucketSource(gcs_url), tmp_path)
     assert found(tmp_path) == {}
 
 

@@ -14,7 +14,7 @@ from omegaconf.errors import OmegaConfBaseException
 from animals import registry
 from animals.config.hydra_errors import to_train_config
 from animals.config.training import TrainConfig
-from animals.data.load import DataSet
+from animals.data.dataset import DataSet
 from animals.errors import BrokenModel, ConfigError
 from animals.records import Card
 from animals.storage import Storage

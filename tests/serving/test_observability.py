@@ -15,9 +15,9 @@ import pytest
 from animals.records import LoggedPrediction
 from animals.serving.tokens import Tokens
 from animals.storage import FolderStorage, GcsStorage, Storage
-from tests.serving.test_metrics import samples, value
 from tests.support.emulator import Emulator
 from tests.support.http import Proxy, Request, Response
+from tests.support.metrics import samples, value
 from tests.support.process import Process, running
 from tests.support.published import KEY, plain, publish
 
