@@ -180,22 +180,6 @@ def test_probes_are_within_the_bounds_of_cloud_run(name: str) -> None:
         assert path in ({*auth.OPEN} if name == "backend" else {"/_stcore/health"}), "it has no key"
 
 
-def test_the_concurrency_is_one_that_was_measured_to_be_quick_enough() -> None:
-    concurrency = read("backend")["spec"]["template"]["spec"]["containerConcurrency"]
-    report = (ROOT / "reports" / "serving_speed.md").read_text(encoding="utf-8")
-    head = next(line for line in report.splitlines() if line.startswith("| | p50, 1 at once"))
-    column = [cell.strip() for cell in head.split("|")].index(f"p95, {concurrency} at once")
-    row = next(
-        line for line in report.partition(head)[2].splitlines() if line.startswith("| this backend, ONNX Runtime int8")
-    )
-    milliseconds = float(row.split("|")[column].split()[0])
-    slow = (FILES / "alerts" / "slow.yaml").read_text(encoding="utf-8")
-    assert "> 500" in slow
-    assert milliseconds < 500, "at its limit an instance would set off the alert Slow"
-    text = (FILES / "run" / "backend.yaml").read_text(encoding="utf-8")
-    assert f"{milliseconds / 1000:.2f} s" in text, "the reason beside the number is the measured one"
-
-
 def test_only_the_page_is_let_in_to_by_everybody() -> None:
     assert [name for name, service in SERVICES.items() if service.public] == ["frontend"]
     for name in ("backend", "frontend"):

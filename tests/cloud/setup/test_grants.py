@@ -7,7 +7,7 @@ import pytest
 
 from animals.cloud.gcloud import Gcloud
 from animals.cloud.setup.accounts import bind, expression, grants
-from animals.cloud.setup.grants import GRANTS, Grant
+from animals.cloud.setup.grants import GRANTS
 from animals.cloud.setup.steps import Setup, Step, run_steps
 from animals.cloud.target import ACCOUNTS, Place
 from tests.support.projects import PROJECT, changes, empty
@@ -84,9 +84,3 @@ def test_what_an_account_has_beyond_the_table_is_told_and_left(
     assert f"remove-iam-policy-binding {PROJECT} --member={TRAINER} --role=roles/editor --condition=None" in said
     assert "owner@example.org" not in said
     assert not recorder.called("remove-iam-policy-binding")
-
-
-@pytest.mark.parametrize("grant", GRANTS, ids=lambda grant: f"{grant.account}-{grant.role}-{grant.on}")
-def test_every_role_has_its_reason(grant: Grant) -> None:
-    assert grant.why
-    assert "|" not in grant.why
