@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from animals.cloud.deploy import PARTS, SERVICES, Deployment, Pace, targets
+from animals.cloud.deploy import PARTS, SERVICES, Deployment, Pace, traffic_targets
 from animals.cloud.gcloud import Gcloud
 from animals.cloud.target import BACKEND, FRONTEND, REPORT, Place
 from animals.errors import CloudError
@@ -119,7 +119,7 @@ def test_the_identity_is_the_deployers_and_for_the_services_own_address(cloud: C
 
 def test_a_backend_that_does_not_classify_never_gets_a_visitor(cloud: CloudRun, new: Front) -> None:
     new.broken["/classify/"] = 500
-    with pytest.raises(CloudError, match="/classify/ answers 500"):
+    with pytest.raises(CloudError, match="/classify/ responds 500"):
         deploy()
     assert cloud.moves(BACKEND) == [f"{OLD}=100"]
     assert cloud.shares(BACKEND) == {OLD: 100}
@@ -135,7 +135,7 @@ def test_errors_that_visitors_get_send_them_back(cloud: CloudRun) -> None:
 
 def test_a_backend_that_everybody_may_ask_is_not_deployed(cloud: CloudRun, new: Front) -> None:
     new.public = True
-    with pytest.raises(CloudError, match="answers 200 to anybody"):
+    with pytest.raises(CloudError, match="responds 200 to a request without a token"):
         deploy()
     assert cloud.shares(BACKEND) == {OLD: 100}
 
@@ -221,7 +221,7 @@ def test_ctrl_c_in_the_middle_sends_the_visitors_back(cloud: CloudRun, tmp_path:
     os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C does
     _, said = process.communicate(timeout=30)
     assert process.returncode == 130, said
-    assert said.endswith(f"was not kept: somebody or something ended this program. {OLD} answers everybody.\n")
+    assert said.endswith(f"was not kept: the deployment was interrupted. {OLD} has all traffic.\n")
     assert "Traceback" not in said
     assert cloud.shares(BACKEND) == {OLD: 100}
 
@@ -250,10 +250,10 @@ def test_a_dry_run_prints_every_command_with_its_files_and_needs_nothing(
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--project=my-animals", "--tag=a b"], "'a b' is no tag"),
+        (["--project=my-animals", "--tag=a b"], "'a b' is not an image tag"),
         (["--project=my-animals", "--tag=a", "--watch=-1"], "--watch is -1.0; expected seconds"),
         (["--project=my-animals", "--tag=a", "--watch=nan"], "--watch is nan"),
-        (["--project=My Animals", "--tag=a"], "is no project ID"),
+        (["--project=My Animals", "--tag=a"], "is not a project ID"),
         (["--project=my-animals"], "--tag"),
         (["--project=my-animals", "--tag=a", "--only=backends"], "invalid choice: 'backends'"),
     ],
@@ -266,11 +266,11 @@ def test_a_mistake_is_told_before_anything_is_done(cloud: CloudRun, words: list[
 
 
 def test_new_revisions_are_without_visitors_unless_they_are_the_first() -> None:
-    assert yaml.safe_load(targets("old")) == [
+    assert yaml.safe_load(traffic_targets("old")) == [
         {"revisionName": "old", "percent": 100},
         {"latestRevision": True, "percent": 0, "tag": "candidate"},
     ]
-    assert yaml.safe_load(targets(None)) == [{"latestRevision": True, "percent": 100, "tag": "candidate"}]
+    assert yaml.safe_load(traffic_targets(None)) == [{"latestRevision": True, "percent": 100, "tag": "candidate"}]
 
 
 def test_everybody_is_the_last_step_of_each_service() -> None:

@@ -160,7 +160,7 @@ def test_a_version_is_examined_where_none_serves(command: Command, place: Place)
 
 def test_an_unknown_version_is_one_sentence(command: Command, place: Place) -> None:
     said = command("nosuch", code=1)
-    assert said == f"error: {place.storage.url} has no version nosuch. Those it has: {place.card.version}.\n"
+    assert said == f"error: {place.storage.url} has no version nosuch. Latest versions: {place.card.version}.\n"
     assert "has no version r9" in command("current", "--against", "r9", code=1)
     with pytest.raises(NoModel):
         registry.read_card(place.storage, "nosuch")

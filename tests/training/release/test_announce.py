@@ -64,7 +64,10 @@ def test_the_token_may_be_in_secret_manager(github: GitHub, google: Responses, m
     [
         ({"GITHUB_API_URL": "http://127.0.0.1:1"}, "cannot be reached"),
         ({"GITHUB_TOKEN": ""}, "needs a token in GITHUB_TOKEN"),
-        ({"GITHUB_TOKEN": "", "ANIMALS_GITHUB_TOKEN_NAME": "token"}, "ANIMALS_GITHUB_TOKEN_NAME=token is no secret"),
+        (
+            {"GITHUB_TOKEN": "", "ANIMALS_GITHUB_TOKEN_NAME": "token"},
+            "ANIMALS_GITHUB_TOKEN_NAME=token is not the name of a secret",
+        ),
     ],
 )
 def test_a_failure_is_said_with_how_to_do_it_by_hand(

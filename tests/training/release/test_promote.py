@@ -133,7 +133,7 @@ def test_the_commands_move_the_pointer_there_and_back(
 
 
 def test_there_is_no_way_back_from_the_first_version(storage: Storage) -> None:
-    with pytest.raises(NoModel, match="No version served before r1"):
+    with pytest.raises(NoModel, match="No version was served before r1"):
         registry.rollback(storage, reason="test")
 
 
