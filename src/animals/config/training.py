@@ -267,18 +267,6 @@ class TrackingConfig:
         _one_of("tracking.mode", self.mode, ("auto", "online", "offline", "disabled"))
 
 
-def _is_place(root: str) -> bool:
-    """Whether pictures may be there: a folder, or a URL that is one.
-
-    Raises:
-        ConfigError: it is a URL of another form.
-    """
-    if "://" in root:
-        open_storage(root)
-        return True
-    return Path(root).is_dir()
-
-
 @dataclass(kw_only=True, slots=True)
 class TrainConfig:
     """One run: everything that decides what comes out."""
@@ -304,7 +292,7 @@ class TrainConfig:
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
 
     def __post_init__(self) -> None:
-        """Check what goes into names and generators, and that there is a folder to read."""
+        """Check what goes into names and generators; `check_folders` checks that the folders exist."""
         if not self.name.replace("-", "").replace("_", "").isalnum():
             raise ConfigError(f'name is "{self.name}"; expected letters, digits, - and _ only.')
         _between("seed", self.seed, 0, 2**32 - 1)
@@ -312,18 +300,40 @@ class TrainConfig:
             raise ConfigError(f'license is "{self.license}"; expected it in small letters, such as mit or cc-by-4.0.')
         if not self.data.root:
             raise ConfigError("data.root is empty. Give the folder of label folders: data.root=path/to/pictures")
-        if self.data.shards:
-            open_storage(self.data.root)  # says what is wrong with a URL, and reads nothing
-        elif not self.data.sample and not _is_place(self.data.root):
-            raise ConfigError(
-                f"data.root={self.data.root} is no folder. Expected a folder that holds a folder of pictures a label."
-            )
         if self.data.extra and self.data.shards:
             raise ConfigError("data.extra cannot be added to shards, whose training pictures are streamed alone.")
-        if self.data.extra and not _is_place(self.data.extra):
-            raise ConfigError(f"data.extra={self.data.extra} is no folder. Expected one like data.root.")
-        if self.data.others and not Path(self.data.others).is_dir():
-            raise ConfigError(f"data.others={self.data.others} is no folder. Expected pictures of none of the labels.")
+
+
+def check_folders(data: DataConfig) -> None:
+    """Raise if a folder of pictures is missing.
+
+    Apart from the other checks, so that the configuration of a run can be read on a machine without its pictures.
+
+    Raises:
+        ConfigError: a folder does not exist, or a URL has a form that is not supported.
+    """
+    if data.shards:
+        open_storage(data.root)  # checks the form of a URL, and reads nothing
+    elif not data.sample and not _exists_or_is_url(data.root):
+        raise ConfigError(
+            f"data.root={data.root} is no folder. Expected a folder that holds a folder of pictures a label."
+        )
+    if data.extra and not _exists_or_is_url(data.extra):
+        raise ConfigError(f"data.extra={data.extra} is no folder. Expected one like data.root.")
+    if data.others and not Path(data.others).is_dir():
+        raise ConfigError(f"data.others={data.others} is no folder. Expected pictures of none of the labels.")
+
+
+def _exists_or_is_url(root: str) -> bool:
+    """Return whether a folder exists; a URL is not looked up.
+
+    Raises:
+        ConfigError: the URL has a form that is not supported.
+    """
+    if "://" in root:
+        open_storage(root)
+        return True
+    return Path(root).is_dir()
 
 
 def register_schema() -> None:

@@ -10,7 +10,7 @@ from omegaconf import DictConfig
 from animals import registry
 from animals.cli import exit_on_error
 from animals.config.hydra_errors import explain, to_train_config
-from animals.config.training import CONF_DIR, TrainConfig, register_schema
+from animals.config.training import CONF_DIR, TrainConfig, check_folders, register_schema
 from animals.errors import ConfigError
 from animals.records import Card
 from animals.storage import open_storage
@@ -24,6 +24,7 @@ def run(composed: DictConfig) -> None:
     """Hydra ends here: from now on there is a typed configuration and a folder."""
     with exit_on_error():
         config = to_train_config(composed)
+        check_folders(config.data)
         from animals.training.pipeline import train  # only now: torch takes seconds to import
 
         check(AnnounceSettings())

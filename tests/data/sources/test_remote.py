@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from animals.config.training import DataConfig, TrainConfig
+from animals.config.training import DataConfig, check_folders
 from animals.data.load import load_data_set
 from animals.data.sources.remote import at_hand
 from animals.errors import ConfigError, DataError
@@ -50,7 +50,7 @@ def test_a_bucket_without_pictures_is_told(gcs_url: str, tmp_path: Path) -> None
 
 
 def test_a_url_is_a_place_for_pictures_and_a_wrong_one_is_named_before_anything_is_read() -> None:
-    TrainConfig(data=DataConfig(root="gs://zoo/raw", extra="gs://zoo/feedback"))
+    check_folders(DataConfig(root="gs://zoo/raw", extra="gs://zoo/feedback"))
     for data in (DataConfig(root="http://zoo/raw"), DataConfig(root="gs://zoo/raw", extra="ftp://zoo")):
         with pytest.raises(ConfigError, match="gs://name/prefix"):
-            TrainConfig(data=data)
+            check_folders(data)

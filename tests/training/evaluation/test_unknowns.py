@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from animals.config.training import DataConfig, TrainConfig
+from animals.config.training import DataConfig, check_folders
 from animals.data.load import load_data_set
 from animals.errors import ConfigError, DataError
 from animals.records import Rejection
@@ -88,7 +88,7 @@ def test_a_folder_without_a_picture_is_told_before_training(pictures: Path, tmp_
 
 def test_a_missing_folder_is_told_before_anything_is_read(pictures: Path) -> None:
     with pytest.raises(ConfigError, match=r"data\.others=nowhere is no folder"):
-        TrainConfig(data=DataConfig(root=str(pictures), others="nowhere"))
+        check_folders(DataConfig(root=str(pictures), others="nowhere"))
 
 
 def test_a_version_from_before_says_that_it_was_not_measured(trained: Trained) -> None:

@@ -1,6 +1,7 @@
 """What may not serve is found out before it does."""
 
 from collections.abc import Callable
+from dataclasses import asdict, replace
 from io import BytesIO
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pandas as pd
 import pytest
 
 from animals import registry
+from animals.config.compose import read_run_config
 from animals.errors import BrokenModel, NoModel
 from animals.records import Card
 from animals.storage import FolderStorage, Storage
@@ -39,7 +41,14 @@ def checked(bucket: Storage, version: str, folder: Path) -> str:
 
 def _elsewhere(card: Card, _: dict[str, bytes]) -> Card:
     """Its pictures are on another machine."""
-    return card.model_copy(update={"config": {**card.config, "data": {**card.config["data"], "root": "gone"}}})
+    return _with_data(card, root="gone")
+
+
+def _with_data(card: Card, **changes: str) -> Card:
+    """The card of a run whose pictures were configured otherwise."""
+    config = read_run_config(card)
+    config.data = replace(config.data, **changes)  # type: ignore[arg-type]
+    return card.model_copy(update={"config": asdict(config)})
 
 
 def test_a_version_is_what_it_says_and_lies_in_a_bucket_of_its_own(
@@ -66,8 +75,7 @@ def test_where_the_pictures_are_not_it_says_that_they_were_not_asked_about(
 
 def test_feedback_that_was_deleted_since_is_not_missed(trained: Trained, bucket: Storage, tmp_path: Path) -> None:
     def with_extra(card: Card, _: dict[str, bytes]) -> Card:
-        data = {**card.config["data"], "extra": "gs://gone/feedback"}
-        return card.model_copy(update={"config": {**card.config, "data": data}})
+        return _with_data(card, extra="gs://gone/feedback")
 
     assert "as the table says" in checked(bucket, put(trained, bucket, with_extra).version, tmp_path / "candidate")
 

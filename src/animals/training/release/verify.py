@@ -8,12 +8,14 @@ import argparse
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from io import BytesIO
 from pathlib import Path
 from typing import Final
 
 from animals import registry
 from animals.cli import exit_on_error
+from animals.config.compose import read_run_config
 from animals.config.settings import read_settings
 from animals.errors import BrokenModel, DataError, NoModel, PicturesUnavailable, StorageError
 from animals.records import Card, probability_columns
@@ -139,8 +141,9 @@ def _check_answers(folder: Path, card: Card) -> str:
 
 def _without_extra(card: Card) -> Card:
     """What was trained on besides is not asked about, and may have been deleted since."""
-    data = {**card.config.get("data", {}), "extra": ""}
-    return card.model_copy(update={"config": {**card.config, "data": data}})
+    config = read_run_config(card)
+    config.data.extra = ""
+    return card.model_copy(update={"config": asdict(config)})
 
 
 def _check_runs(storage: Storage, card: Card) -> None:
@@ -157,11 +160,11 @@ def _check_runs(storage: Storage, card: Card) -> None:
 
 @contextmanager
 def _runs(card: Card) -> Iterator[None]:
-    from animals.training.evaluation.model_under_test import ONNX_ERRORS
+    from animals.inference import ONNX_ERRORS
 
     try:
         yield
-    except ONNX_ERRORS as error:
+    except (BrokenModel, *ONNX_ERRORS) as error:
         raise BrokenModel(f"{card.serving_file} of {card.version} cannot be run: {error}") from error
 
 
