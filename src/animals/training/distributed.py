@@ -1,4 +1,4 @@
-"""Which of several training processes this is, and how they find each other."""
+"""Ranks of training processes, and the environment variables by which PyTorch connects them."""
 
 import json
 import logging
@@ -10,11 +10,11 @@ from animals.errors import ConfigError
 log = logging.getLogger(__name__)
 
 VERTEX_PORT: Final = "2222"
-"""Port on which Vertex AI lets the machines of a job talk to each other."""
+"""Port that Vertex AI opens between the machines of a job."""
 
 
 def is_first_process() -> bool:
-    """Whether this is the one that writes, publishes and tells.
+    """Return whether this process has rank 0: it writes, logs and publishes.
 
     `torchrun` sets RANK, Lightning sets LOCAL_RANK for the processes that it starts, a cluster sets NODE_RANK.
     """
@@ -22,38 +22,38 @@ def is_first_process() -> bool:
 
 
 def join_cluster() -> None:
-    """Take up the place that Vertex AI gave this machine, if it did: from now on as under any other cluster.
+    """Set PyTorch's environment variables from `CLUSTER_SPEC`, on a machine of Vertex AI, unless they are set.
 
     Raises:
-        ConfigError: `CLUSTER_SPEC` is not of the form that Vertex AI documents.
+        ConfigError: `CLUSTER_SPEC` does not have the form that Vertex AI documents.
     """
     if spec := os.environ.get("CLUSTER_SPEC"):
-        found = vertex_variables(spec)
-        log.info("Machine %s; the first one is %s", found["NODE_RANK"], found["MASTER_ADDR"])
-        for name, value in found.items():
+        variables = vertex_variables(spec)
+        log.info("Machine %s; the first one is %s", variables["NODE_RANK"], variables["MASTER_ADDR"])
+        for name, value in variables.items():
             os.environ.setdefault(name, value)
 
 
 def vertex_variables(spec: str) -> dict[str, str]:
-    """What PyTorch wants to know, from what Vertex AI says.
+    """Return PyTorch's environment variables for this machine.
 
     Args:
-        spec: the JSON in `CLUSTER_SPEC`: the addresses of each worker pool, and this machine's pool and place in it.
+        spec: the JSON in `CLUSTER_SPEC`: the addresses of each worker pool, and this machine's pool and index in it.
 
     Returns:
         MASTER_ADDR, MASTER_PORT and NODE_RANK.
     """
-    host, _, rank = _read(spec)
+    host, _, rank = _parse(spec)
     return {"MASTER_ADDR": host, "MASTER_PORT": VERTEX_PORT, "NODE_RANK": str(rank)}
 
 
 def count_machines(spec: str) -> int:
-    """How many machines share the training, from the same JSON."""
-    return _read(spec)[1]
+    """Return the number of machines, from the same JSON."""
+    return _parse(spec)[1]
 
 
-def _read(spec: str) -> tuple[str, int, int]:
-    """The first machine's address, how many there are, and which this is."""
+def _parse(spec: str) -> tuple[str, int, int]:
+    """Return the first machine's address, the number of machines, and the rank of this one."""
     try:
         content = json.loads(spec)
         pools, task = content["cluster"], content["task"]
