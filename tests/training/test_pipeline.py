@@ -15,6 +15,7 @@ import torch
 from PIL import Image
 
 from animals import registry
+from animals.data.load import DataSet
 from animals.data.split import read_manifest
 from animals.errors import ConfigError, StorageUnavailable
 from animals.inference import probabilities
@@ -23,8 +24,7 @@ from animals.records import LoggedPrediction, now
 from animals.storage import Storage, open_storage
 from animals.training.evaluation.predictors import answer_onnx
 from animals.training.export.projection import DIMENSIONS
-from animals.training.model import build_model, input_spec
-from animals.training.module import PictureClassifier
+from animals.training.module import build_module
 from animals.training.pipeline import train
 from animals.training.release import publish as publishing
 from tests.training.conftest import Trained, published, tiny_config
@@ -249,10 +249,9 @@ def test_mixup_clipping_and_the_average_of_weights_train_too(precision: str, pic
     assert np.isfinite(published(config, tmp_path / "run").metrics.loss)
 
 
-def test_the_network_is_compiled_on_request(pictures: Path, tmp_path: Path) -> None:
+def test_the_network_is_compiled_on_request(data_set: DataSet, pictures: Path, tmp_path: Path) -> None:
     config = tiny_config(pictures, tmp_path)
     config.trainer.compile = True
-    spec = input_spec(config.model, config.data)
-    module = PictureClassifier(build_model(config.model, 3, 32), config, spec, steps=1)
+    module = build_module(config, data_set)
     assert module.model._compiled_call_impl is not None
     assert all("_orig_mod" not in name for name in module.state_dict())

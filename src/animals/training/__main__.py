@@ -14,7 +14,6 @@ from animals.config.training import CONF_DIR, TrainConfig, check_folders, regist
 from animals.errors import ConfigError
 from animals.records import Card
 from animals.storage import open_storage
-from animals.training.distributed import join_cluster
 from animals.training.release.announce import check_announce_settings, try_announce
 from animals.training.runs import RUNS
 
@@ -28,7 +27,6 @@ def run(composed: DictConfig) -> None:
         from animals.training.pipeline import train  # only now: torch takes seconds to import
 
         check_announce_settings()
-        join_cluster()
         if card := train(config):
             sys.stdout.write(summary(card, config) + try_announce(card.version, config.bucket))
 

@@ -67,10 +67,7 @@ class Augment(nn.Module):
     def draw(self, pictures: int, generator: torch.Generator, device: torch.device) -> tuple[Tensor, Color]:
         """Draw the amounts by which each picture is varied.
 
-        Args:
-            pictures: number of pictures.
-            generator: on the CPU; the same one gives the same amounts on every device.
-            device: of the result.
+        The generator is on the CPU, so that the amounts are the same on every device.
 
         Returns:
             One matrix per picture, shape (pictures, 2, 3), from points of the result to points of the original; and
@@ -81,15 +78,9 @@ class Augment(nn.Module):
         return affine.to(device), color.to(device)
 
     def forward(self, pictures: Tensor, affine: Tensor, color: Color) -> Tensor:
-        """Vary pictures by the amounts that were drawn for them.
+        """Vary pictures in [0, 1], shape (pictures, 3, side, side), by the amounts of `draw`.
 
-        Args:
-            pictures: in [0, 1], shape (pictures, 3, side, side).
-            affine: of `draw`.
-            color: of `draw`. The policy draws from torch's global generator.
-
-        Returns:
-            The same shape, in [0, 1].
+        The policy draws from torch's global generator.
         """
         if self.config.policy == "trivial":
             pictures = _trivial(pictures)

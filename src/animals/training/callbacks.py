@@ -12,7 +12,7 @@ from types import FrameType
 from typing import Any, Final
 
 import pytorch_lightning as pl
-from pytorch_lightning.callbacks import Callback, RichProgressBar
+from pytorch_lightning.callbacks import Callback
 
 from animals.errors import Interrupted, PicturesUnavailable, StorageError
 from animals.training.runs import LAST
@@ -38,9 +38,6 @@ class EpochReport(Callback):
     """Log of each epoch, and rows of `metrics/metrics.csv`, which a resumed run continues.
 
     The training metrics of an epoch that was interrupted are those of its part after the interruption.
-
-    Args:
-        run: the run's folder.
     """
 
     def __init__(self, run: Path) -> None:
@@ -83,7 +80,7 @@ class SaveOnSignal(Callback):
     without a signal loses at most the minutes since the last checkpoint.
 
     Args:
-        run: the run's folder.
+        run: the run's folder, for the checkpoint.
         minutes: time between two checkpoints within an epoch; 0 for none.
     """
 
@@ -173,11 +170,3 @@ class ResumeMidEpoch(Callback):
         batches = loader.batch_sampler
         batches.resume(epoch, done)
         log.info("Resuming in epoch %d after %d of %d batches", epoch + 1, done, len(batches))
-
-
-class PlainProgressBar(RichProgressBar):
-    """A progress bar without metrics: they have a line in the log for each epoch."""
-
-    def get_metrics(self, *_: Any) -> dict[str, Any]:
-        """Return no metrics."""
-        return {}

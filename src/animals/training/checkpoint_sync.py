@@ -67,10 +67,6 @@ class CheckpointUploader(Checkpoint):
 
     It is a `Checkpoint` so that Lightning calls it after the callback that saves. If the bucket cannot be reached,
     it logs a warning and tries again after the next checkpoint.
-
-    Args:
-        storage: where to.
-        run: the run's folder.
     """
 
     def __init__(self, storage: Storage, run: Path) -> None:

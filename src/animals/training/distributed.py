@@ -1,13 +1,18 @@
-"""Ranks of training processes, and the environment variables by which PyTorch connects them."""
+"""Ranks of training processes, and the start of torchrun on several machines of Vertex AI.
+
+Every machine of such a job runs `python -m animals.training.distributed [overrides]`. torchrun starts one process for
+each GPU, connects them, and ends those of a machine together when one fails, so that the job ends and can be restarted.
+"""
 
 import json
-import logging
 import os
+import subprocess
+import sys
+from collections.abc import Sequence
 from typing import Final
 
+from animals.cli import exit_on_error
 from animals.errors import ConfigError
-
-log = logging.getLogger(__name__)
 
 VERTEX_PORT: Final = "2222"
 """Port that Vertex AI opens between the machines of a job."""
@@ -21,45 +26,48 @@ def is_first_process() -> bool:
     return all(os.environ.get(name, "0") == "0" for name in ("RANK", "LOCAL_RANK", "NODE_RANK"))
 
 
-def join_cluster() -> None:
-    """Set PyTorch's environment variables from `CLUSTER_SPEC`, on a machine of Vertex AI, unless they are set.
-
-    Raises:
-        ConfigError: `CLUSTER_SPEC` does not have the form that Vertex AI documents.
-    """
-    if spec := os.environ.get("CLUSTER_SPEC"):
-        variables = vertex_variables(spec)
-        log.info("Machine %s; the first one is %s", variables["NODE_RANK"], variables["MASTER_ADDR"])
-        for name, value in variables.items():
-            os.environ.setdefault(name, value)
-
-
-def vertex_variables(spec: str) -> dict[str, str]:
-    """Return PyTorch's environment variables for this machine.
+def torchrun_command(spec: str, processes: int, overrides: Sequence[str]) -> list[str]:
+    """Return the command that starts the training's processes on this machine.
 
     Args:
         spec: the JSON in `CLUSTER_SPEC`: the addresses of each worker pool, and this machine's pool and index in it.
+        processes: number of processes on each machine.
+        overrides: Hydra's.
 
-    Returns:
-        MASTER_ADDR, MASTER_PORT and NODE_RANK.
+    Raises:
+        ConfigError: the spec does not have the form that Vertex AI documents.
     """
-    host, _, rank = _parse(spec)
-    return {"MASTER_ADDR": host, "MASTER_PORT": VERTEX_PORT, "NODE_RANK": str(rank)}
-
-
-def count_machines(spec: str) -> int:
-    """Return the number of machines, from the same JSON."""
-    return _parse(spec)[1]
-
-
-def _parse(spec: str) -> tuple[str, int, int]:
-    """Return the first machine's address, the number of machines, and the rank of this one."""
     try:
         content = json.loads(spec)
         pools, task = content["cluster"], content["task"]
         machines = [(pool, index) for pool in sorted(pools) for index in range(len(pools[pool]))]
-        host = pools["workerpool0"][0].partition(":")[0]
+        first = pools["workerpool0"][0].partition(":")[0]
         rank = machines.index((task["type"], int(task["index"])))
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise ConfigError(f"CLUSTER_SPEC is not what Vertex AI sets: {error!r} in {spec}") from error
-    return host, len(machines), rank
+    return [
+        *(sys.executable, "-m", "torch.distributed.run", f"--nnodes={len(machines)}", f"--node-rank={rank}"),
+        *(f"--nproc-per-node={processes}", f"--master-addr={first}", f"--master-port={VERTEX_PORT}"),
+        *("-m", "animals.training", *overrides),
+    ]
+
+
+def main() -> None:
+    """Start this machine's processes, and exit with torchrun's code."""
+    with exit_on_error():
+        spec = os.environ.get("CLUSTER_SPEC")
+        if not spec:
+            raise ConfigError(
+                "CLUSTER_SPEC is not set: only a job of several machines has it. On one: python -m animals.training"
+            )
+        import torch
+
+        command = torchrun_command(spec, torch.cuda.device_count() or 1, sys.argv[1:])
+        # SIGTERM must reach the training: torchrun passes it on, so torchrun replaces this process
+        if os.name == "posix":
+            os.execv(command[0], command)  # noqa: S606 - no shell is wanted
+        raise SystemExit(subprocess.run(command, check=False).returncode)  # noqa: S603
+
+
+if __name__ == "__main__":
+    main()

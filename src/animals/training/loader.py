@@ -39,8 +39,8 @@ class ShuffledBatches(Sampler[list[int]]):
         pictures: number of pictures.
         batch_size: pictures per batch of all processes together; an epoch leaves out what does not fill a batch.
         seed: of the order.
-        rank: number of this process, from 0; it gets every `world_size`-th picture of each batch.
-        world_size: number of processes.
+        rank: number of this process, from 0.
+        world_size: number of processes, which share out the pictures of each batch.
     """
 
     def __init__(self, pictures: int, batch_size: int, seed: int, *, rank: int = 0, world_size: int = 1) -> None:
@@ -81,13 +81,7 @@ def training_loader(
 ) -> DataLoader[Batch]:
     """Return the train split, shuffled anew in each epoch.
 
-    Args:
-        data_set: the pictures, which are not streamed.
-        batch_size: pictures per batch of all processes together.
-        workers: processes that decode when nothing is cached; -1 for one per CPU.
-        seed: of the order.
-        rank: number of this process, from 0.
-        world_size: number of processes that share each batch.
+    Args as for `ShuffledBatches`; `workers` processes decode when nothing is cached, -1 for one per CPU.
     """
     rows = data_set.rows("train")
     batches = ShuffledBatches(len(rows), batch_size, seed, rank=rank, world_size=world_size)
@@ -97,15 +91,9 @@ def training_loader(
 def evaluation_loader(
     data_set: DataSet, split: str, *, batch_size: int, workers: int, rank: int = 0, world_size: int = 1
 ) -> DataLoader[Batch]:
-    """Return all pictures of a split, in the manifest's order.
+    """Return all pictures of a split, in the manifest's order; the last batch may be smaller.
 
-    Args:
-        data_set: the pictures.
-        split: `train`, `val` or `test`.
-        batch_size: pictures per batch; the last one may have fewer.
-        workers: processes that decode when nothing is cached; -1 for one per CPU.
-        rank: number of this process, from 0.
-        world_size: number of processes that share the split.
+    Args as for `training_loader`.
     """
     return _loader(data_set, data_set.rows(split)[rank::world_size], workers, batch_size=batch_size)
 

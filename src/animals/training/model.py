@@ -47,10 +47,7 @@ def input_spec(model: ModelConfig, data: DataConfig) -> InputSpec:
 def build_model(config: ModelConfig, labels: int, side: int) -> nn.Module:
     """Return a network with one output per label.
 
-    Args:
-        config: name, pretrained weights, dropout.
-        labels: number of labels.
-        side: of the pictures in pixels; models of a fixed size (vision transformers) are built for it.
+    Models of a fixed size (vision transformers) are built for pictures of `side` pixels.
 
     Raises:
         WeightsUnavailable: pretrained weights are configured, not cached, and cannot be downloaded.

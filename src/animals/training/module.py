@@ -21,14 +21,7 @@ from animals.training.optimizer import learning_rate_factor, make_optimizer
 class PictureClassifier(pl.LightningModule):
     """A timm model with its loss and its optimizer.
 
-    Args:
-        model: one output per label.
-        spec: how pictures are normalized.
-        trainer: memory layout, compilation, label smoothing and clipping.
-        augment: how training pictures are varied.
-        optimizer: what moves the weights.
-        scheduler: how the learning rate changes.
-        seed: of augmentation and dropout.
+    `trainer` gives memory layout, compilation, label smoothing and clipping; `seed` is of augmentation and dropout.
     """
 
     def __init__(

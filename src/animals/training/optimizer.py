@@ -12,12 +12,9 @@ from animals.config.training import OptimizerConfig, SchedulerConfig
 
 
 def make_optimizer(model: nn.Module, config: OptimizerConfig, *, fused: bool = True) -> Optimizer:
-    """Return an optimizer of timm for all weights of a model.
+    """Return an optimizer of timm for all weights of a model, which is on its device.
 
-    Args:
-        model: on its device.
-        config: name, learning rate, weight decay.
-        fused: use one kernel per step, where the optimizer has it: it reads and writes each weight once.
+    With `fused`, one kernel reads and writes each weight once per step, where the optimizer has such a kernel.
     """
     optimizer_class: Any = timm.optim.get_optimizer_class(config.name, bind_defaults=False)
     has_fused = "fused" in inspect.signature(optimizer_class).parameters

@@ -129,10 +129,7 @@ class StepClock(Callback):
 class StepProfiler(Callback):
     """PyTorch's profiler on some steps after those of a clock; it writes a trace and ends the training.
 
-    Args:
-        clock: comes before this in the order of callbacks.
-        steps: number of steps to profile, after one that warms the profiler up.
-        trace: the file to write, in the format that https://ui.perfetto.dev opens.
+    The clock comes before it in the order of callbacks. Its first step warms the profiler up, and does not count.
     """
 
     def __init__(self, clock: StepClock, *, steps: int, trace: Path) -> None:

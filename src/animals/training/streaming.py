@@ -29,16 +29,7 @@ def streaming_loader(
     rank: int = 0,
     world_size: int = 1,
 ) -> "StreamedBatches":
-    """Return the training pictures of some shards, shuffled anew in each epoch.
-
-    Args:
-        shards: where the pictures are.
-        spec: the size to resize them to.
-        batch_size: pictures per batch of all processes together.
-        workers: processes that read and decode; -1 for one per CPU.
-        seed: of the order.
-        rank: number of this process, from 0.
-        world_size: number of processes that share the streams.
+    """Return the training pictures of some shards, shuffled anew in each epoch; args as for `training_loader`.
 
     Raises:
         ConfigError: there are fewer streams than processes.
@@ -56,11 +47,7 @@ def streaming_loader(
 class StreamedPictures(IterableDataset["Batch | AnimalsError"]):
     """The pictures of some streams, in parts of batches; several workers divide the streams among them.
 
-    Args:
-        shards: where the pictures are.
-        spec: the size to resize them to.
-        order: which picture comes when.
-        streams: numbers of the streams that this process reads.
+    `streams` are the numbers of those that this process reads.
     """
 
     def __init__(self, shards: ShardSet, spec: InputSpec, order: ShardOrder, streams: list[int]) -> None:
@@ -111,10 +98,6 @@ class StreamedBatches:
     """The batches of one process, in an order that follows from the seed and the epoch alone.
 
     Lightning and `ResumeMidEpoch` use it like a DataLoader that is its own sampler.
-
-    Args:
-        pictures: the streams of this process.
-        workers: processes that read and decode.
     """
 
     def __init__(self, pictures: StreamedPictures, workers: int) -> None:

@@ -38,10 +38,7 @@ MISTAKE_COLUMNS: Final = ("image", "picture", "target", "prediction", "confidenc
 def tracked(config: TrackingConfig, run: Path, settings: Mapping[str, Any]) -> Iterator[list[Logger]]:
     """Open a run of W&B, unless it is disabled, and finish it after the block.
 
-    Args:
-        config: mode, project, team and group.
-        run: the run's folder.
-        settings: the whole configuration of the run, which W&B shows.
+    W&B shows `settings`, the whole configuration of the run.
 
     Raises:
         ConfigError: `tracking.mode=online` without an API key, or the secret that should hold one cannot be read.
@@ -136,11 +133,7 @@ def _mistake(evaluation: Evaluation, data_set: DataSet, index: int) -> tuple[Any
 def log_model(loggers: Iterable[Logger], version: str, folder: Path, *, best: bool) -> None:
     """Upload a version to W&B as an artifact; the bucket stays the source of truth.
 
-    Args:
-        loggers: of the run.
-        version: its name, which becomes an alias beside `latest`.
-        folder: its files.
-        best: whether it gets the alias `best`, which the version that had it loses.
+    Its name becomes an alias beside `latest`; with `best` it also takes that alias from the version that had it.
     """
     aliases = ["latest", version, *(["best"] if best else [])]
     for run in _wandb_runs(loggers):

@@ -10,14 +10,14 @@ from typing import Any, Final
 
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.callbacks import Callback, EarlyStopping, EMAWeightAveraging, ModelCheckpoint
+from pytorch_lightning.callbacks import Callback, EarlyStopping, EMAWeightAveraging, ModelCheckpoint, RichProgressBar
 from pytorch_lightning.loggers import Logger
 from torch.distributed import DistBackendError
 
 from animals.config.training import TrainerConfig
 from animals.data.load import DataSet
 from animals.errors import AnimalsError, PicturesUnavailable, StorageError
-from animals.training.callbacks import EpochReport, PlainProgressBar, ResumeMidEpoch, SaveOnSignal
+from animals.training.callbacks import EpochReport, ResumeMidEpoch, SaveOnSignal
 from animals.training.hardware import (
     LIGHTNING_PRECISION,
     choose_device,
@@ -45,18 +45,10 @@ def fit(
     loggers: Sequence[Logger] = (),
     callbacks: Sequence[Callback] = (),
 ) -> PictureClassifier | None:
-    """Train a network, or resume an interrupted run.
+    """Train a network, or resume the interrupted run in the folder `run`.
 
-    Writes `checkpoints/best.ckpt` and `checkpoints/last.ckpt` into the run's folder after each epoch.
-
-    Args:
-        module: the network with its loss and its optimizer.
-        data_set: the pictures.
-        run: the run's folder.
-        config: how long, in what batches and on what hardware.
-        seed: of the order of the pictures.
-        loggers: receive the metrics.
-        callbacks: further callbacks.
+    Writes `checkpoints/best.ckpt` and `checkpoints/last.ckpt` into it after each epoch. The order of the pictures
+    follows from `seed`.
 
     Returns:
         The module with the weights of its best epoch, on the CPU; None in all but the first of several processes.
@@ -131,7 +123,7 @@ def _standard_callbacks(config: TrainerConfig, run: Path) -> Iterator[Callback]:
     if config.patience:
         yield EarlyStopping(MONITOR, patience=config.patience)
     if sys.stderr.isatty():
-        yield PlainProgressBar(leave=False)
+        yield RichProgressBar(leave=False)
 
 
 @contextlib.contextmanager
