@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 
 from animals import registry
-from animals.data.load import DataSet
+from animals.data.dataset import DataSet
 from animals.data.split import read_manifest
 from animals.errors import ConfigError, StorageUnavailable
 from animals.inference import probabilities

@@ -9,7 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from animals.config.hydra_errors import explain, to_train_config
-from animals.config.training import CONF_DIR, TrainConfig, check_folders, register_schema
+from animals.config.training import CONF_DIR, TrainConfig, register_schema
 from animals.errors import BrokenModel, ConfigError
 from animals.records import Card
 
@@ -27,7 +27,7 @@ def compose_train_config(overrides: Sequence[str]) -> TrainConfig:
     except HydraException as error:
         raise ConfigError(explain(error)) from error
     config = to_train_config(composed)
-    check_folders(config.data)
+    config.data.check_sources()
     return config
 
 

@@ -10,7 +10,7 @@ from omegaconf import DictConfig
 from animals import registry
 from animals.cli import exit_on_error
 from animals.config.hydra_errors import explain, to_train_config
-from animals.config.training import CONF_DIR, TrainConfig, check_folders, register_schema
+from animals.config.training import CONF_DIR, TrainConfig, register_schema
 from animals.errors import ConfigError
 from animals.records import Card
 from animals.storage import open_storage
@@ -23,7 +23,7 @@ def run(composed: DictConfig) -> None:
     """Turn Hydra's configuration into the typed one, and train."""
     with exit_on_error():
         config = to_train_config(composed)
-        check_folders(config.data)
+        config.data.check_sources()
         from animals.training.pipeline import train  # only now: torch takes seconds to import
 
         check_announce_settings()

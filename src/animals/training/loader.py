@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from animals.cpus import available_cpus
-from animals.data.load import DataSet
+from animals.data.dataset import DataSet
 
 Batch = tuple[Tensor, Tensor]
 """Pixels, uint8 of shape (pictures, side, side, 3); targets, int64 of shape (pictures,)."""

@@ -8,8 +8,9 @@ import timm.optim
 from timm.data.constants import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from torch import nn
 
-from animals.config.training import DataConfig, ModelConfig, OptimizerConfig
-from animals.errors import ConfigError, WeightsUnavailable
+from animals.config.data import DataConfig
+from animals.config.training import ModelConfig, OptimizerConfig
+from animals.errors import AnimalsError, ConfigError
 from animals.preprocess import Channels, InputSpec, Resize
 
 
@@ -50,7 +51,7 @@ def build_model(config: ModelConfig, labels: int, side: int) -> nn.Module:
     Models of a fixed size (vision transformers) are built for pictures of `side` pixels.
 
     Raises:
-        WeightsUnavailable: pretrained weights are configured, not cached, and cannot be downloaded.
+        AnimalsError: pretrained weights are configured, not cached, and cannot be downloaded.
     """
     options: dict[str, Any] = {"num_classes": labels, "drop_rate": config.drop_rate}
     pretrained = timm.get_pretrained_cfg(config.name)
@@ -59,7 +60,7 @@ def build_model(config: ModelConfig, labels: int, side: int) -> nn.Module:
     try:
         return timm.create_model(config.name, pretrained=config.pretrained, **options)
     except OSError as error:
-        raise WeightsUnavailable(
+        raise AnimalsError(
             f"The pretrained weights of {config.name} are not cached on this machine and could not be downloaded from "
             "the Hugging Face hub. Connect to the internet once, copy a cache and set HF_HOME, or train from scratch: "
             "model.pretrained=false"

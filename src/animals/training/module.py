@@ -10,7 +10,7 @@ from torch.nn import functional
 from torch.optim.lr_scheduler import LambdaLR
 
 from animals.config.training import AugmentConfig, OptimizerConfig, SchedulerConfig, TrainConfig, TrainerConfig
-from animals.data.load import DataSet
+from animals.data.dataset import DataSet
 from animals.preprocess import InputSpec
 from animals.training.augment import Augment, Normalize, in_chunks, mix_up, to_unit
 from animals.training.loader import Batch
@@ -124,7 +124,7 @@ def build_module(config: TrainConfig, data_set: DataSet) -> PictureClassifier:
     """Seed the random generators, and return the untrained or pretrained network that a run begins with.
 
     Raises:
-        WeightsUnavailable: pretrained weights are configured, not cached, and cannot be downloaded.
+        AnimalsError: pretrained weights are configured, not cached, and cannot be downloaded.
     """
     pl.seed_everything(config.seed, workers=True, verbose=False)
     return PictureClassifier(

@@ -14,7 +14,8 @@ from pytorch_lightning.loggers import Logger
 from torch import nn
 
 from animals.config.training import TrainConfig, TrainerConfig
-from animals.data.load import DataSet, load_data_set
+from animals.data.dataset import DataSet
+from animals.data.load import load_data_set
 from animals.data.split import read_manifest, write_manifest
 from animals.data.statistics import STATISTICS, standardize, write_statistics
 from animals.errors import DataError, NoModel, PromotionRefused, StorageError, StorageUnavailable
@@ -33,7 +34,7 @@ from animals.training.evaluation.calibration import calibrate
 from animals.training.evaluation.figures import draw_curves, draw_evaluation
 from animals.training.evaluation.metrics import Evaluation, as_served, evaluate, measure, reference_table
 from animals.training.evaluation.predictors import ask_module
-from animals.training.evaluation.unknowns import check_others, measure_rejection
+from animals.training.evaluation.unknowns import check_unknowns_folder, measure_rejection
 from animals.training.export.card import make_card, write_card
 from animals.training.export.onnx import check_onnx, export_hub_format, export_onnx
 from animals.training.export.quantize import export_int8
@@ -101,7 +102,7 @@ def _check_bucket(storage: Storage) -> None:
 
 def _load_pictures(config: TrainConfig, run: Path) -> DataSet:
     """Load the pictures, and record in the run's folder how they are split and normalized."""
-    check_others(config.data.others)
+    check_unknowns_folder(config.data.unknowns)
     data_set = load_data_set(config.data, input_spec(config.model, config.data))
     if config.data.extra:
         data_set = _without_new_pictures(run, data_set)
@@ -130,15 +131,15 @@ def _without_new_pictures(run: Path, data_set: DataSet) -> DataSet:
         log.info("%d pictures that were added since the run began are left out", new)
     rows = np.flatnonzero(keep)
     manifest = [data_set.manifest[row] for row in rows]
-    return replace(data_set, manifest=manifest, places=data_set.places[rows], sizes=data_set.sizes[rows])
+    return replace(data_set, manifest=manifest, pixel_rows=data_set.pixel_rows[rows], sizes=data_set.sizes[rows])
 
 
 def _record_split(run: Path, data_set: DataSet) -> None:
     """Write which picture is in which split; a resumed run must have the same pictures in the same splits."""
     path = run / MANIFEST
-    if path.exists() and read_manifest(path) != data_set.remembered:
+    if path.exists() and read_manifest(path) != data_set.run_manifest:
         raise DataError(f"The pictures in {data_set.root} changed since {run} began with them. Start a new run.")
-    write_manifest(path, data_set.remembered)
+    write_manifest(path, data_set.run_manifest)
 
 
 def _fit_and_export(

@@ -15,7 +15,7 @@ from pytorch_lightning.loggers import Logger
 from torch.distributed import DistBackendError
 
 from animals.config.training import TrainerConfig
-from animals.data.load import DataSet
+from animals.data.dataset import DataSet
 from animals.errors import AnimalsError, PicturesUnavailable, StorageError
 from animals.training.callbacks import EpochReport, ResumeMidEpoch, SaveOnSignal
 from animals.training.hardware import (

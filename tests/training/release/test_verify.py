@@ -14,7 +14,8 @@ from animals.errors import BrokenModel, NoModel
 from animals.records import Card
 from animals.storage import FolderStorage, Storage
 from animals.training.release.verify import fetch, verify
-from tests.support.published import INPUT, colour_model, publish
+from tests.support.cards import INPUT
+from tests.support.published import colour_model, publish
 from tests.training.conftest import Trained, files_of
 
 Change = Callable[[Card, dict[str, bytes]], Card]

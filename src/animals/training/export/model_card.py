@@ -12,7 +12,8 @@ import timm
 from huggingface_hub import EvalResult, ModelCardData
 
 from animals.config.compose import read_run_config
-from animals.config.training import AugmentConfig, DataConfig, ModelConfig, TrainConfig
+from animals.config.data import DataConfig
+from animals.config.training import AugmentConfig, ModelConfig, TrainConfig
 from animals.markdown import table
 from animals.records import Card, ExportCheck, Rejection, Training
 from animals.training.export.model_card_code import how_to_use

@@ -9,8 +9,7 @@ from typing import Final
 
 from animals import registry
 from animals.cli import exit_on_error
-from animals.config.github import GitHubSettings
-from animals.config.settings import read_settings
+from animals.config.settings import BucketSettings, GitHubSettings, read_settings
 from animals.errors import AnimalsError, ConfigError
 from animals.github import Dispatch, open_dispatch, repository_of
 from animals.secret_manager import read_secret
@@ -48,7 +47,7 @@ def announce(version: str, bucket: str) -> str | None:
 
     Raises:
         ConfigError: the settings are wrong, or the token cannot be read.
-        ServiceUnavailable: GitHub cannot be reached.
+        ServiceError: GitHub cannot be reached.
         RequestRefused: GitHub rejects the event.
     """
     settings = AnnounceSettings()
@@ -94,7 +93,7 @@ def announce_published(version: str) -> str:
     Raises:
         AnimalsError: the bucket does not have the version, no repository is configured, or GitHub rejects the event.
     """
-    storage = open_storage(read_settings().bucket)
+    storage = open_storage(read_settings(BucketSettings).bucket)
     version = registry.read_card(storage, version).version
     repository = announce(version, storage.url)
     if repository is None:

@@ -12,7 +12,7 @@ import torch
 from animals import registry
 from animals.config.compose import read_run_config
 from animals.config.training import TrainConfig
-from animals.data.load import DataSet
+from animals.data.dataset import DataSet
 from animals.records import Card
 from animals.storage import Storage
 from animals.training.evaluation.model_under_test import load_subject
@@ -65,7 +65,7 @@ def _measured(
         processor=processor(),
         packages={name: importlib.metadata.version(name) for name in PACKAGES},
         serving=FORMS[card.serving_file],
-        why=card.quantized.reason if card.quantized else "It is from before there was another.",
+        why=card.quantized.reason,
         measured=measured,
         not_made=not_made,
     )
