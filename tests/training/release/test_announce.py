@@ -1,19 +1,20 @@
 """A published version is announced to a repository at GitHub; a failure of that does not fail the training."""
 
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from animals.errors import ConfigError
+from animals.errors import ConfigError, NoModel
 from animals.storage import open_storage
-from animals.training.release.announce import check_announce_settings, try_announce
+from animals.training.release.announce import announce_published, try_announce
+from animals.training.release.publish import main as publish_run
 from tests.support import secret_server
 from tests.support.http import GitHub
 from tests.support.published import publish
 from tests.support.secret_server import Responses, secret_response
+from tests.support.training import run_training
 from tests.training.conftest import Trained
 
 TOKEN = "ghp_secret"  # noqa: S105 - not a real one
@@ -83,47 +84,36 @@ def test_a_wrong_setting_is_an_error_before_the_training(
     monkeypatch: pytest.MonkeyPatch, pictures: Path, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("ANIMALS_ANNOUNCE", "https://github.com/me/zoo")
-    with pytest.raises(ConfigError, match="expected github://OWNER/REPOSITORY"):
-        check_announce_settings()
-    command = [sys.executable, "-m", "animals.training", "experiment=folder", f"data.root={pictures}"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, encoding="utf-8", check=False)
+    done = run_training(tmp_path, "experiment=folder", f"data.root={pictures}", check=False)
     assert done.returncode == 2
-    assert "ANIMALS_ANNOUNCE is https://github.com/me/zoo" in done.stderr
+    assert "ANIMALS_ANNOUNCE is https://github.com/me/zoo; expected github://OWNER/REPOSITORY" in done.stderr
     assert not (tmp_path / "runs").exists()
 
 
-def test_a_run_that_is_published_later_is_announced_then(github: GitHub, trained: Trained, tmp_path: Path) -> None:
-    words = ["-m", "animals.training.release.publish", str(trained.run)]
-    done = subprocess.run(
-        [sys.executable, *words],
-        env={**environment(github), "ANIMALS_BUCKET": str(tmp_path / "bucket")},
-        capture_output=True,
-        encoding="utf-8",
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert "Announced to me/zoo" in done.stdout
+def test_a_run_that_is_published_later_is_announced_then(
+    github: GitHub,
+    trained: Trained,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("ANIMALS_BUCKET", str(tmp_path / "bucket"))
+    monkeypatch.setattr(sys, "argv", ["publish", str(trained.run)])
+    publish_run()
+    assert "Announced to me/zoo" in capsys.readouterr().out
     assert github.requests[0].json()["client_payload"]["version"] == trained.card.version
 
 
-def environment(github: GitHub) -> dict[str, str]:
-    return {"ANIMALS_ANNOUNCE": "github://me/zoo", "GITHUB_TOKEN": TOKEN, "GITHUB_API_URL": github.url}
-
-
-def by_hand(version: str, variables: dict[str, str]) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "animals.training.release.announce", version]
-    return subprocess.run(command, env=variables, capture_output=True, encoding="utf-8", check=False)
-
-
-def test_the_command_announces_a_published_version(github: GitHub, tmp_path: Path) -> None:
+def test_a_published_version_is_announced_by_hand(
+    github: GitHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     storage = open_storage(str(tmp_path / "bucket"))
     publish(storage, "r1")
-    variables = {**environment(github), "ANIMALS_BUCKET": storage.url}
-    assert f"Announced to me/zoo: r1 is published in {storage.url}." in by_hand("r1", variables).stdout
-    missing = by_hand("r2", variables)
-    assert missing.returncode == 1
-    assert "has no version r2" in missing.stderr
-    unset = by_hand("r1", variables | {"ANIMALS_ANNOUNCE": ""})
-    assert unset.returncode == 2
-    assert "ANIMALS_ANNOUNCE is not set" in unset.stderr
+    monkeypatch.setenv("ANIMALS_BUCKET", storage.url)
+    assert announce_published("r1") == f"Announced to me/zoo: r1 is published in {storage.url}.\n"
+    with pytest.raises(NoModel, match="has no version r2"):
+        announce_published("r2")
+    monkeypatch.setenv("ANIMALS_ANNOUNCE", "")
+    with pytest.raises(ConfigError, match="ANIMALS_ANNOUNCE is not set"):
+        announce_published("r1")
     assert len(github.requests) == 1
