@@ -12,7 +12,7 @@ from wandb.proto import wandb_internal_pb2
 from animals.config.training import TrackingConfig
 from animals.data.dataset import DataSet
 from animals.training.evaluation.metrics import Evaluation
-from animals.training.tracking import log_mistakes, tracked
+from animals.training.tracking import log_mistakes, track_run
 from tests.support import secret_server
 from tests.training.conftest import Trained
 
@@ -22,7 +22,7 @@ def test_the_worst_mistakes_are_a_table_with_pictures(
 ) -> None:
     run = tmp_path / "run"
     run.mkdir()
-    with tracked(TrackingConfig(mode="offline"), run, {}) as loggers:
+    with track_run(TrackingConfig(mode="offline"), run, {}) as loggers:
         log_mistakes(loggers, evaluation, data_set)
     (path,) = run.glob("wandb/offline-run-*/files/media/table/worst_mistakes_table*.json")
     table = json.loads(path.read_text(encoding="utf-8"))
@@ -54,5 +54,5 @@ def test_the_key_may_be_in_secret_manager(tmp_path: Path, monkeypatch: pytest.Mo
     run.mkdir()
     with secret_server.google(monkeypatch, tmp_path) as google:
         google[f"/v1/{name}:access"] = secret_server.secret_response("k" * 40)
-        with tracked(TrackingConfig(mode="auto"), run, {}):
+        with track_run(TrackingConfig(mode="auto"), run, {}):
             assert os.environ["WANDB_API_KEY"] == "k" * 40

@@ -44,7 +44,7 @@ from animals.training.model import check_names, input_spec
 from animals.training.module import PictureClassifier, build_module
 from animals.training.release.promote import promote
 from animals.training.release.publish import is_best, publish
-from animals.training.runs import MANIFEST, logged, open_run
+from animals.training.runs import MANIFEST, log_to_file, open_run
 from animals.training.trainer import fit
 
 log = logging.getLogger(__name__)
@@ -75,10 +75,10 @@ def train(config: TrainConfig, run: Path | None = None) -> Card | None:
     if checkpoints:
         download_runs(checkpoints)
     run = run or open_run(config)
-    with logged(run):
+    with log_to_file(run):
         log.info("Run %s", run)
         data_set = _load_pictures(config, run)
-        with _explain_full_disk(run), tracking.tracked(config.tracking, run, asdict(config)) as loggers:
+        with _explain_full_disk(run), tracking.track_run(config.tracking, run, asdict(config)) as loggers:
             card = _fit_and_export(config, run, data_set, loggers, checkpoints)
             if card is None:
                 return None

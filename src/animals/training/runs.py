@@ -131,7 +131,7 @@ def _flatten(settings: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
 
 
 @contextmanager
-def logged(run: Path) -> Iterator[None]:
+def log_to_file(run: Path) -> Iterator[None]:
     """Write the first process's log to `run.log` too, within the block."""
     if not is_first_process():
         yield

@@ -35,7 +35,7 @@ MISTAKE_COLUMNS: Final = ("image", "picture", "target", "prediction", "confidenc
 
 
 @contextmanager
-def tracked(config: TrackingConfig, run: Path, settings: Mapping[str, Any]) -> Iterator[list[Logger]]:
+def track_run(config: TrackingConfig, run: Path, settings: Mapping[str, Any]) -> Iterator[list[Logger]]:
     """Open a run of W&B, unless it is disabled, and finish it after the block.
 
     W&B shows `settings`, the whole configuration of the run.

@@ -21,7 +21,7 @@ from animals.errors import Interrupted
 from animals.training import tracking
 from animals.training.model import input_spec
 from animals.training.module import build_module
-from animals.training.runs import BEST, CONFIG, logged
+from animals.training.runs import BEST, CONFIG, log_to_file
 from animals.training.sweep.space import overrides
 from animals.training.sweep.study import FOLDER, LOSS, Sweep
 from animals.training.sweep.work import Stopped
@@ -83,7 +83,7 @@ def run_trial(sweep: Sweep, trial: Trial, stopped: Stopped) -> float:
     OmegaConf.save(OmegaConf.structured(config), folder / CONFIG)
     epochs = EpochValue(trial, sweep.metric, stopped)
     try:
-        with logged(folder):
+        with log_to_file(folder):
             pruned = _train(config, folder, epochs)
     finally:
         # twenty trials would fill gigabytes with weights that nobody asks for
@@ -104,7 +104,7 @@ def _train(config: TrainConfig, folder: Path, epochs: EpochValue) -> optuna.Tria
     """Train; a pruned trial is given back rather than raised, since for W&B it is a run that ended well."""
     data_set = load_data_set(config.data, input_spec(config.model, config.data))
     data_set = standardize(data_set, config.data, config.model)
-    with tracking.tracked(config.tracking, folder, asdict(config)) as loggers:
+    with tracking.track_run(config.tracking, folder, asdict(config)) as loggers:
         module, pruned = build_module(config, data_set), None
         try:
             fit(module, data_set, folder, config.trainer, seed=config.seed, loggers=loggers, callbacks=[epochs])
