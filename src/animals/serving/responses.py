@@ -30,6 +30,8 @@ class ModelInfo(Record):
     labels: tuple[str, ...]
     """In the order of the model's outputs."""
     input: InputSpec
+    data_title: str | None
+    """Title of the data set that the version was trained on; None where the run has none."""
     metrics: Metrics
     unknown_below: Probability | None
     """An answer with less confidence counts as none of the labels; None where that was not measured."""

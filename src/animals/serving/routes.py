@@ -65,6 +65,7 @@ async def model(served: Annotated[Served, Depends(_served)]) -> ModelInfo:
         architecture=card.architecture,
         labels=card.labels,
         input=card.input,
+        data_title=card.config.get("data", {}).get("title") or None,
         metrics=card.metrics,
         unknown_below=card.rejection and card.rejection.threshold,
     )
