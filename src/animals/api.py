@@ -8,6 +8,12 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from animals.preprocess import InputSpec
 from animals.records import Metrics, Probability
 
+CLASSIFY_PATH: Final = "/classify/"
+BATCH_PATH: Final = "/classify/batch"
+FEEDBACK_PATH: Final = "/post_data/"
+V2_PATH: Final = "/v2"
+"""Of the Open Inference Protocol."""
+
 MAX_PICTURES: Final = 64
 """Largest number of pictures in one request."""
 

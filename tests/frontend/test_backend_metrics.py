@@ -11,13 +11,13 @@ INFINITY = float("inf")
 
 def test_the_backends_metrics_are_parsed() -> None:
     metrics = Metrics()
-    metrics.serves("r1", ("cat", "dog"), datetime.now(UTC))
+    metrics.set_model("r1", ("cat", "dog"), datetime.now(UTC))
     for route, status, seconds in [*[("/classify", 200, 0.012)] * 3, ("/classify", 503, 0.001), ("/metrics", 500, 9.0)]:
-        metrics.begun()
-        metrics.ended(route, status, seconds)
+        metrics.begin_request()
+        metrics.end_request(route, status, seconds)
     for _ in range(3):
-        metrics.answered("cat", 0.9)
-    metrics.shed()
+        metrics.count_prediction("cat", 0.9)
+    metrics.count_rejected()
     parsed = parse_metrics(metrics.text().decode())
     assert parsed.predictions == {"cat": 3, "dog": 0}
     assert (parsed.errors, parsed.rejected) == (1, 1)

@@ -63,11 +63,11 @@ def page(stand_in: StandIn, report_function: StandIn, monkeypatch: pytest.Monkey
     monkeypatch.setenv("ANIMALS_BACKEND", stand_in.url)
     monkeypatch.setenv("ANIMALS_REPORT", report_function.url)
     metrics = Metrics()
-    metrics.serves("r1", ("cat", "dog"), datetime.now(UTC))
+    metrics.set_model("r1", ("cat", "dog"), datetime.now(UTC))
     for status in (200, 200, 503):
-        metrics.begun()
-        metrics.answered("dog", 0.9)
-        metrics.ended("/classify", status, 0.01)
+        metrics.begin_request()
+        metrics.count_prediction("dog", 0.9)
+        metrics.end_request("/classify", status, 0.01)
     model = MODEL | {"unknown_below": 0.42}
     stand_in.responses = {"/model": [json_response(model)], "/metrics": [Response(200, metrics.text())]}
     return run(AppTest.from_function(_script, default_timeout=20))

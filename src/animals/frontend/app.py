@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from animals.config.settings import read
+from animals.config.settings import read_settings
 from animals.frontend import text
 from animals.frontend.classify_page import show_classify_page
 from animals.frontend.maintainer_page import show_maintainer_page
@@ -19,7 +19,7 @@ FAVICON = """\
 
 def main() -> None:
     """Show the page that the visitor chose."""
-    settings = read(PageSettings)
+    settings = read_settings(PageSettings)
     st.set_page_config(page_title=text.CLASSIFY_TITLE, page_icon=FAVICON, layout="centered")
     pages = [
         st.Page(

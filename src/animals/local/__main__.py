@@ -25,6 +25,7 @@ from animals.local.demo_traffic import Counts, labelled_pictures, send
 from animals.local.secret import local_secret
 from animals.local.services import Ports, Service, local_services
 from animals.local.supervisor import Supervisor, responds
+from animals.serving.settings import BackendSettings
 from animals.storage import Storage, open_storage
 
 REPORT: Final = Path("reports.zip")
@@ -98,7 +99,7 @@ def _services(arguments: argparse.Namespace) -> tuple[Storage, tuple[Service, Se
     Raises:
         ConfigError: a setting is invalid.
     """
-    settings = read_settings()
+    settings = read_settings(BackendSettings)
     secret = settings.secret.get_secret_value() if settings.secret else local_secret()
     ports = Ports(arguments.backend_port, arguments.page_port, arguments.report_port)
     return open_storage(settings.bucket), local_services(settings.bucket, secret, ports)

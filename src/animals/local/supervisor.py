@@ -16,7 +16,7 @@ import requests
 from rich.console import Console
 from rich.text import Text
 
-from animals.config.listening import listen
+from animals.config.settings import listen
 from animals.errors import AnimalsError
 from animals.local.child_process import request_end, start
 from animals.local.services import HOST, Service
