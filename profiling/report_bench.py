@@ -24,8 +24,8 @@ from typing import Any, Final
 from machine import confined, cpu_name, in_own_process, system_name, two_sides
 from report_records import DAYS, NOW, made_up, publish, write_loose
 
-from animals.monitoring.day_file import encode
 from animals.monitoring.record_types import FEEDBACK, PREDICTIONS
+from animals.monitoring.tables import to_parquet
 from animals.storage import open_storage
 
 OUT: Final = Path("reports", "report_speed.json")
@@ -76,7 +76,7 @@ def grown(folder: Path, records: int, new: int, sides: tuple[set[int], set[int]]
         for ago in range(DAYS):
             day = NOW - timedelta(days=ago)
             table = made_up(kind, records // DAYS, day)
-            storage.write(kind.compacted(day.date()), encode(table))
+            storage.write(kind.compacted(day.date()), to_parquet(table))
     write_loose(storage, new)
     with confined(sides and sides[0]):
         whole = in_own_process(whole_report, storage.url)
@@ -105,29 +105,29 @@ def whole_report(url: str) -> dict[str, Any]:
     clock = _Clock()
     with clock.part("import"):
         importlib.import_module("animals.monitoring.evidently_pages")
-    from animals.monitoring.report import find, make_files, store, zipped
+    from animals.monitoring.report import build_report, make_files, store, zip_files
 
     storage = open_storage(url)
     with clock.part("find"):
-        found = find(storage, DAYS, created=NOW)
+        built = build_report(storage, DAYS, created=NOW)
     with clock.part("render"):
-        files = make_files(found)
+        files = make_files(built)
     with clock.part("store"):
-        store(storage, found.summary, files, latest=True)
-        size = len(zipped(files))
-    return {**clock.parts, "zip": size, "feedback": found.summary.feedback.records}
+        store(storage, built.summary, files, latest=True)
+        size = len(zip_files(files))
+    return {**clock.parts, "zip": size, "feedback": built.summary.feedback.records}
 
 
 def summary_alone(url: str) -> dict[str, Any]:
     """The same for the summary, without Evidently."""
     clock = _Clock()
     with clock.part("import"):
-        from animals.monitoring.report import find
+        from animals.monitoring.report import build_report
     with clock.part("find"):
-        found = find(open_storage(url), DAYS, created=NOW)
+        built = build_report(open_storage(url), DAYS, created=NOW)
     if "evidently" in sys.modules:
         raise AssertionError("Evidently was imported.")
-    return {**clock.parts, "feedback": found.summary.feedback.records}
+    return {**clock.parts, "feedback": built.summary.feedback.records}
 
 
 class _Clock:

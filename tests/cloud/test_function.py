@@ -21,7 +21,7 @@ from animals.storage import FolderStorage
 from tests.support.cloud_servers import running
 from tests.support.emulator import HOST, free_port
 from tests.support.flags import Flags
-from tests.support.records import judged, publish, put_feedback
+from tests.support.records import make_feedback, publish, put_feedback
 
 PLACE = Place(project="my-animals")
 LIBRARIES = sysconfig.get_path("purelib")
@@ -41,7 +41,7 @@ def test_the_folder_makes_a_report_by_itself(tmp_path: Path) -> None:
     folder, bucket, port = function.assemble(tmp_path / "function"), FolderStorage(tmp_path / "bucket"), free_port()
     publish(bucket)
     now = datetime.now(UTC)
-    put_feedback(bucket, *(judged(str(number), answered=now, time=now) for number in range(3)))
+    put_feedback(bucket, *(make_feedback(str(number), answered=now, time=now) for number in range(3)))
     source = ("--source", str(folder / "main.py"), "--target", function.TARGET)
     command = [*PYTHON, "-m", "functions_framework", *source, "--host", HOST, "--port", str(port)]
     with running(command, alone(ANIMALS_BUCKET=bucket.url), port, "/healthz"):
