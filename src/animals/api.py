@@ -120,34 +120,34 @@ class Readiness(ApiModel):
 
 
 class FeatureDrift(ApiModel):
-    """How one feature of what is asked differs from the reference; docs/design/drift.md explains the tests."""
+    """The drift of one feature; docs/design/drift.md explains the tests."""
 
     feature: str
-    """`prediction` (the mix of labels), `confidence`, `probabilities`, `projection`, or one of `features.FEATURES`."""
+    """`prediction` (the shares of the labels), `confidence`, `probabilities`, `projection`, or one of
+    `features.FEATURES`."""
     test: str
     statistic: float
-    """How large the difference is, in the test's unit."""
+    """Effect size, in the test's unit."""
     threshold: float
-    """From which size on it matters."""
+    """Least effect size that counts as drift."""
     p_value: Probability
-    """How likely it would be by chance alone."""
     drifted: bool
-    """Whether it matters and is no chance."""
+    """Whether the effect is large and significant."""
 
 
 class Drift(ApiModel):
-    """Whether what the service sees is still what the version was tested on."""
+    """The comparison of recent predictions with those for the test pictures."""
 
     checked: bool
-    """False where there is too little to tell."""
+    """False if there are too few pictures for a test."""
     drifted: bool
     reason: str
-    """In one sentence."""
+    """One sentence."""
     features: tuple[FeatureDrift, ...] = ()
 
 
 class DayOfFeedback(ApiModel):
-    """The answers of one day that people judged."""
+    """Counts of the feedback on the predictions of one day."""
 
     date: date
     records: int
@@ -155,79 +155,79 @@ class DayOfFeedback(ApiModel):
 
 
 class FeedbackSummary(ApiModel):
-    """What people said of the version's answers."""
+    """Counts of the feedback on the version's predictions."""
 
     records: int
     right: int
-    """Answers whose label the person confirmed."""
+    """Records that confirm the prediction."""
     accuracy: Probability | None
-    """None without a record."""
+    """None without records."""
     interval: tuple[Probability, Probability] | None
-    """In which the accuracy lies with 95 %, by Wilson."""
+    """95 % confidence interval of the accuracy (Wilson)."""
     reference_accuracy: Probability
-    """On the test split."""
+    """Accuracy on the test split."""
     by_day: tuple[DayOfFeedback, ...]
     """Each day of the period, the oldest first."""
     labels: dict[str, int]
-    """Records by what people said is on the picture; every label of the version."""
+    """Records by the right label, for every label of the version."""
     versions: dict[str, int]
-    """Records of the period by the version that answered: of all versions."""
+    """Records of the period by version, for all versions."""
     sampled: int
-    """Of these, drawn at random for the plots."""
+    """Records drawn at random for the plots."""
     broken: tuple[str, ...]
     """Names of records that cannot be used, at most twenty."""
     broken_count: int
     needed: int
-    """Records that a performance report needs."""
+    """Records needed for a performance report."""
 
 
 class DayOfPredictions(ApiModel):
-    """What was answered in one day."""
+    """Counts of the predictions of one day."""
 
     date: date
     records: int
     median_milliseconds: float | None
-    """None where nothing was answered."""
+    """None without predictions."""
 
 
 class PredictionsSummary(ApiModel):
-    """What the version answered."""
+    """Counts of the version's predictions."""
 
     records: int
     sampled: int
-    """Of these, drawn at random for the drift tests and the plots."""
+    """Records drawn at random for the drift tests and the plots."""
     by_day: tuple[DayOfPredictions, ...]
     """Each day of the period, the oldest first."""
     broken_count: int
-    """Lines of the log that cannot be used, or whole objects."""
+    """Lines of the log, or whole objects, that cannot be used."""
 
 
 class Decision(ApiModel):
-    """Whether to train again."""
+    """The decision whether to retrain."""
 
     retrain: bool
     reasons: tuple[str, ...]
-    """Each one sentence."""
+    """One sentence each."""
 
 
 class Findings(ApiModel):
-    """All that the decision is made from."""
+    """Everything that the decision depends on."""
 
     created: AwareDatetime
     days: int
-    """How many, up to the day of `created` in UTC."""
+    """Length of the period, which ends with the day of `created` in UTC."""
     version: str
-    """Whose answers these are, and whose test split they are compared with."""
+    """The version whose predictions are compared with its test split."""
     feedback: FeedbackSummary
     predictions: PredictionsSummary
     drift: Drift
     days_drifted: int
-    """Last days in a row whose predictions drifted; days with too few of them are passed over."""
+    """Number of latest days in a row with drift; days with too few predictions are skipped."""
     pictures: int
-    """Labelled pictures that people let be kept, of answers given after the version was made."""
+    """New labelled pictures: stored with consent, for predictions made after the version was created."""
 
 
 class Summary(Findings):
-    """A report in numbers."""
+    """The numbers of a report."""
 
     decision: Decision
