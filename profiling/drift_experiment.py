@@ -28,9 +28,9 @@ from drift_pictures import CHANGES, HELD_OUT, SEEN, UNCHANGED, answers, pictures
 from machine import cpu_name, system_name
 
 from animals import registry
+from animals.api import Drift
 from animals.data.sample.make import make_sample
 from animals.monitoring.drift import DEFAULTS, detect_drift
-from animals.monitoring.summary import Drift
 from animals.records import Card
 from animals.storage import open_storage
 

@@ -210,7 +210,11 @@ def register_schema() -> None:
     store.store(name="schema", node=TrainConfig)
     animals10 = dict(ANIMALS10_FOLDERS)
     sample = DataConfig(
-        title="Animals sample", about="docs/data/sample.md", root="data/sample", sample=True, folders=animals10
+        title="Animals sample (drawings)",
+        about="docs/data/sample.md",
+        root="data/sample",
+        sample=True,
+        folders=animals10,
     )
     photographs = DataConfig(
         title="Animals-10", about="docs/data/animals10.md", root="data/raw/raw-img", folders=animals10
