@@ -82,13 +82,13 @@ def test_several_processes_give_the_same_pixels_as_one(tmp_path: Path, monkeypat
 
 def test_two_runs_that_start_at_once_make_it_once(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[Path] = []
-    original = cache._make
+    original = cache._decode
 
-    def make(folder: Path, *rest: Any) -> None:
+    def decode_all(folder: Path, *rest: Any) -> None:
         calls.append(folder)
         original(folder, *rest)
 
-    monkeypatch.setattr(cache, "_make", make)
+    monkeypatch.setattr(cache, "_decode", decode_all)
     with ThreadPoolExecutor(4) as pool:
         results = list(pool.map(load, [root] * 4))
     assert len(calls) == 1

@@ -51,7 +51,5 @@ def test_whatever_kaggle_refuses_the_message_says_what_to_do(error: Exception, m
         raise error
 
     monkeypatch.setattr(kagglehub, "dataset_download", refuse)
-    with pytest.raises(
-        PicturesUnavailable, match=r"could not be .* set KAGGLE_API_TOKEN\. Or .* invoke data"
-    ):
+    with pytest.raises(PicturesUnavailable, match=r"could not be .* set KAGGLE_API_TOKEN\. Or .* invoke data"):
         download_animals10()
