@@ -43,7 +43,7 @@ def test_serving_sees_what_the_cache_of_training_holds(trained: Trained, large: 
     classifier = Classifier(card, (trained.run / "version" / "model.onnx").read_bytes())
     cached, _ = load_cached(large, pictures, spec, cache_dir=tmp_path, workers=0)
     for picture, pixels in zip(pictures, cached, strict=True):
-        prepared = classifier.prepare((large / picture.name).read_bytes())
+        prepared = classifier.decode((large / picture.name).read_bytes()).pixels
         np.testing.assert_allclose(np.moveaxis(prepared, 0, -1), pixels, atol=1e-3)
 
 

@@ -14,7 +14,8 @@ from animals.data.sources.bucket import BucketSource
 from animals.data.sources.folder import ImportResult, copy_pictures
 from animals.errors import ConfigError, StorageUnavailable
 from animals.storage import Storage, open_storage
-from tests.support.emulator import Answer, Emulator, Proxy
+from tests.support.emulator import Emulator
+from tests.support.http import Proxy, Response
 
 FILES = {f"{label}/{number:02}.jpg": os.urandom(500) for label in ("cane", "gatto") for number in range(20)}
 
@@ -46,11 +47,11 @@ def test_after_a_failure_only_the_rest_is_downloaded(
     fail = threading.Event()
     downloads: list[int] = []
 
-    def forbid_the_rest(_: str, answer: Answer) -> Answer:
-        if b"kind" in answer.body:  # the listing
-            return answer
-        downloads.append(answer.status)
-        return answer._replace(status=403) if fail.is_set() and len(downloads) > 10 else answer
+    def forbid_the_rest(response: Response) -> Response:
+        if b"kind" in response.body:  # the listing
+            return response
+        downloads.append(response.status)
+        return response._replace(status=403) if fail.is_set() and len(downloads) > 10 else response
 
     fail.set()
     with Proxy(emulator.port, forbid_the_rest) as proxy:
@@ -71,8 +72,8 @@ def test_a_picture_that_is_damaged_on_the_way_is_not_written(
 ) -> None:
     fill(open_storage(gcs_url))
 
-    def damage(_: str, answer: Answer) -> Answer:
-        return answer if b"kind" in answer.body else answer._replace(body=bytes(len(answer.body)))
+    def damage(response: Response) -> Response:
+        return response if b"kind" in response.body else response._replace(body=bytes(len(response.body)))
 
     with Proxy(emulator.port, damage) as proxy:
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", proxy.url)
@@ -86,9 +87,9 @@ def test_a_picture_that_is_damaged_on_the_way_is_not_written(
 def test_ctrl_c_ends_a_download_and_the_same_command_goes_on(gcs_url: str, emulator: Emulator, tmp_path: Path) -> None:
     fill(open_storage(gcs_url))
 
-    def dawdle(_: str, answer: Answer) -> Answer:
+    def dawdle(response: Response) -> Response:
         time.sleep(0.5)
-        return answer
+        return response
 
     command = [sys.executable, "-m", "animals.data", "fetch", gcs_url, "--root", str(tmp_path / "pictures")]
     with Proxy(emulator.port, dawdle) as proxy:

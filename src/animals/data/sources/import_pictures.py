@@ -6,7 +6,7 @@ from typing import Final
 
 from filelock import FileLock
 
-from animals.config.settings import read_settings
+from animals.config.settings import BucketSettings, read_settings
 from animals.data.sample.make import make_sample
 from animals.data.sources.archive import open_archive
 from animals.data.sources.bucket import BucketSource
@@ -47,7 +47,7 @@ def import_pictures(source: str, root: Path, *, bucket: str | None = None) -> Im
         StorageUnavailable: the bucket cannot be reached, or the disk is full.
     """
     if source == FEEDBACK:
-        return import_feedback(bucket or read_settings().bucket, root)
+        return import_feedback(bucket or read_settings(BucketSettings).bucket, root)
     if bucket:
         raise DataError(f"--bucket {bucket} is only for the source {FEEDBACK}, not for {source}. Leave it out.")
     if source == SAMPLE:

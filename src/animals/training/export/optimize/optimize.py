@@ -68,7 +68,7 @@ def _measured(
         processor=processor(),
         packages={name: importlib.metadata.version(name) for name in PACKAGES},
         serving=FORMS[card.serving_file],
-        why=card.quantized.reason if card.quantized else "It is from before there was another.",
+        why=card.quantized.reason,
         measured=measured,
         not_made=not_made,
     )
