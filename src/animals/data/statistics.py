@@ -3,7 +3,7 @@
 import json
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Final, cast
@@ -58,7 +58,7 @@ def main(overrides: Sequence[str]) -> None:
     statistics = pixel_statistics(data_set, workers=config.workers)
     console = Console(highlight=False)
     console.print(_table(data_set))
-    channels = (f"{name}: [{', '.join(f'{it:.4f}' for it in values)}]" for name, values in _items(statistics))
+    channels = (f"{name}: [{', '.join(f'{it:.4f}' for it in values)}]" for name, values in asdict(statistics).items())
     console.print(*channels, sep="\n", markup=False, soft_wrap=True)
 
 
@@ -88,7 +88,7 @@ def write_statistics(path: Path, data_set: DataSet, data: DataConfig, model: Mod
     """Write the mean and std that a run uses, and whose they are, as JSON."""
     source = "data" if uses_own_statistics(data, model) else "model"
     statistics = Statistics(data_set.spec.mean, data_set.spec.std)
-    path.write_text(json.dumps({"statistics": source, **dict(_items(statistics))}, indent=2) + "\n", encoding="utf-8")
+    path.write_text(json.dumps({"statistics": source, **asdict(statistics)}, indent=2) + "\n", encoding="utf-8")
 
 
 def pixel_statistics(data_set: DataSet, *, workers: int) -> Statistics:
@@ -129,10 +129,6 @@ def _decoded_counts(data_set: DataSet, rows: NDArray[np.int64], workers: int) ->
     job = partial(count_values_of_files, root=data_set.root, spec=data_set.spec)
     for _, counts in in_processes(job, chunks, workers=available_cpus() if workers < 0 else workers):
         yield counts
-
-
-def _items(statistics: Statistics) -> list[tuple[str, Channels]]:
-    return [("mean", statistics.mean), ("std", statistics.std)]
 
 
 def _table(data_set: DataSet) -> Table:
