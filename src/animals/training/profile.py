@@ -1,6 +1,6 @@
 """`python -m animals.training.profile [overrides]`: where the time of a training goes.
 
-Writes into `profiling/<time>-<name>/`:
+Writes into `runs/profiles/<time>-<name>/`:
 
 ```
 trace.json         every operator on a line of time; open it on https://ui.perfetto.dev or chrome://tracing
@@ -23,7 +23,7 @@ from animals.config.training import TrainConfig
 if TYPE_CHECKING:
     from animals.training.step_timing import Operator, Timing
 
-FOLDER: Final = Path("profiling")
+FOLDER: Final = Path("runs", "profiles")
 TRACE: Final = "trace.json"
 TABLE: Final = "top_operators.md"
 
