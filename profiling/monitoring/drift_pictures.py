@@ -130,9 +130,9 @@ def _changed(file: bytes, change: str, seed: int) -> bytes:
 
 def _row(classifier: Classifier, file: bytes) -> dict[str, Any]:
     """Return the columns of `LoggedPrediction.row` for picture and answer."""
-    prepared, labels, spec = classifier.open(file), classifier.card.labels, classifier.card.input
+    prepared, labels, spec = classifier.decode(file), classifier.card.labels, classifier.card.input
     batch = prepared.pixels[np.newaxis]
-    output = classifier.answer(batch)
+    output = classifier.infer(batch)
     shares = dict(zip(labels, output.probabilities[0].round(DIGITS).tolist(), strict=True))
     prediction = max(shares, key=shares.__getitem__)
     features = prepared_features(batch, spec.mean, spec.std)

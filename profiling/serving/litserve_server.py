@@ -25,11 +25,11 @@ class Animals(litserve.LitAPI):  # type: ignore[misc, unused-ignore]
 
     def decode_request(self, request: Request) -> NDArray[np.float32]:
         """Return the model's input for the file of a form."""
-        return self._classifier.prepare(request["file"].file.read())  # LitServe has parsed the form
+        return self._classifier.decode(request["file"].file.read()).pixels  # LitServe has parsed the form
 
     def predict(self, x: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return the probabilities of a batch."""
-        return self._classifier.probabilities(x)
+        return self._classifier.infer(x).probabilities
 
     def encode_response(self, output: NDArray[np.float64]) -> dict[str, Any]:
         """Return the answer to one picture."""

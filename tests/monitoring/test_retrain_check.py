@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -18,8 +17,7 @@ from animals.monitoring.retrain_check import check
 from animals.monitoring.trigger import RetrainRequest, TriggerSettings, open_trigger
 from animals.records import now, picture_name
 from animals.storage import FolderStorage
-from tests.support import github_server
-from tests.support.github_server import GitHub
+from tests.support.http import GitHub
 from tests.support.records import answered, judged, publish, put_feedback, put_predictions
 
 
@@ -29,12 +27,6 @@ def folder(tmp_path: Path) -> FolderStorage:
     folder = FolderStorage(tmp_path / "bucket")
     publish(folder, created=now() - timedelta(days=10))
     return folder
-
-
-@pytest.fixture
-def github() -> Iterator[GitHub]:
-    with github_server.github() as github:
-        yield github
 
 
 def ask(folder: FolderStorage, *, shift: float = 0.0, days: int = 4) -> None:
@@ -142,7 +134,7 @@ def test_the_command_asks_whom_the_setting_names_and_prints_one_line(folder: Fol
     assert (done.returncode, done.stderr) == (0, "")
     [line] = done.stdout.splitlines()
     assert (json.loads(line)["days"], json.loads(line)["asked"]) == (3, "now")
-    assert github.posted[0].body["client_payload"]["version"] == "r1"
+    assert github.requests[0].json()["client_payload"]["version"] == "r1"
     assert "secret-token" not in done.stdout
 
 

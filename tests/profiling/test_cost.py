@@ -24,9 +24,9 @@ def used(pictures: float, **changed: float) -> dict[tuple[str, str], float]:
     return {(line.part, line.what): line.amount for line in cost.usage(values(**changed), pictures)}
 
 
-def total(pictures: float, always_on: int = 0, **changed: float) -> float:
+def total(values: dict[str, float], pictures: float, always_on: int = 0) -> float:
     prices = {name: it for name, it in PRICES.items() if isinstance(it, dict)}
-    return sum(cost.bill(cost.usage(values(**changed), pictures, always_on), prices))
+    return sum(cost.bill(cost.usage(values, pictures, always_on), prices))
 
 
 def test_the_free_tier_is_not_paid_and_is_shared_by_the_lines_with_its_price() -> None:
@@ -68,12 +68,12 @@ def test_backend_bucket_and_training_match_a_calculation_by_hand() -> None:
 
 def test_an_instance_that_is_always_on_costs_its_idle_month() -> None:
     idle = cost.MONTH * PRICES["run_idle"]["per"] + cost.MONTH / 5 * PRICES["class_b"]["per"]
-    assert total(1, always_on=1) - total(1) == pytest.approx(idle, rel=0.01)
+    assert total(values(), 1, always_on=1) - total(values(), 1) == pytest.approx(idle, rel=0.01)
 
 
 @pytest.mark.parametrize("changed", [{}, {"page": 1.0}, {"page": 0.0, "feedback": 1.0}])
 def test_more_pictures_never_cost_less(changed: dict[str, float]) -> None:
-    totals = [total(10**exponent, **changed) for exponent in range(3, 10)]
+    totals = [total(values(**changed), 10**exponent) for exponent in range(3, 10)]
     assert totals == sorted(totals)
     assert totals[-1] > 10 * totals[0]
 

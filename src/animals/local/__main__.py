@@ -17,12 +17,13 @@ from rich.console import Console
 from animals import registry
 from animals.cli import exit_on_error, split_words
 from animals.config.settings import read_settings
-from animals.errors import NoModel, ServiceStopped
+from animals.errors import AnimalsError, NoModel
 from animals.local.child_process import release, start
 from animals.local.demo_traffic import Tally, fetch_report, known_pictures, send
 from animals.local.secret import local_secret
 from animals.local.services import Ports, Service, local_services
 from animals.local.supervisor import Supervisor, answers
+from animals.serving.settings import BackendSettings
 from animals.storage import Storage, open_storage
 
 REPORT: Final = Path("reports.zip")
@@ -85,7 +86,7 @@ def _services(arguments: argparse.Namespace) -> tuple[Storage, tuple[Service, Se
     Raises:
         ConfigError: a setting is impossible.
     """
-    settings = read_settings()
+    settings = read_settings(BackendSettings)
     secret = settings.secret.get_secret_value() if settings.secret else local_secret()
     ports = Ports(arguments.backend_port, arguments.page_port, arguments.report_port)
     return open_storage(settings.bucket), local_services(settings.bucket, secret, ports)
@@ -103,7 +104,7 @@ def _train(overrides: str) -> None:
     """Train the sample with the ordinary trainer; it ends with this process.
 
     Raises:
-        ServiceStopped: it failed, and has said why.
+        AnimalsError: it failed, and has said why.
     """
     training = start("animals.training", "experiment=sample", *split_words(overrides), environment=os.environ)
     try:
@@ -113,7 +114,7 @@ def _train(overrides: str) -> None:
         training.wait()
         raise
     if code:
-        raise ServiceStopped(f"The training ended with exit code {code}; why is said above.")
+        raise AnimalsError(f"The training ended with exit code {code}; why is said above.")
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import sys
 from typing import Final, Literal
 
 from animals.cli import StderrHandler, exit_on_error
-from animals.config.settings import read
+from animals.config.settings import read_settings
 from animals.errors import ConfigError, ServiceError
 from animals.monitoring import trigger
 from animals.monitoring.decision import is_less_accurate
@@ -119,7 +119,7 @@ def main() -> None:
         if not 1 <= arguments.days <= MAX_DAYS:
             raise ConfigError(f"--days is {arguments.days}; expected 1 to {MAX_DAYS}.")
         whom = open_trigger(TriggerSettings())
-        checked = check(open_storage(read(ReportSettings).bucket), whom, arguments.days)
+        checked = check(open_storage(read_settings(ReportSettings).bucket), whom, arguments.days)
         sys.stdout.write(checked.model_dump_json() + "\n")
 
 

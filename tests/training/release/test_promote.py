@@ -28,7 +28,7 @@ def publish(
     card = make_card(
         model,
         version,
-        split=SplitInfo(manifest_sha256=split, seed=1, counts={"test": 40}, test_sha256=test),
+        split=SplitInfo(manifest_sha256=split, seed=1, counts={"test": 40}, test_sha256=test or split),
         files={name: registry.describe(data) for name, data in files.items()},
         **changes,
     )

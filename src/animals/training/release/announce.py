@@ -9,8 +9,7 @@ from typing import Final
 
 from animals import registry
 from animals.cli import exit_on_error
-from animals.config.github import GitHubSettings
-from animals.config.settings import read_settings
+from animals.config.settings import BucketSettings, GitHubSettings, read_settings
 from animals.errors import AnimalsError, ConfigError
 from animals.github import Dispatch, open_dispatch, repository_of
 from animals.secret_manager import read_secret
@@ -54,7 +53,7 @@ def announce(settings: AnnounceSettings, version: str, bucket: str) -> str | Non
 
     Raises:
         ConfigError: the settings are wrong, or the token cannot be had.
-        ServiceUnavailable: GitHub is away.
+        ServiceError: GitHub is away.
         RequestRefused: GitHub does not take it.
     """
     if not settings.announce:
@@ -91,7 +90,7 @@ def main() -> None:
     parser.add_argument("version", help="a published version")
     arguments = parser.parse_args()
     with exit_on_error():
-        storage = open_storage(read_settings().bucket)
+        storage = open_storage(read_settings(BucketSettings).bucket)
         version = registry.read_card(storage, arguments.version).version
         repository = announce(AnnounceSettings(), version, storage.url)
         if repository is None:

@@ -8,7 +8,7 @@ import sys
 
 from animals import registry
 from animals.cli import exit_on_error
-from animals.config.settings import read_settings
+from animals.config.settings import BucketSettings, read_settings
 from animals.errors import BrokenModel, DataError, NoModel, PromotionRefused, UsageError
 from animals.records import Card, Current
 from animals.storage import Storage, open_storage
@@ -89,7 +89,7 @@ def main() -> None:
         command.add_argument("--reason", default="", help="why, which the pointer keeps")
     arguments = parser.parse_args()
     with exit_on_error():
-        storage = open_storage(read_settings().bucket)
+        storage = open_storage(read_settings(BucketSettings).bucket)
         if arguments.command == "promote":
             current = promote(storage, arguments.version, reason=arguments.reason, force=arguments.force)
         else:

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from animals import registry
 from animals.cli import exit_on_error
-from animals.config.settings import read_settings
+from animals.config.settings import BucketSettings, read_settings
 from animals.errors import BrokenModel, NoModel, UsageError
 from animals.records import Card
 from animals.storage import Storage, open_storage
@@ -59,7 +59,7 @@ def is_best(card: Card, storage: Storage) -> bool:
         serving = registry.read_card(storage, registry.read_current(storage).version)
     except (NoModel, BrokenModel):
         return True
-    return not serving.split.same_test(card.split) or card.metrics.accuracy >= serving.metrics.accuracy
+    return serving.split.test_sha256 != card.split.test_sha256 or card.metrics.accuracy >= serving.metrics.accuracy
 
 
 def main() -> None:
@@ -69,7 +69,7 @@ def main() -> None:
     parser.add_argument("--no-promote", action="store_true", help="do not let it serve")
     arguments = parser.parse_args()
     with exit_on_error():
-        storage = open_storage(read_settings().bucket)
+        storage = open_storage(read_settings(BucketSettings).bucket)
         card = publish(arguments.run, storage, promote=not arguments.no_promote)
         sys.stdout.write(f"{card.version} is published in {storage.url}.\n{announced(card.version, storage.url)}")
 

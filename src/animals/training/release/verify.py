@@ -14,7 +14,7 @@ from typing import Final
 
 from animals import registry
 from animals.cli import exit_on_error
-from animals.config.settings import read_settings
+from animals.config.settings import BucketSettings, read_settings
 from animals.errors import BrokenModel, DataError, NoModel, PicturesUnavailable, StorageError
 from animals.records import Card, probability_columns
 from animals.storage import FolderStorage, Storage, open_storage
@@ -90,8 +90,7 @@ def _check_table(folder: Path, card: Card) -> str:
             f"{card.metrics.pictures}, with a probability for each label. Publish the run again."
         )
     right = float((table["prediction"] == table["target"]).mean())
-    in_8_bits = card.quantized and card.quantized.passed
-    said = card.quantized.accuracy if card.quantized and in_8_bits else card.metrics.accuracy
+    said = card.quantized.accuracy if card.quantized.passed else card.metrics.accuracy
     if said is None or abs(right - said) > max(0.005, 1.5 / len(table)):
         raise BrokenModel(
             f"{registry.REFERENCE} of {card.version} has {right:.1%} right, but its card says {said or 0:.1%}. "
@@ -172,7 +171,7 @@ def main() -> None:
     parser.add_argument("--into", type=Path, default=INTO, help=f"folder that becomes a bucket [{INTO.as_posix()}]")
     arguments = parser.parse_args()
     with exit_on_error():
-        storage = open_storage(read_settings().bucket)
+        storage = open_storage(read_settings(BucketSettings).bucket)
         card = fetch(storage, arguments.version, arguments.into)
         sys.stdout.writelines(f"{line}\n" for line in check(storage, card, arguments.into))
         sys.stdout.write(f"{card.version} may serve. To try it: ANIMALS_BUCKET={arguments.into} uv run invoke serve\n")
