@@ -20,7 +20,7 @@ def test_a_profile_has_a_trace_and_names_the_operators_that_take_most(
     overrides = ["experiment=folder", f"data.root={pictures}", *TINY]
     monkeypatch.setattr(sys, "argv", ["profile", *overrides, "--steps", "5"])  # one epoch has six steps, these take two
     main()
-    (folder,) = (tmp_path / "profiling").iterdir()
+    (folder,) = (tmp_path / "runs" / "profiles").iterdir()
     assert folder.name.endswith("-folder")
     events = json.loads((folder / "trace.json").read_text(encoding="utf-8"))["traceEvents"]
     complete = [event for event in events if event["ph"] == "X"]
@@ -32,7 +32,7 @@ def test_a_profile_has_a_trace_and_names_the_operators_that_take_most(
     shown = capsys.readouterr().out
     assert "of the time waiting for data" in shown
     assert "ProfilerStep" not in table + shown
-    assert {path.name for path in tmp_path.iterdir()} == {"profiling", "data"}, "the run's own files are gone"
+    assert {path.name for path in tmp_path.iterdir()} == {"runs", "data"}, "the run's own files are gone"
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """`python -m animals.training.profile [overrides]`: measure where the time of a training goes.
 
-Writes into `profiling/<time>-<name>/`:
+Writes into `runs/profiles/<time>-<name>/`:
 
 ```
 trace.json         a timeline of all operators; open it on https://ui.perfetto.dev or chrome://tracing
@@ -24,7 +24,7 @@ from animals.markdown import table
 if TYPE_CHECKING:
     from animals.training.step_timing import Operator, Timing
 
-FOLDER: Final = Path("profiling")
+FOLDER: Final = Path("runs", "profiles")
 TRACE: Final = "trace.json"
 TABLE: Final = "top_operators.md"
 
