@@ -159,6 +159,8 @@ class Card(Record):
     created: AwareDatetime
     run: str
     architecture: str
+    data_title: str
+    """Name of the data set it was trained on; empty where none was given."""
     """timm's name of the model."""
     labels: tuple[str, ...]
     """In the order of the model's outputs."""
