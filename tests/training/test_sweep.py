@@ -20,7 +20,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from animals.config import compose
 from animals.config.training import CONF_DIR
-from animals.errors import ConfigError, DataError, Interrupted, SweepFailed, UsageError
+from animals.errors import AnimalsError, ConfigError, DataError, Interrupted, UsageError
 from animals.training.sweep import __main__ as command
 from animals.training.sweep import report, trial
 from animals.training.sweep.space import check_space, overrides, read_space
@@ -259,7 +259,7 @@ def test_a_failed_trial_is_recorded_and_the_sweep_goes_on(sweep: Sweep, monkeypa
 
 def test_three_failures_in_a_row_end_the_sweep_with_the_error(sweep: Sweep, place: Path) -> None:
     (place / "cache").write_text("no folder", encoding="utf-8")
-    with pytest.raises(SweepFailed, match=r"3 trials failed in a row, the last one with: The decoded pictures"):
+    with pytest.raises(AnimalsError, match=r"3 trials failed in a row, the last one with: The decoded pictures"):
         work(replace(sweep, trials=9))
     assert states(trials_of("tiny")) == ["FAIL"] * 3
 

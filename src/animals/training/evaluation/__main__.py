@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from animals.cli import exit_on_error
-from animals.config.settings import read_settings
+from animals.config.settings import BucketSettings, read_settings
 from animals.storage import Storage, open_storage
 
 REPORTS: Final = Path("reports", "versions")
@@ -16,7 +16,7 @@ def main() -> None:
     """Measure what a published version is worth, and write reports/versions/VERSION/."""
     arguments = _parser().parse_args()
     with exit_on_error():
-        storage = open_storage(arguments.bucket or read_settings().bucket)
+        storage = open_storage(arguments.bucket or read_settings(BucketSettings).bucket)
         sys.stdout.write(examine(storage, arguments.version, arguments.against, most=arguments.pictures))
 
 

@@ -4,7 +4,7 @@ import argparse
 import sys
 
 from animals.cli import exit_on_error
-from animals.config.settings import read_settings
+from animals.config.settings import BucketSettings, read_settings
 from animals.storage import Storage, open_storage
 
 
@@ -12,7 +12,7 @@ def main() -> None:
     """Compare forms of a published version, and write reports/versions/VERSION/optimize.md."""
     arguments = parser().parse_args()
     with exit_on_error():
-        storage = open_storage(arguments.bucket or read_settings().bucket)
+        storage = open_storage(arguments.bucket or read_settings(BucketSettings).bucket)
         given = {"pictures": arguments.pictures, "channels": arguments.channels, "epochs": arguments.epochs}
         sys.stdout.write(compare(storage, arguments.version, **given))
 
