@@ -170,9 +170,9 @@ class Card(Record):
     created: AwareDatetime
     run: str
     architecture: str
-    data_title: str
-    """Name of the data set it was trained on; empty where none was given."""
     """timm's name of the model."""
+    data_title: str
+    """Name of the data set that it was trained on; empty if it has none."""
     labels: tuple[str, ...]
     """In the order of the model's outputs."""
     input: InputSpec
