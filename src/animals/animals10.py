@@ -21,3 +21,17 @@ ANIMALS10_FOLDERS: Final[dict[str, str]] = {
 
 ANIMALS10_LABELS: Final[tuple[str, ...]] = tuple(sorted(ANIMALS10_FOLDERS.values()))
 """Labels in the order of the model's outputs."""
+
+IMAGENET_CLASSES: Final[dict[str, str]] = {
+    "butterfly": "321-326",
+    "cat": "281-285",
+    "chicken": "7-8",
+    "cow": "345-346",
+    "dog": "151-268",
+    "elephant": "101, 385-386",
+    "horse": "339",
+    "sheep": "348-349",
+    "spider": "72-77",
+    "squirrel": "335",
+}
+"""Label -> its classes of ImageNet-1k."""

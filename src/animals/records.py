@@ -108,6 +108,10 @@ class Training(Record):
     """`bf16`, `fp16` or `fp32`."""
     labels: dict[str, int]
     """Training pictures by label."""
+    weights: StartingWeights | None
+    """What the training began with; None: from scratch."""
+    frozen: bool
+    """Whether only a head was fitted on the features of these weights."""
 
 
 class ExportCheck(Record):

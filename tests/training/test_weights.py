@@ -9,7 +9,7 @@ import timm
 import torch
 
 from animals.config.training import ModelConfig
-from animals.errors import WeightsUnavailable
+from animals.errors import AnimalsError
 from animals.storage import Storage
 from animals.training import weights
 from animals.training.weights import PACKAGE, PACKAGED, hash_of, load_pretrained
@@ -68,12 +68,12 @@ def test_the_package_has_the_weights_of_efficientnet_lite0() -> None:
 def test_a_packaged_file_with_another_content_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     other = replace(PACKAGED["tf_efficientnet_lite0"], sha256="0" * 64)
     monkeypatch.setitem(PACKAGED, "tf_efficientnet_lite0", other)
-    with pytest.raises(WeightsUnavailable, match="not the known file"):
+    with pytest.raises(AnimalsError, match="not the known file"):
         load(PACKAGE, "tf_efficientnet_lite0")
 
 
 def test_another_network_has_no_package() -> None:
-    with pytest.raises(WeightsUnavailable, match=f"No package holds weights of {TINY}"):
+    with pytest.raises(AnimalsError, match=f"No package holds weights of {TINY}"):
         load(PACKAGE)
 
 
@@ -89,7 +89,9 @@ def content(kind: str, model: torch.nn.Module) -> bytes:
         "cut off": whole[: len(whole) // 2],
         "text": b"not weights at all",
         "code": pickle.dumps(Evil()),
-        "other shapes": safetensors.torch.save(timm.create_model("test_resnet", num_classes=3, in_chans=1).state_dict()),
+        "other shapes": safetensors.torch.save(
+            timm.create_model("test_resnet", num_classes=3, in_chans=1).state_dict()
+        ),
         "other names": safetensors.torch.save(timm.create_model("test_vit").state_dict()),
     }[kind]
 
@@ -110,12 +112,12 @@ def test_a_file_that_does_not_fit_is_refused_in_one_sentence(
 ) -> None:
     path = tmp_path / "weights"
     path.write_bytes(content(kind, tiny))
-    with pytest.raises(WeightsUnavailable, match=message):
+    with pytest.raises(AnimalsError, match=message):
         load(path)
     assert not capsys.readouterr().out
 
 
 @pytest.mark.parametrize("place", ["missing.safetensors", "."])
 def test_a_missing_file_or_a_folder_without_weights_names_the_ways(place: str, tmp_path: Path) -> None:
-    with pytest.raises(WeightsUnavailable, match=r"cannot be read.*Give model\.weights"):
+    with pytest.raises(AnimalsError, match=r"cannot be read.*Give model\.weights"):
         load(tmp_path / place)

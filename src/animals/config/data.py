@@ -60,6 +60,11 @@ class DataConfig:
     """Decode each picture once, into `cache_dir` (of shards, those of val and test). Off: decode in each epoch."""
     cache_dir: str = "data/cache"
     """Folder for decoded pictures of all data sets and sizes; may be deleted at any time."""
+    balance: bool = False
+    """Give rare labels the same weight as frequent ones in the loss."""
+    imagenet: dict[str, str] = field(default_factory=dict)
+    """Label -> its classes of ImageNet, such as "101, 385-386". With `method=transfer` and weights that know these
+    classes, the head starts from them and stays near them. Empty: the labels start from nothing."""
     workers: int = -1
     """Processes that decode pictures. -1: one for each CPU; 0: this process only."""
     unknowns: str = ""

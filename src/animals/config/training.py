@@ -10,7 +10,7 @@ from typing import Final
 
 from hydra.core.config_store import ConfigStore
 
-from animals.animals10 import ANIMALS10_FOLDERS
+from animals.animals10 import ANIMALS10_FOLDERS, IMAGENET_CLASSES
 from animals.config.data import DataConfig
 from animals.config.settings import DEFAULT_BUCKET
 from animals.config.validation import check_choice, check_positive, check_range
@@ -37,6 +37,8 @@ class ModelConfig:
     def __post_init__(self) -> None:
         """Check the numbers; the name is checked against timm when the model is built."""
         check_range("model.drop_rate", self.drop_rate, 0.0, 0.9)
+        if self.weights:
+            self.pretrained = True
 
 
 @dataclass(kw_only=True, slots=True)
@@ -190,6 +192,8 @@ class TrainConfig:
     """Promote only if `invoke promote` would: not if the version is worse than the one that serves."""
     license: str = ""
     """License of the published model, for its card, as on the Hugging Face hub: `mit`, `cc-by-4.0`. Empty: none."""
+    method: str = "full"
+    """`full`: train all weights. `transfer`: fit a head on the features of a frozen pretrained network."""
     data: DataConfig = field(default_factory=DataConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
@@ -202,6 +206,11 @@ class TrainConfig:
         """Check the name, the seed and the license; `DataConfig.check_sources` checks the folders."""
         if not self.name.replace("-", "").replace("_", "").isalnum():
             raise ConfigError(f'name is "{self.name}"; expected letters, digits, - and _ only.')
+        check_choice("method", self.method, ("full", "transfer"))
+        if self.method == "transfer" and not self.model.pretrained:
+            raise ConfigError("method=transfer needs pretrained weights. Set model.pretrained=true, or method=full.")
+        if self.method == "transfer" and self.data.shards:
+            raise ConfigError("method=transfer cannot stream shards. Train on the folder, or with method=full.")
         check_range("seed", self.seed, 0, 2**32 - 1)
         if not re.fullmatch(r"[a-z0-9.-]*", self.license):
             raise ConfigError(f'license is "{self.license}"; expected lower case, such as mit or cc-by-4.0.')
@@ -218,9 +227,14 @@ def register_schema() -> None:
         root="data/sample",
         sample=True,
         folders=animals10,
+        imagenet=dict(IMAGENET_CLASSES),
     )
     photographs = DataConfig(
-        title="Animals-10", about="docs/data/animals10.md", root="data/raw/raw-img", folders=animals10
+        title="Animals-10",
+        about="docs/data/animals10.md",
+        root="data/raw/raw-img",
+        folders=animals10,
+        imagenet=dict(IMAGENET_CLASSES),
     )
     store.store(group="data", name="sample", node=sample)
     store.store(group="data", name="animals10", node=photographs)

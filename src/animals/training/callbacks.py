@@ -34,6 +34,16 @@ def read_metrics(path: Path) -> list[dict[str, float]]:
         return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
 
 
+def write_metrics(run: Path, row: dict[str, float]) -> None:
+    """Write `metrics/metrics.csv` with one row: that of a head, which is fitted at once."""
+    path = run / METRICS
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, COLUMNS)
+        writer.writeheader()
+        writer.writerow({name: round(value, 6) for name, value in row.items()})
+
+
 class EpochReport(Callback):
     """Log of each epoch, and rows of `metrics/metrics.csv`, which a resumed run continues.
 

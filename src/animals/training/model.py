@@ -10,19 +10,21 @@ from torch import nn
 
 from animals.config.data import DataConfig
 from animals.config.training import ModelConfig, OptimizerConfig
-from animals.errors import AnimalsError, ConfigError
+from animals.errors import ConfigError
 from animals.preprocess import Channels, InputSpec, Resize
+from animals.training.weights import describe_weights, load_pretrained
 
 
 def check_names(model: ModelConfig, optimizer: OptimizerConfig) -> None:
-    """Raise for names that timm does not know, before any data is read.
+    """Raise for names that timm does not know and for weights that cannot be loaded, before any data is read.
 
     Raises:
         ConfigError: a name is unknown; the message has the nearest known names.
     """
     _check("model.name", model.name, timm.list_models())
-    if model.pretrained and not timm.is_model_pretrained(model.name):
+    if model.pretrained and not model.weights and not timm.is_model_pretrained(model.name):
         raise ConfigError(f"timm has no pretrained weights for {model.name}. Train with model.pretrained=false.")
+    describe_weights(model)
     _check("optimizer.name", optimizer.name, [str(name) for name in timm.optim.list_optimizers()])
 
 
@@ -53,15 +55,18 @@ def build_model(config: ModelConfig, labels: int, side: int) -> nn.Module:
     Raises:
         AnimalsError: pretrained weights are configured, not cached, and cannot be downloaded.
     """
-    options: dict[str, Any] = {"num_classes": labels, "drop_rate": config.drop_rate}
+    options = architecture_options(config, side)
+    if not config.pretrained:
+        return timm.create_model(config.name, pretrained=False, num_classes=labels, **options)
+    model: Any = load_pretrained(config, options).model
+    model.reset_classifier(labels)
+    return cast(nn.Module, model)
+
+
+def architecture_options(config: ModelConfig, side: int) -> dict[str, Any]:
+    """Return the arguments of `timm.create_model` that the configuration and the pictures' side give."""
+    options: dict[str, Any] = {"drop_rate": config.drop_rate}
     pretrained = timm.get_pretrained_cfg(config.name)
     if pretrained and pretrained.fixed_input_size:
         options["img_size"] = side
-    try:
-        return timm.create_model(config.name, pretrained=config.pretrained, **options)
-    except OSError as error:
-        raise AnimalsError(
-            f"The pretrained weights of {config.name} are not cached on this machine and could not be downloaded from "
-            "the Hugging Face hub. Connect to the internet once, copy a cache and set HF_HOME, or train from scratch: "
-            "model.pretrained=false"
-        ) from error
+    return options

@@ -120,15 +120,20 @@ class PictureClassifier(pl.LightningModule):
         }
 
 
-def build_module(config: TrainConfig, data_set: DataSet) -> PictureClassifier:
-    """Seed the random generators, and return the untrained or pretrained network that a run begins with.
+def build_module(config: TrainConfig, data_set: DataSet, model: nn.Module | None = None) -> PictureClassifier:
+    """Seed the random generators, and return the network that a run begins with.
+
+    Args:
+        config: of the run.
+        data_set: the pictures.
+        model: the network; None: an untrained or pretrained one, as `config.model` says.
 
     Raises:
         AnimalsError: pretrained weights are configured, not cached, and cannot be downloaded.
     """
     pl.seed_everything(config.seed, workers=True, verbose=False)
     return PictureClassifier(
-        build_model(config.model, len(data_set.labels), config.data.side),
+        model or build_model(config.model, len(data_set.labels), config.data.side),
         data_set.spec,
         trainer=config.trainer,
         augment=config.augment,

@@ -46,6 +46,8 @@ from animals.training.release.promote import promote
 from animals.training.release.publish import is_best, publish
 from animals.training.runs import MANIFEST, log_to_file, open_run
 from animals.training.trainer import fit
+from animals.training.transfer.stages import fit_head_on_frozen
+from animals.training.weights import describe_weights
 
 log = logging.getLogger(__name__)
 
@@ -146,9 +148,7 @@ def _fit_and_export(
     config: TrainConfig, run: Path, data_set: DataSet, loggers: list[Logger], checkpoints: Storage | None
 ) -> Card | None:
     """Train, evaluate and export; the run's folder `version` is complete afterwards."""
-    callbacks = [CheckpointUploader(checkpoints, run)] if checkpoints else []
-    module = build_module(config, data_set)
-    trained = fit(module, data_set, run, config.trainer, seed=config.seed, loggers=loggers, callbacks=callbacks)
+    trained = _fit(config, run, data_set, loggers, checkpoints)
     if trained is None:
         return None
     val, test = (_evaluate(trained, data_set, split, config.trainer) for split in ("val", "test"))
@@ -169,9 +169,25 @@ def _fit_and_export(
         rejection=measure_rejection(served, data_set, config.data, config.trainer, temperature=evaluation.temperature),
         export=export,
         quantized=quantized,
+        weights=describe_weights(config.model),
     )
     write_card(card, version)
     return card
+
+
+def _fit(
+    config: TrainConfig, run: Path, data_set: DataSet, loggers: list[Logger], checkpoints: Storage | None
+) -> PictureClassifier | None:
+    """Train as `config.method` says; return None in all but the first of several processes."""
+    if config.method == "transfer":
+        if not is_first_process():
+            return None
+        device = choose_device(config.trainer.accelerator)
+        model = fit_head_on_frozen(config.data, config.model, data_set, run, device=device)
+        return build_module(config, data_set, model).eval()
+    callbacks = [CheckpointUploader(checkpoints, run)] if checkpoints else []
+    module = build_module(config, data_set)
+    return fit(module, data_set, run, config.trainer, seed=config.seed, loggers=loggers, callbacks=callbacks)
 
 
 def _evaluate(module: PictureClassifier, data_set: DataSet, split: str, config: TrainerConfig) -> Evaluation:

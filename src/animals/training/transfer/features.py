@@ -4,7 +4,7 @@ import hashlib
 import json
 import logging
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, cast
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from animals.concurrency import in_threads, progress_bar
 from animals.cpus import available_cpus
-from animals.data.load import DataSet
+from animals.data.dataset import DataSet
 from animals.errors import ConfigError
 from animals.files import atomic_write
 from animals.inference import ONNX_INPUT, open_session
@@ -30,10 +30,12 @@ log = logging.getLogger(__name__)
 FORMAT: Final = 1
 """Raised when features are computed differently from before; older caches are then not used."""
 
-CPU_BATCH: Final = 8
-GPU_BATCH: Final = 128
 PART: Final = 2048
 """Pictures after which their features are stored: an interrupted run goes on from there."""
+
+
+Forward = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+"""Pixels of shape (pictures, side, side, 3) -> features of shape (pictures, dimensions)."""
 
 
 class Backbone(nn.Module):
@@ -81,8 +83,10 @@ class FeatureCache:
         features = np.concatenate(parts) if parts else np.empty((0, 0), np.float32)
         return {digest: row for row, digest in enumerate(digests)}, features
 
-    def add(self, digests: list[str], features: NDArray[np.float32]) -> None:
-        """Store the features of some pictures."""
+    def add(self, batches: Sequence[tuple[list[str], NDArray[np.float32]]]) -> None:
+        """Store the features of some pictures, given with their digests."""
+        digests = [digest for some, _ in batches for digest in some]
+        features = np.concatenate([part for _, part in batches])
         with atomic_write(self.folder / f"{uuid.uuid4().hex}.npz") as path, path.open("wb") as file:
             np.savez(file, digests=np.array(digests), features=features)
 
@@ -99,18 +103,15 @@ def pooled_features(
         cache_dir: folder of all caches.
         device: what computes. On a CPU it is ONNX Runtime, in half the time of torch.
     """
-    backbone = Backbone(model).eval()
     cache = FeatureCache(cache_dir / f"features-{_key(model, data_set.spec)}")
-    digests = [data_set.manifest[row].sha256 for row in rows]
     cache.folder.mkdir(parents=True, exist_ok=True)
+    digests = [data_set.manifest[row].sha256 for row in rows]
     with FileLock(cache.folder.with_suffix(".lock")):
-        known, _ = cache.read()
-        missing = list(dict.fromkeys(zip(digests, rows.tolist(), strict=True)))
-        missing = [(digest, row) for digest, row in {d: r for d, r in missing}.items() if digest not in known]
-        if missing:
-            compute = _on_cpu(backbone, data_set.spec, cache.folder) if device.type == "cpu" else _on(device, backbone, data_set.spec)
-            _fill(cache, missing, data_set, compute, CPU_BATCH if device.type == "cpu" else GPU_BATCH)
         known, features = cache.read()
+        missing = {digest: int(row) for digest, row in zip(digests, rows, strict=True) if digest not in known}
+        if missing:
+            _compute(cache, missing, data_set, model, device)
+            known, features = cache.read()
     return features[[known[digest] for digest in digests]]
 
 
@@ -120,33 +121,37 @@ def _key(model: nn.Module, spec: InputSpec) -> str:
     return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 
-def _fill(cache: FeatureCache, missing: list[tuple[str, int]], data_set: DataSet, compute: Any, batch: int) -> None:
-    threads = available_cpus() if batch == CPU_BATCH else 1
-    batches = [missing[first : first + batch] for first in range(0, len(missing), batch)]
+def _compute(
+    cache: FeatureCache, missing: dict[str, int], data_set: DataSet, model: nn.Module, device: torch.device
+) -> None:
+    """Compute the features of rows by digest, and store them part by part."""
+    if device.type == "cpu":
+        forward, batch, threads = _with_onnx(model, data_set.spec, cache.folder / "backbone.onnx"), 8, available_cpus()
+    else:
+        forward, batch, threads = _with_torch(model, data_set.spec, device), 128, 1
+    digests = list(missing)
+    batches = [digests[first : first + batch] for first in range(0, len(digests), batch)]
+    done: list[tuple[list[str], NDArray[np.float32]]] = []
 
-    def features_of(pictures: list[tuple[str, int]]) -> NDArray[np.float32]:
-        return compute(data_set.read_pixels(np.array([row for _, row in pictures])))
+    def features_of(some: list[str]) -> NDArray[np.float32]:
+        return forward(data_set.read_pixels(np.array([missing[digest] for digest in some])))
 
-    digests: list[str] = []
-    parts: list[NDArray[np.float32]] = []
     with progress_bar() as progress:
-        task = progress.add_task("Computing features", total=len(missing))
-        for pictures, features in in_threads(features_of, batches, threads=threads):
-            digests += [digest for digest, _ in pictures]
-            parts.append(features)
-            progress.advance(task, len(pictures))
-            if len(digests) >= PART:
-                cache.add(digests, np.concatenate(parts))
-                digests, parts = [], []
-    if digests:
-        cache.add(digests, np.concatenate(parts))
+        task = progress.add_task("Computing features", total=len(digests))
+        for some, features in in_threads(features_of, batches, threads=threads):
+            done.append((some, features))
+            progress.advance(task, len(some))
+            if sum(len(names) for names, _ in done) >= PART:
+                cache.add(done)
+                done = []
+    if done:
+        cache.add(done)
 
 
-def _on_cpu(backbone: Backbone, spec: InputSpec, folder: Path) -> Any:
+def _with_onnx(model: nn.Module, spec: InputSpec, path: Path) -> Forward:
     """Return a function from pixels to features that runs in ONNX Runtime; several threads may call it at once."""
-    path = folder / "backbone.onnx"
     if not path.exists():
-        static = Backbone(with_static_padding(backbone.model.float().cpu(), spec.side)).eval()
+        static = Backbone(with_static_padding(model.cpu(), spec.side)).eval()
         with atomic_write(path) as temporary:
             torch.onnx.export(
                 static,
@@ -161,19 +166,20 @@ def _on_cpu(backbone: Backbone, spec: InputSpec, folder: Path) -> Any:
             )
     session = open_session(path)
 
-    def compute(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def forward(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         return cast(NDArray[np.float32], session.run(["features"], {ONNX_INPUT: normalize(pixels, spec)})[0])
 
-    return compute
+    return forward
 
 
-def _on(device: torch.device, backbone: Backbone, spec: InputSpec) -> Any:
-    backbone.to(device, memory_format=torch.channels_last)
+def _with_torch(model: nn.Module, spec: InputSpec, device: torch.device) -> Forward:
+    """Return a function from pixels to features that runs in torch, in bfloat16."""
+    backbone = Backbone(model).eval().to(memory_format=torch.channels_last).to(device)
 
     @torch.inference_mode()
-    def compute(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def forward(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         pictures = torch.from_numpy(normalize(pixels, spec)).to(device, memory_format=torch.channels_last)
         with torch.autocast(device.type, torch.bfloat16):
             return cast(NDArray[np.float32], backbone(pictures).float().cpu().numpy())
 
-    return compute
+    return forward

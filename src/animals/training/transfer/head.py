@@ -80,8 +80,9 @@ def fit_head(train: Examples, val: Examples, labels: int, *, balance: bool, star
     fits: dict[float, tuple[Tensor, Tensor]] = {}
     for strength in STRENGTHS:
         parameters = _minimize(tensors[0], targets[0], weights[0], origin, parameters, strength)
-        fits[strength] = parameters, weights[1] * functional.cross_entropy(
-            _logits(tensors[1], parameters), targets[1], reduction="none"
+        fits[strength] = (
+            parameters,
+            weights[1] * functional.cross_entropy(_logits(tensors[1], parameters), targets[1], reduction="none"),
         )
     losses = {strength: float(loss.mean()) for strength, (_, loss) in fits.items()}
     strength = _choose({strength: loss for strength, (_, loss) in fits.items()})

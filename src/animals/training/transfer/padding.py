@@ -1,6 +1,7 @@
 """Static padding: convolutions with TensorFlow's "same" padding for pictures of one size."""
 
 import copy
+from typing import cast
 
 import torch
 from timm.layers import Conv2dSame
@@ -53,9 +54,9 @@ def _static(convolution: nn.Module, height: int, width: int) -> nn.Sequential:
     plain = nn.Conv2d(
         convolution.in_channels,
         convolution.out_channels,
-        convolution.kernel_size,
-        convolution.stride,
-        dilation=convolution.dilation,
+        cast(tuple[int, int], convolution.kernel_size),
+        cast(tuple[int, int], convolution.stride),
+        dilation=cast(tuple[int, int], convolution.dilation),
         groups=convolution.groups,
         bias=convolution.bias is not None,
     )

@@ -3,20 +3,19 @@
 import logging
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from sklearn.metrics import f1_score
+from scipy.special import softmax
+from sklearn.metrics import f1_score, log_loss
 from torch import nn
 
-from animals.config.training import DataConfig, ModelConfig
-from animals.data.load import DataSet
+from animals.config.data import DataConfig
+from animals.config.training import ModelConfig
+from animals.data.dataset import DataSet
 from animals.errors import ConfigError
-from animals.records import StartingWeights
 from animals.training.callbacks import write_metrics
 from animals.training.model import architecture_options
 from animals.training.transfer.features import classifier_of, pooled_features
@@ -28,21 +27,10 @@ log = logging.getLogger(__name__)
 IMAGENET_CLASSES: Final = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class HeadStage:
-    """A network with a head fitted on its frozen features."""
-
-    model: nn.Module
-    origin: StartingWeights
-    fitted: FittedHead
-    val_losses: NDArray[np.float64]
-    """Cross-entropy of each validation picture, shape (pictures,)."""
-
-
 def fit_head_on_frozen(
     data: DataConfig, model: ModelConfig, data_set: DataSet, run: Path, *, device: torch.device
-) -> HeadStage:
-    """Compute the features of the pictures, fit a head on them, and put it on the network.
+) -> nn.Module:
+    """Return a pretrained network with a head that is fitted on the features of the pictures.
 
     Args:
         data: where features are cached, whether labels are balanced, and their ImageNet classes where known.
@@ -52,12 +40,11 @@ def fit_head_on_frozen(
         device: what computes the features.
 
     Raises:
-        WeightsUnavailable: the weights cannot be had.
+        AnimalsError: the weights cannot be read or downloaded.
         ConfigError: the network has no linear head on pooled features.
     """
     started = time.monotonic()
-    pretrained = load_pretrained(model, architecture_options(model, data.side))
-    network = pretrained.model.eval()
+    network = load_pretrained(model, architecture_options(model, data.side)).model.eval()
     classifier = classifier_of(network)
     start = _start(classifier, data_set.labels, data.imagenet)
     rows = {split: data_set.rows(split) for split in ("train", "val")}
@@ -70,9 +57,8 @@ def fit_head_on_frozen(
     )
     fitted = fit_head(train, val, len(data_set.labels), balance=data.balance, start=start)
     install_head(network, fitted.head)
-    losses = cross_entropy(fitted.head.logits(val.features), val.targets)
-    _report(run, fitted, train, val, losses, seconds=time.monotonic() - started)
-    return HeadStage(network, pretrained.origin, fitted, losses)
+    _report(run, fitted, train, val, seconds=time.monotonic() - started)
+    return network
 
 
 def install_head(network: nn.Module, head: Head) -> None:
@@ -83,12 +69,6 @@ def install_head(network: nn.Module, head: Head) -> None:
         classifier.weight.copy_(torch.from_numpy(head.weight))
         classifier.bias.copy_(torch.from_numpy(head.bias))
     network.eval()
-
-
-def cross_entropy(logits: NDArray[np.float64], targets: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return the loss of each picture, shape (pictures,)."""
-    shifted = logits - logits.max(1, keepdims=True)
-    return np.asarray(np.log(np.exp(shifted).sum(1)) - shifted[np.arange(len(targets)), targets])
 
 
 def _start(classifier: nn.Linear, labels: tuple[str, ...], imagenet: Mapping[str, str]) -> Head | None:
@@ -114,33 +94,25 @@ def parse_classes(label: str, text: str) -> list[int]:
     for part in text.split(","):
         first, _, last = part.strip().partition("-")
         if not first.isdecimal() or not (last or first).isdecimal() or int(last or first) >= IMAGENET_CLASSES:
-            raise ConfigError(f'data.imagenet.{label} is "{text}"; expected classes from 0 to 999, as in "101, 385-386".')
+            raise ConfigError(
+                f'data.imagenet.{label} is "{text}"; expected classes from 0 to 999, as in "101, 385-386".'
+            )
         classes += range(int(first), int(last or first) + 1)
     return classes
 
 
-def _report(
-    run: Path, fitted: FittedHead, train: Examples, val: Examples, losses: NDArray[np.float64], *, seconds: float
-) -> None:
-    predictions = fitted.head.logits(val.features).argmax(1)
-    accuracy = float((predictions == val.targets).mean())
-    logits = fitted.head.logits(train.features)
-    write_metrics(
-        run,
-        {
-            "epoch": 0,
-            "train/loss": float(cross_entropy(logits, train.targets).mean()),
-            "train/accuracy": float((logits.argmax(1) == train.targets).mean()),
-            "val/loss": float(losses.mean()),
-            "val/accuracy": accuracy,
-            "lr": 0.0,
-            "seconds": seconds,
-        },
-    )
+def _report(run: Path, fitted: FittedHead, train: Examples, val: Examples, *, seconds: float) -> None:
+    """Write and log how well the head does."""
+    metrics: dict[str, float] = {"epoch": 0, "lr": 0.0, "seconds": seconds}
+    for split, examples in (("train", train), ("val", val)):
+        logits = fitted.head.logits(examples.features)
+        metrics[f"{split}/loss"] = log_loss(examples.targets, softmax(logits, axis=1), labels=range(logits.shape[1]))
+        metrics[f"{split}/accuracy"] = float((logits.argmax(1) == examples.targets).mean())
+    write_metrics(run, metrics)
     log.info(
         "Head on %d features of the frozen network: val accuracy %.1f %%, macro F1 %.3f, %.0f s",
         train.features.shape[1],
-        100 * accuracy,
-        f1_score(val.targets, predictions, average="macro"),
+        100 * metrics["val/accuracy"],
+        f1_score(val.targets, fitted.head.logits(val.features).argmax(1), average="macro"),
         seconds,
     )
