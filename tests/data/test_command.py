@@ -32,11 +32,11 @@ def test_a_fetch_ends_with_a_table_of_the_labels_and_what_to_do_next(
 
     command.main()
 
-    told = capsys.readouterr()
-    assert told.err == ""
-    rows = [line.replace("│", " ").split() for line in told.out.splitlines() if line.startswith("│")]
+    output = capsys.readouterr()
+    assert output.err == ""
+    rows = [line.replace("│", " ").split() for line in output.out.splitlines() if line.startswith("│")]
     assert rows == [["blue", "2"], ["green", "2"], ["red", "3"], ["All", "7"]]
-    assert told.out.endswith(
+    assert output.out.endswith(
         f"""
 {PICTURES_ROOT}: 6 new pictures, 0 existed already.
 Left out, since no picture in a label folder: archive/list.csv.
@@ -48,8 +48,8 @@ Next: uv run invoke train --args "experiment=folder data.root={PICTURES_ROOT}"
 
 def test_many_files_that_are_left_out_are_named_in_part() -> None:
     result = ImportResult(new=0, existing=0, left_out=("a", "b", "c", "d", "e"))
-    said = command.summary(result, Counter(), PICTURES_ROOT)
-    assert "Left out, since no picture in a label folder: a, b, c and 2 more." in said
+    message = command.summary(result, Counter(), PICTURES_ROOT)
+    assert "Left out, since no picture in a label folder: a, b, c and 2 more." in message
 
 
 @pytest.mark.parametrize(
@@ -61,8 +61,8 @@ def test_many_files_that_are_left_out_are_named_in_part() -> None:
     ],
 )
 def test_the_next_command_is_the_experiment_that_looks_there(root: Path, next_command: str) -> None:
-    said = command.summary(ImportResult(10, 0), Counter(ANIMALS10_FOLDERS.keys()), root)
-    assert said.endswith(f"Next: uv run invoke {next_command}")
+    message = command.summary(ImportResult(10, 0), Counter(ANIMALS10_FOLDERS.keys()), root)
+    assert message.endswith(f"Next: uv run invoke {next_command}")
 
 
 def test_a_folder_of_animals_10_is_shown_with_its_label() -> None:

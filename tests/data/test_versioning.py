@@ -56,7 +56,7 @@ class Clone:
 def clone(tmp_path: Path, emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Clone:
     """A clone whose origin is a bare repository beside it; the test runs in it."""
     environment = {
-        **{f"DVC_{place}_DIR": str(tmp_path / place) for place in ("SITE_CACHE", "GLOBAL_CONFIG", "SYSTEM_CONFIG")},
+        **{f"DVC_{name}_DIR": str(tmp_path / name) for name in ("SITE_CACHE", "GLOBAL_CONFIG", "SYSTEM_CONFIG")},
         **{f"GIT_{who}_{what}": "a@b.c" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")},
         "GIT_CONFIG_GLOBAL": os.devnull,
         "GIT_CONFIG_SYSTEM": os.devnull,
