@@ -16,7 +16,8 @@ from rich.table import Table
 
 from animals.concurrency import in_processes
 from animals.config.compose import compose_train_config
-from animals.config.training import TrainConfig
+from animals.config.data import DataConfig
+from animals.config.training import ModelConfig
 from animals.cpus import available_cpus
 from animals.data.dataset import DataSet
 from animals.data.decode import CHUNK, count_values, count_values_of_files
@@ -61,25 +62,31 @@ def main(overrides: Sequence[str]) -> None:
     console.print(*channels, sep="\n", markup=False, soft_wrap=True)
 
 
-def standardized(data_set: DataSet, config: TrainConfig) -> DataSet:
-    """Return the data set with the mean and std that the configuration chooses, given one with the model's own."""
-    if not uses_own_statistics(config):
+def standardize(data_set: DataSet, data: DataConfig, model: ModelConfig) -> DataSet:
+    """Return the data set with the mean and std that the configuration names.
+
+    Args:
+        data_set: with the mean and std that the model was pretrained with.
+        data: says whose mean and std to use.
+        model: says whether it is pretrained.
+    """
+    if not uses_own_statistics(data, model):
         return data_set
-    statistics = pixel_statistics(data_set, workers=config.data.workers)
+    statistics = pixel_statistics(data_set, workers=data.workers)
     log.info(
         "Pixels of the training pictures: mean %.3f %.3f %.3f, std %.3f %.3f %.3f", *statistics.mean, *statistics.std
     )
     return replace(data_set, spec=replace(data_set.spec, mean=statistics.mean, std=statistics.std))
 
 
-def uses_own_statistics(config: TrainConfig) -> bool:
-    """Return whether mean and std are those of the data instead of the model's own."""
-    return config.data.statistics == "data" or (config.data.statistics == "auto" and not config.model.pretrained)
+def uses_own_statistics(data: DataConfig, model: ModelConfig) -> bool:
+    """Return whether mean and std are those of the data rather than those that the model was pretrained with."""
+    return data.statistics == "data" or (data.statistics == "auto" and not model.pretrained)
 
 
-def write_statistics(path: Path, data_set: DataSet, config: TrainConfig) -> None:
-    """Write the mean and std that a run uses, and their source, as JSON."""
-    source = "data" if uses_own_statistics(config) else "model"
+def write_statistics(path: Path, data_set: DataSet, data: DataConfig, model: ModelConfig) -> None:
+    """Write the mean and std that a run uses, and whose they are, as JSON."""
+    source = "data" if uses_own_statistics(data, model) else "model"
     statistics = Statistics(data_set.spec.mean, data_set.spec.std)
     path.write_text(json.dumps({"statistics": source, **asdict(statistics)}, indent=2) + "\n", encoding="utf-8")
 
