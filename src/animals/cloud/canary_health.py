@@ -8,6 +8,9 @@ from animals.cloud.gcloud import Command, Gcloud
 from animals.cloud.target import Place
 from animals.errors import DeploymentFailed
 
+WATCH_SECONDS: Final = 300.0
+"""How long a revision that gets a tenth of the requests is observed."""
+
 ERRORS: Final = 5
 """As many, and a larger share than the next: the same as the alert Errors (docs/design/alerts.md)."""
 SHARE: Final = 0.02

@@ -1,19 +1,17 @@
-"""Look whether it is time to train again, and ask for it: `python -m animals.monitoring.retrain_check`, once a day.
+"""Look whether it is time to train again, and ask for it: `animals decide`, once a day.
 
 Prints one line of JSON, which Cloud Logging takes apart and the alert policies in cloudbuild_files/alerts/ look for.
 """
 
-import argparse
 import logging
 import sys
 from typing import Final, Literal
 
-from animals.cli import StderrHandler, exit_on_error
+from animals.cli import StderrHandler
 from animals.config.settings import read
 from animals.errors import ConfigError, ServiceError
-from animals.monitoring import trigger
 from animals.monitoring.decision import is_less_accurate
-from animals.monitoring.report import DAYS, MAX_DAYS, Found, find, store
+from animals.monitoring.report import MAX_DAYS, Found, find, store
 from animals.monitoring.settings import ReportSettings
 from animals.monitoring.summary import Summary
 from animals.monitoring.trigger import RetrainRequest, Trigger, TriggerSettings, ask_once, open_trigger
@@ -54,7 +52,7 @@ class Checked(Record):
     """Whether a training was asked for."""
 
 
-def check(storage: Storage, whom: Trigger | None, days: int = DAYS) -> Checked:
+def check(storage: Storage, whom: Trigger | None, days: int) -> Checked:
     """Look at the last days, keep the summary for the alerts, and ask for a training if it is time.
 
     Raises:
@@ -104,24 +102,18 @@ def _line(found: Found, asked: Asked) -> Checked:
     )
 
 
-def main() -> None:
-    """Decide, print it and ask; the exit code is 0 whatever was decided."""
-    parser = argparse.ArgumentParser(
-        prog="python -m animals.monitoring.retrain_check",
-        description=__doc__,
-        epilog=f"The environment says where the bucket is (ANIMALS_BUCKET) and whom to ask.\n\n{trigger.__doc__}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--days", type=int, default=DAYS, help=f"to look at, up to {MAX_DAYS} [{DAYS}]")
-    arguments = parser.parse_args()
+def run(days: int) -> str:
+    """Check the last days, and request a training if it is time.
+
+    Returns:
+        One line of JSON.
+
+    Raises:
+        ConfigError: the number of days or a setting is impossible.
+        AnimalsError: as `check` raises.
+    """
     logging.basicConfig(level=logging.WARNING, handlers=[StderrHandler()])
-    with exit_on_error():
-        if not 1 <= arguments.days <= MAX_DAYS:
-            raise ConfigError(f"--days is {arguments.days}; expected 1 to {MAX_DAYS}.")
-        whom = open_trigger(TriggerSettings())
-        checked = check(open_storage(read(ReportSettings).bucket), whom, arguments.days)
-        sys.stdout.write(checked.model_dump_json() + "\n")
-
-
-if __name__ == "__main__":
-    main()
+    if not 1 <= days <= MAX_DAYS:
+        raise ConfigError(f"--days is {days}; expected 1 to {MAX_DAYS}.")
+    whom = open_trigger(TriggerSettings())
+    return check(open_storage(read(ReportSettings).bucket), whom, days).model_dump_json() + "\n"

@@ -27,14 +27,19 @@ GRACE_SECONDS: Final = 6
 
 
 def main() -> None:
+    """Answer --help, or serve."""
+    parse_no_arguments(
+        "python -m animals.serving", "Serve the model that the bucket says shall serve.", ServiceSettings
+    )
+    serve()
+
+
+def serve() -> None:
     """Serve until SIGTERM or Ctrl+C.
 
     Raises:
         SystemExit: 0 after a wanted end, 2 for an impossible setting, 1 if the port cannot be had.
     """
-    parse_no_arguments(
-        "python -m animals.serving", "Serve the model that the bucket says shall serve.", ServiceSettings
-    )
     # uvicorn repeats the signal that ended it, which would end the process with an error
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: sys.exit(0))

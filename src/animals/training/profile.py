@@ -1,4 +1,4 @@
-"""`python -m animals.training.profile [overrides]`: where the time of a training goes.
+"""`animals profile [OVERRIDE]...`: where the time of a training goes.
 
 Writes into `profiling/<time>-<name>/`:
 
@@ -8,16 +8,12 @@ top_operators.md   the operators that took most
 ```
 """
 
-import argparse
 import os
-import sys
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from animals.cli import exit_on_error
-from animals.config.compose import compose_train_config
 from animals.config.training import TrainConfig
 
 if TYPE_CHECKING:
@@ -35,23 +31,6 @@ KEPT: Final = 20
 
 SHOWN: Final = 8
 """Operators on the terminal."""
-
-
-def main() -> None:
-    """Time some steps of a training, then profile as many; nothing is trained that stays."""
-    parser = argparse.ArgumentParser(prog="python -m animals.training.profile", description=main.__doc__)
-    parser.add_argument("overrides", nargs="*", help="as of a training, such as experiment=animals10")
-    parser.add_argument("--steps", type=_positive, default=10, help="that are timed, and then profiled [10]")
-    arguments = parser.parse_intermixed_args()
-    with exit_on_error():
-        config = compose_train_config(arguments.overrides)
-        sys.stdout.write(profile(config, arguments.steps))
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text} is no number of steps; expected 1 or more")
-    return int(text)
 
 
 def profile(config: TrainConfig, steps: int) -> str:
@@ -107,6 +86,3 @@ def _table(
     ]
     return "\n".join([f"| {device} | calls a step | ms a step | share |", "|---|---:|---:|---:|", *rows, ""])
 
-
-if __name__ == "__main__":
-    main()

@@ -3,18 +3,14 @@
 `invoke announce VERSION` does it again for a version whose announcement failed.
 """
 
-import argparse
-import sys
 from typing import Final
 
 from animals import registry
-from animals.cli import exit_on_error
 from animals.config.github import GitHubSettings
-from animals.config.settings import read_settings
 from animals.errors import AnimalsError, ConfigError
 from animals.github import Dispatch, open_dispatch, repository_of
 from animals.secret_manager import read_secret
-from animals.storage import open_storage
+from animals.storage import Storage
 
 EVENT: Final = "model-published"
 """Type of the event, which .github/workflows/model.yml waits for."""
@@ -85,19 +81,18 @@ def announced(version: str, bucket: str) -> str:
     return f"Told      {repository}, whose workflow tests and promotes it\n" if repository else ""
 
 
-def main() -> None:
-    """Tell the repository that ANIMALS_ANNOUNCE names that a version is published."""
-    parser = argparse.ArgumentParser(prog="invoke announce", description=main.__doc__)
-    parser.add_argument("version", help="a published version")
-    arguments = parser.parse_args()
-    with exit_on_error():
-        storage = open_storage(read_settings().bucket)
-        version = registry.read_card(storage, arguments.version).version
-        repository = announce(AnnounceSettings(), version, storage.url)
-        if repository is None:
-            raise ConfigError("ANIMALS_ANNOUNCE is not set; expected github://OWNER/REPOSITORY.")
-        sys.stdout.write(f"{repository} was told that {version} is published in {storage.url}.\n")
+def announce_again(storage: Storage, version: str) -> str:
+    """Announce a version whose announcement failed.
 
+    Returns:
+        A line for a person.
 
-if __name__ == "__main__":
-    main()
+    Raises:
+        ConfigError: ANIMALS_ANNOUNCE is not set.
+        AnimalsError: the version is not published, or GitHub did not take the event.
+    """
+    version = registry.read_card(storage, version).version
+    repository = announce(AnnounceSettings(), version, storage.url)
+    if repository is None:
+        raise ConfigError("ANIMALS_ANNOUNCE is not set; expected github://OWNER/REPOSITORY.")
+    return f"{repository} was told that {version} is published in {storage.url}.\n"

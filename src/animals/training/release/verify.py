@@ -1,11 +1,9 @@
-"""`python -m animals.training.release.verify VERSION`: fetch a published version, and find out whether it may serve.
+"""`animals check-version VERSION`: fetch a published version, and find out whether it may serve.
 
 Nothing is taken on trust that can be looked at: each file by its checksum, the labels by those that are served now, the
 table of answers by the card, and the ONNX file by the table, as far as the test pictures are to be had here.
 """
 
-import argparse
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
@@ -13,13 +11,9 @@ from pathlib import Path
 from typing import Final
 
 from animals import registry
-from animals.cli import exit_on_error
-from animals.config.settings import read_settings
 from animals.errors import BrokenModel, DataError, NoModel, PicturesUnavailable, StorageError
 from animals.records import Card, probability_columns
-from animals.storage import FolderStorage, Storage, open_storage
-
-INTO: Final = Path("build", "candidate")
+from animals.storage import FolderStorage, Storage
 
 SAME: Final = 0.02
 """How far a probability may be from the table's: other processors add numbers in another order, 8 bits are coarse."""
@@ -164,19 +158,3 @@ def _runs(card: Card) -> Iterator[None]:
     except ONNX_ERRORS as error:
         raise BrokenModel(f"{card.serving_file} of {card.version} cannot be run: {error}") from error
 
-
-def main() -> None:
-    """Fetch a published version from ANIMALS_BUCKET, and find out whether it may serve."""
-    parser = argparse.ArgumentParser(prog="invoke check-version", description=main.__doc__)
-    parser.add_argument("version", help="a published version")
-    parser.add_argument("--into", type=Path, default=INTO, help=f"folder that becomes a bucket [{INTO.as_posix()}]")
-    arguments = parser.parse_args()
-    with exit_on_error():
-        storage = open_storage(read_settings().bucket)
-        card = fetch(storage, arguments.version, arguments.into)
-        sys.stdout.writelines(f"{line}\n" for line in check(storage, card, arguments.into))
-        sys.stdout.write(f"{card.version} may serve. To try it: ANIMALS_BUCKET={arguments.into} uv run invoke serve\n")
-
-
-if __name__ == "__main__":
-    main()

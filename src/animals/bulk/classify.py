@@ -26,13 +26,13 @@ KEEP_SECONDS: Final = 10.0
 """After which rows are written to a part file; a power cut loses no more."""
 
 
-def classify(sources: Sequence[str], out: str, *, version: str | None, workers: int | None, engine: str) -> None:
+def classify(sources: Sequence[str], out: Path, *, version: str, workers: int | None, engine: str) -> None:
     """Write a table with a row for each picture; what it holds already is not done again.
 
     Args:
         sources: folders, files, patterns and buckets.
         out: the Parquet file.
-        version: of the model; None for the one that serves.
+        version: of the model, or `current`.
         workers: processes at work; None for one a CPU.
         engine: who hands out the work: a name in `ENGINES`.
 
