@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from inspect import Parameter, Signature
-from typing import Any
+from typing import Any, cast
 
 from invoke.context import Context
 from invoke.tasks import Task
@@ -13,52 +13,57 @@ from tasking.shell import python, python_until_killed, words
 SERVICES = ("up", "demo")
 """Commands that start processes, which must not outlive the task."""
 
+Declared = TyperArgument | TyperOption
 
-def forward(command: TyperCommand) -> Task:
+
+def forward(command: TyperCommand) -> "Task[Any]":
     """Return a task with the name, help, arguments and options of a command.
 
     An argument that may be repeated, such as Hydra overrides, becomes the option `--args`, which takes all of them.
     """
+    declared = cast(list[Declared], command.params)
 
     def body(_: Context, **values: Any) -> None:
         run = python_until_killed if command.name in SERVICES else python
-        run("animals", str(command.name), *_command_line(command, values))
+        run("animals", str(command.name), *_command_line(declared, values))
 
     body.__doc__ = command.help
     body.__signature__ = Signature(  # type: ignore[attr-defined] # what invoke reads the options from
         [
             Parameter("_", Parameter.POSITIONAL_OR_KEYWORD),
-            *(Parameter(_name(it), Parameter.KEYWORD_ONLY, default=_default(it)) for it in command.params),
+            *(Parameter(_name(one), Parameter.KEYWORD_ONLY, default=_default(one)) for one in declared),
         ]
     )
     return Task(
         body,
         name=command.name,
-        positional=[_name(it) for it in command.params if it.param_type_name == "argument" and it.nargs == 1],
-        help={_name(it): it.help + (", in one string" if it.nargs == -1 else "") for it in command.params},
+        positional=[_name(one) for one in declared if isinstance(one, TyperArgument) and one.nargs == 1],
+        help={_name(one): f"{one.help}{', in one string' if one.nargs == -1 else ''}" for one in declared},
     )
 
 
-def _name(parameter: TyperArgument | TyperOption) -> str:
-    return "args" if parameter.nargs == -1 else parameter.name
+def _name(declared: Declared) -> str:
+    return "args" if declared.nargs == -1 else declared.name
 
 
-def _default(parameter: TyperArgument | TyperOption) -> Any:
+def _default(declared: Declared) -> bool | str:
     """Return the default in the form in which invoke takes values: switches as booleans, all others as text."""
-    if isinstance(parameter.default, bool):
-        return parameter.default
-    return "" if parameter.default in (None, []) else str(parameter.default)
+    if isinstance(declared.default, bool):
+        return declared.default
+    return "" if declared.default in (None, []) else str(declared.default)
 
 
-def _command_line(command: TyperCommand, values: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the words of what was given, without options that have their default."""
-    for parameter in command.params:
-        value = values[_name(parameter)]
-        if parameter.nargs == -1:
+def _command_line(declared: list[Declared], values: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the words for the values that differ from the default."""
+    for one in declared:
+        value = values[_name(one)]
+        if one.nargs == -1:
             yield from words(value)
-        elif parameter.param_type_name == "argument":
+        elif isinstance(one, TyperArgument):
             yield value
-        elif isinstance(value, bool) and value != parameter.default:
-            yield parameter.opts[0] if value else parameter.secondary_opts[0]
-        elif value != _default(parameter):
-            yield f"{parameter.opts[0]}={value}"
+        elif value == _default(one):
+            continue
+        elif isinstance(value, bool):
+            yield one.opts[0] if value else one.secondary_opts[0]
+        else:
+            yield f"{one.opts[0]}={value}"

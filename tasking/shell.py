@@ -9,6 +9,7 @@ from pathlib import Path
 from invoke.exceptions import Exit
 
 from animals.cli import split_words
+from animals.errors import UsageError
 
 ROOT = Path(__file__).parents[1]
 
@@ -60,8 +61,8 @@ def words(text: str) -> list[str]:
     """
     try:
         return split_words(text)
-    except ValueError as error:
-        raise Exit(f"{text} has a quotation mark without its other one.", code=2) from error
+    except UsageError as error:
+        raise Exit(str(error), code=2) from error
 
 
 def options(**given: str | float) -> list[str]:

@@ -7,7 +7,7 @@ import shlex
 import sys
 from collections.abc import Iterator
 
-from animals.errors import AnimalsError
+from animals.errors import AnimalsError, UsageError
 
 
 @contextlib.contextmanager
@@ -35,10 +35,13 @@ def split_words(text: str) -> list[str]:
     """Split what a person typed as a shell does, except that on Windows backslashes stay: they are in its paths.
 
     Raises:
-        ValueError: a quotation mark has no other one.
+        UsageError: a quotation mark is not closed.
     """
-    kept = text.replace("\\", "\\\\") if sys.platform == "win32" else text
-    return shlex.split(kept)  # the reason for this function
+    escaped = text.replace("\\", "\\\\") if sys.platform == "win32" else text
+    try:
+        return shlex.split(escaped)
+    except ValueError as error:
+        raise UsageError(f"{text} has a quotation mark without its other one.") from error
 
 
 def split_commas(text: str) -> list[str]:

@@ -1,8 +1,8 @@
-"""`animals classify`: find the pictures, classify those that are not done, write the table."""
+"""`animals classify`: find the pictures, classify those that have no prediction yet, and write the table."""
 
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -17,24 +17,24 @@ from animals.errors import Interrupted
 from animals.storage import open_storage
 
 CHUNK: Final = 16
-"""Pictures that a worker takes at once: some tenths of a second's work, which Ctrl-C waits for."""
+"""Pictures that a worker gets at once: some tenths of a second of work, which Ctrl-C waits for."""
 
 REMOTE_CHUNK: Final = 64
-"""The same where they come from a bucket: the first of each chunk is waited for."""
+"""The same for pictures in a bucket: a worker waits for the first of each chunk."""
 
-KEEP_SECONDS: Final = 10.0
-"""After which rows are written to a part file; a power cut loses no more."""
+SAVE_SECONDS: Final = 10.0
+"""Time between two part files; a power cut loses no more."""
 
 
 def classify(sources: Sequence[str], out: Path, *, version: str, workers: int | None, engine: str) -> None:
-    """Write a table with a row for each picture; what it holds already is not done again.
+    """Write a table with a row for each picture; pictures that have a prediction in it already are skipped.
 
     Args:
         sources: folders, files, patterns and buckets.
         out: the Parquet file.
-        version: of the model, or `current`.
-        workers: processes at work; None for one a CPU.
-        engine: who hands out the work: a name in `ENGINES`.
+        version: of the model; `current` for the one that serves.
+        workers: number of processes; None for one a CPU.
+        engine: a name in `ENGINES`.
 
     Raises:
         DataError: a source holds no pictures.
@@ -45,52 +45,45 @@ def classify(sources: Sequence[str], out: Path, *, version: str, workers: int | 
     """
     settings = read_settings()
     storage = open_storage(settings.bucket)
-    card = registry.read_card(storage, version or registry.read_current(storage).version)
+    card = registry.read_card(storage, registry.read_current(storage).version if version == "current" else version)
     model = Model(settings.bucket, card.version, settings.max_pixels)
     names = find_pictures(sources)
-    with Predictions(Path(out), card) as predictions:
-        todo = [name for name in names if printable(name) not in predictions.done]
-        size = REMOTE_CHUNK if any(name.startswith(REMOTE) for name in todo) else CHUNK
-        chunks = [tuple(todo[first : first + size]) for first in range(0, len(todo), size)]
-        started = time.perf_counter()
-        answers = ENGINES[engine](chunks, model, workers) if chunks else []
-        answered = _shown(answers, already=len(names) - len(todo), total=len(names))
+    started = time.perf_counter()
+    with Predictions(out, card) as predictions:
+        new = [name for name in names if printable(name) not in predictions.done]
+        chunks = _chunks(new)
+        results = ENGINES[engine](chunks, model, workers) if chunks else []
         try:
-            _keep(answered, predictions)
+            _save(results, predictions, skipped=len(names) - len(new), total=len(names))
         except KeyboardInterrupt as interrupt:
             raise Interrupted(
                 f"Interrupted. What is done is kept in {out}.parts; the same command goes on."
             ) from interrupt
         seconds = time.perf_counter() - started
-        unreadable = predictions.finish()
-    sys.stdout.write(_summary(out, card.version, len(names), len(todo), unreadable, seconds))
+        without = predictions.finish()
+    speed = f", {len(new) / seconds:.1f} a second" if new else ""
+    problems = f" Without a prediction: {without:,}; the column `problem` says why." if without else ""
+    sys.stdout.write(f"{out}: {len(names):,} pictures by {card.version}, {len(new):,} of them now{speed}.{problems}\n")
 
 
-def _shown(rows: Iterable[list[Row]], *, already: int, total: int) -> Iterator[list[Row]]:
-    """Pass rows on, with a progress bar."""
+def _chunks(names: Sequence[str]) -> list[tuple[str, ...]]:
+    size = REMOTE_CHUNK if any(name.startswith(REMOTE) for name in names) else CHUNK
+    return [tuple(names[first : first + size]) for first in range(0, len(names), size)]
+
+
+def _save(results: Iterable[list[Row]], predictions: Predictions, *, skipped: int, total: int) -> None:
+    """Write rows to a part file every few seconds, and the last of them after an error too; show the progress."""
+    unsaved: list[Row] = []
+    saved = time.monotonic()
     with progress_bar() as progress:
-        task = progress.add_task("Classifying pictures", total=total, completed=already)
-        for some in rows:
-            yield some
-            progress.advance(task, len(some))
-
-
-def _keep(answered: Iterable[list[Row]], predictions: Predictions) -> None:
-    """Write rows to part files every few seconds, and the last of them whatever ends the work."""
-    waiting: list[Row] = []
-    written = time.monotonic()
-    try:
-        for rows in answered:
-            waiting += rows
-            if time.monotonic() - written > KEEP_SECONDS:
-                predictions.add(waiting)
-                waiting, written = [], time.monotonic()
-    finally:
-        if waiting:
-            predictions.add(waiting)
-
-
-def _summary(out: str, version: str, total: int, new: int, unreadable: int, seconds: float) -> str:
-    speed = f", {new / seconds:.1f} a second" if new else ""
-    problems = f" Without a prediction: {unreadable:,}; the column `problem` says why." if unreadable else ""
-    return f"{out}: {total:,} pictures by {version}, {new:,} of them now{speed}.{problems}\n"
+        task = progress.add_task("Classifying pictures", total=total, completed=skipped)
+        try:
+            for rows in results:
+                unsaved += rows
+                progress.advance(task, len(rows))
+                if time.monotonic() - saved > SAVE_SECONDS:
+                    predictions.add(unsaved)
+                    unsaved, saved = [], time.monotonic()
+        finally:
+            if unsaved:
+                predictions.add(unsaved)

@@ -1,7 +1,7 @@
-"""A step of Cloud Build, set up by the build's substitutions: `python3 -m animals.cloud deploy`, or `train`.
+"""A step of Cloud Build or of a workflow: `python3 -m animals.cloud deploy`, or `train`.
 
-It runs in Google's image with gcloud, where only Python's standard library is installed. On other machines,
-`animals deploy` and `animals train-cloud` do the same.
+It runs where only gcloud and Python's standard library are installed, so it has no options: environment variables
+have the names of the build's substitutions. On other machines, `animals deploy` and `animals train-cloud` do the same.
 """
 
 import os

@@ -31,4 +31,3 @@ def command(place: Place, tag: str, *, train_gpu: bool, deploy: bool) -> Command
 
 def _said(value: bool) -> str:
     return YES if value else "false"
-

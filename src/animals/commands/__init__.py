@@ -3,7 +3,7 @@
 A command imports what it runs when it is called, so that help and completion take no time.
 """
 
-from typing import Any
+from typing import Any, cast
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -23,12 +23,12 @@ GROUPS = {
 class CommandGroup(TyperGroup):
     """Commands listed under headings; an error ends each of them with one sentence and an exit code."""
 
-    def invoke(self, ctx: typer.Context) -> Any:
+    def invoke(self, ctx: Any) -> Any:
         """Run the command that the words name."""
         with exit_on_error():
             return super().invoke(ctx)
 
-    def format_commands(self, ctx: typer.Context, formatter: Any) -> None:
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Write the commands under their headings."""
         for heading, commands in command_groups().items():
             with formatter.section(heading):
@@ -42,14 +42,15 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # Rich takes longer to import than the rest of the help
 )
-for commands in GROUPS.values():
-    app.add_typer(commands)
+for members in GROUPS.values():
+    app.add_typer(members)
 
 
 def command_groups() -> dict[str, dict[str, TyperCommand]]:
     """Return heading -> name -> command, without the hidden commands."""
-    groups = {heading: typer.main.get_group(commands).commands for heading, commands in GROUPS.items()}
-    return {
-        heading: {name: command for name, command in commands.items() if not command.hidden}
-        for heading, commands in groups.items()
-    }
+    return {heading: _visible_commands(commands) for heading, commands in GROUPS.items()}
+
+
+def _visible_commands(commands: typer.Typer) -> dict[str, TyperCommand]:
+    members = cast(dict[str, TyperCommand], typer.main.get_group(commands).commands)
+    return {name: command for name, command in members.items() if not command.hidden}

@@ -91,7 +91,7 @@ def train_cloud(
     overrides: Annotated[
         list[str],
         Argument(metavar="OVERRIDE", help="Hydra overrides, as in experiment=animals10 data.root=gs://name/raw"),
-    ] = [],  # noqa: B006 - Typer makes a list of its own
+    ] = [],
     project: Project = "",
     region: Region = DEFAULT_REGION,
     gpu: Annotated[

@@ -42,7 +42,7 @@ def demo(
     overrides: Annotated[
         list[str],
         Argument(metavar="OVERRIDE", help="Hydra overrides of the training, if there is no model yet"),
-    ] = [],  # noqa: B006 - Typer makes a list of its own
+    ] = [],
     once: Annotated[
         bool, Option("--once", help="write the report into reports.zip and end, instead of running until Ctrl-C")
     ] = False,

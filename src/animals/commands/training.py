@@ -16,7 +16,7 @@ Overrides = Annotated[
 @app.command()
 def data(
     context: Context,
-    overrides: Overrides = [],  # noqa: B006 - Typer makes a list of its own
+    overrides: Overrides = [],
     source: Annotated[
         str,
         Option(help="get pictures from: sample, kaggle, feedback, gs://name/prefix, a folder, a zip or tar file"),
@@ -27,9 +27,7 @@ def data(
     ] = None,
     check: Annotated[bool, Option("--check", help="look for broken and doubtful pictures")] = False,
     stats: Annotated[bool, Option("--stats", help="describe the pictures in numbers")] = False,
-    shards: Annotated[
-        str, Option(help="write the pictures as shards to stream, to gs://name/prefix or a folder")
-    ] = "",
+    shards: Annotated[str, Option(help="write the pictures as shards to stream, to gs://name/prefix or a folder")] = "",
     version: Annotated[bool, Option("--version", help="keep the pictures as a version in a bucket, by DVC")] = False,
 ) -> None:
     """Get pictures, check, describe, pack or version them.
@@ -58,12 +56,13 @@ def data(
         write.main(shards, overrides)
     if version:
         from animals.data import versioning
+        from animals.data.sources.parse import PICTURES_ROOT
 
-        versioning.main(root)
+        versioning.main(root or PICTURES_ROOT)
 
 
 @app.command(context_settings={"ignore_unknown_options": True})
-def train(overrides: Overrides = []) -> None:  # noqa: B006
+def train(overrides: Overrides = []) -> None:
     """Train, evaluate, export and publish a model.
 
     It trains on the sample pictures unless an override names others. Hydra's own options work too, such as --cfg job.
@@ -76,7 +75,7 @@ def train(overrides: Overrides = []) -> None:  # noqa: B006
 
 
 @app.command(hidden=True)
-def cluster(overrides: Overrides = []) -> None:  # noqa: B006
+def cluster(overrides: Overrides = []) -> None:
     """Train on this machine of several on Vertex AI, by torchrun."""
     from animals.training import cluster as machines
 
@@ -85,7 +84,7 @@ def cluster(overrides: Overrides = []) -> None:  # noqa: B006
 
 @app.command()
 def profile(
-    overrides: Overrides = [],  # noqa: B006
+    overrides: Overrides = [],
     steps: Annotated[int, Option(min=1, help="that are timed, and then profiled")] = 10,
 ) -> None:
     """See where the time of a training goes.
@@ -102,7 +101,7 @@ def profile(
 
 @app.command()
 def sweep(
-    overrides: Overrides = [],  # noqa: B006
+    overrides: Overrides = [],
     name: Annotated[
         str, Option(help="of the sweep, whose folder is runs/sweeps/NAME; the same name resumes it [the space's]")
     ] = "",

@@ -155,7 +155,9 @@ def rollback(reason: Reason = "rolled back by hand") -> None:
 
 @app.command()
 def classify(
-    pictures: Annotated[list[str], Argument(help='folders, files, "patterns/**/*.jpg" or gs://name/prefix')],
+    pictures: Annotated[
+        list[str], Argument(metavar="PICTURES", help='folders, files, "patterns/**/*.jpg" or gs://name/prefix')
+    ],
     out: Annotated[Path, Option(help="table to write, such as predictions.parquet")],
     version: VersionOption = "current",
     workers: Annotated[int | None, Option(min=1, help="processes [one for each CPU]")] = None,

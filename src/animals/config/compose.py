@@ -11,7 +11,7 @@ from animals.errors import ConfigError
 
 
 def compose_train_config(overrides: Sequence[str]) -> TrainConfig:
-    """What `python -m animals.training` with the same overrides would be configured with.
+    """What `animals train` with the same overrides would be configured with.
 
     Raises:
         ConfigError: an override is misspelt or impossible.

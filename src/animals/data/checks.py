@@ -1,4 +1,4 @@
-"""`python -m animals.data check [overrides]`: what is wrong with the pictures, and what to do about it."""
+"""`animals data --check [OVERRIDE]...`: what is wrong with the pictures, and what to do about it."""
 
 import csv
 from collections.abc import Sequence

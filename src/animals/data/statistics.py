@@ -1,4 +1,4 @@
-"""`python -m animals.data stats [overrides]`: how many pictures there are, and what their pixels are like."""
+"""`animals data --stats [OVERRIDE]...`: how many pictures there are, and what their pixels are like."""
 
 import json
 import logging

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from animals.errors import ConfigError
 from animals.training.distributed import count_machines, vertex_variables
 
+
 def command(spec: str, processes: int, overrides: Sequence[str]) -> list[str]:
     """What this machine starts.
 

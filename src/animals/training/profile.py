@@ -85,4 +85,3 @@ def _table(
         if time(it)
     ]
     return "\n".join([f"| {device} | calls a step | ms a step | share |", "|---|---:|---:|---:|", *rows, ""])
-

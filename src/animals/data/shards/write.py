@@ -1,4 +1,4 @@
-"""`python -m animals.data shards URL [overrides]`: write a data set as shards, which `data=shards` then trains on."""
+"""`animals data --shards URL [OVERRIDE]...`: write a data set as shards, which `data=shards` then trains on."""
 
 import contextlib
 import re

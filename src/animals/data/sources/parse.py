@@ -26,12 +26,13 @@ def default_root(source: str) -> Path:
     return {SAMPLE: SAMPLE_ROOT, FEEDBACK: FEEDBACK_ROOT}.get(source, PICTURES_ROOT)
 
 
-def bring(source: str, root: Path) -> Fetched:
+def bring(source: str, root: Path, *, bucket: str | None = None) -> Fetched:
     """Bring the pictures that a person named into a folder of label folders.
 
     Args:
         source: `sample`, `kaggle`, `feedback`, a URL such as gs://name/raw/raw-img, a folder or an archive.
         root: gets the label folders.
+        bucket: that holds the feedback; by default the one in the environment.
 
     Raises:
         DataError: there is no such source, or it cannot be used as it is.
@@ -40,7 +41,7 @@ def bring(source: str, root: Path) -> Fetched:
         StorageUnavailable: the bucket is out of reach, or the disk is full.
     """
     if source == FEEDBACK:
-        return bring_feedback(read_settings().bucket, root)
+        return bring_feedback(bucket or read_settings().bucket, root)
     if source == SAMPLE:
         made = make_sample(root)
         return Fetched(new=made.made, kept=made.skipped, left_out=())

@@ -43,4 +43,3 @@ def evaluate(storage: Storage, version: str, against: str | None, *, most: int) 
     (folder / "report.md").write_text(markdown(proof, figures), encoding="utf-8")
     (folder / "report.json").write_text(proof.model_dump_json(indent=2) + "\n", encoding="utf-8")
     return summary(proof, folder)
-

@@ -3,7 +3,6 @@
 Here and not in serving, because the gate compares tables, and pandas is in the trainer's environment.
 """
 
-
 from animals import registry
 from animals.errors import BrokenModel, DataError, NoModel, PromotionRefused, UsageError
 from animals.records import Card, Current
@@ -71,4 +70,3 @@ def _compare(storage: Storage, card: Card, serving: Card) -> str | None:
         f"are right with {serving.version} alone and {found.only_this} with {card.version} alone "
         f"(p = {found.p_value:.2g}, McNemar's test)."
     )
-

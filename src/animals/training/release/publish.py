@@ -55,4 +55,3 @@ def is_best(card: Card, storage: Storage) -> bool:
     except (NoModel, BrokenModel):
         return True
     return not serving.split.same_test(card.split) or card.metrics.accuracy >= serving.metrics.accuracy
-

@@ -157,4 +157,3 @@ def _runs(card: Card) -> Iterator[None]:
         yield
     except ONNX_ERRORS as error:
         raise BrokenModel(f"{card.serving_file} of {card.version} cannot be run: {error}") from error
-

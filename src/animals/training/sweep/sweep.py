@@ -29,9 +29,7 @@ def search(
     from animals.training.sweep.work import say_what_happens, work
 
     sweep_folder(name)  # refuses a bad name before the slow checks
-    sweep = Sweep(
-        name=name, space=read_space(space), args=list(overrides), metric=metric, seed=seed, trials=trials
-    )
+    sweep = Sweep(name=name, space=read_space(space), args=list(overrides), metric=metric, seed=seed, trials=trials)
     for config in check_space(sweep.space, sweep.args):
         check_names(config.model, config.optimizer)
     say_what_happens()

@@ -30,4 +30,3 @@ def compare_forms(storage: Storage, version: str, *, pictures: int, channels: fl
     report.write_text(markdown(found, figure), encoding="utf-8")
     (folder / "optimize.json").write_text(found.model_dump_json(indent=2) + "\n", encoding="utf-8")
     return f"{table(found)}\n\nReport: {report}\n"
-
