@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from animals import registry
 from animals.cli import exit_on_error
-from animals.config.settings import read_settings
+from animals.config.settings import BucketSettings, read_settings
 from animals.serving.classifier import Classifier
 from animals.storage import open_storage
 
@@ -30,7 +30,7 @@ def main() -> None:
     parser.add_argument("--passes", type=int, default=10, help="[10]")
     arguments = parser.parse_args()
     with exit_on_error():
-        storage = open_storage(read_settings().bucket)
+        storage = open_storage(read_settings(BucketSettings).bucket)
         card = registry.read_card(storage, registry.read_current(storage).version)
         classifier = Classifier(card, registry.read_file(storage, card, card.serving_file))
         side = card.input.side
@@ -45,7 +45,7 @@ def seconds(classifier: Classifier, pictures: NDArray[np.float32], size: int) ->
     """That a picture takes in batches of this size."""
     started = time.perf_counter()
     for first in range(0, len(pictures), size):
-        classifier.answer(pictures[first : first + size])
+        classifier.infer(pictures[first : first + size])
     return (time.perf_counter() - started) / len(pictures)
 
 

@@ -20,7 +20,7 @@ import numpy as np
 
 from animals import registry
 from animals.bulk.sources import find_pictures
-from animals.config.settings import read_settings
+from animals.config.settings import BucketSettings, read_settings
 from animals.serving.classifier import Classifier
 from animals.storage import open_storage
 
@@ -32,13 +32,13 @@ FIRST: Final = 40
 
 def loop() -> Way:
     """The classifier alone, in this process."""
-    storage = open_storage(read_settings().bucket)
+    storage = open_storage(read_settings(BucketSettings).bucket)
     card = registry.read_card(storage, registry.read_current(storage).version)
     classifier = Classifier(card, registry.read_file(storage, card, card.serving_file))
 
     def run(names: Sequence[str]) -> None:
         for name in names:
-            classifier.probabilities(classifier.prepare(Path(name).read_bytes())[np.newaxis])
+            classifier.infer(classifier.decode(Path(name).read_bytes()).pixels[np.newaxis])
 
     return run
 

@@ -131,9 +131,9 @@ def _changed(file: bytes, change: str, seed: int) -> bytes:
 
 def _row(classifier: Classifier, file: bytes) -> dict[str, Any]:
     """The columns of `LoggedPrediction.row` that tell of picture and answer."""
-    prepared, labels, spec = classifier.open(file), classifier.card.labels, classifier.card.input
+    prepared, labels, spec = classifier.decode(file), classifier.card.labels, classifier.card.input
     batch = prepared.pixels[np.newaxis]
-    found = classifier.answer(batch)
+    found = classifier.infer(batch)
     shares = dict(zip(labels, found.probabilities[0].round(DIGITS).tolist(), strict=True))
     prediction = max(shares, key=shares.__getitem__)
     features = prepared_features(batch, spec.mean, spec.std)

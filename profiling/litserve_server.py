@@ -24,11 +24,11 @@ class Animals(litserve.LitAPI):  # type: ignore[misc, unused-ignore]
 
     def decode_request(self, request: Request) -> NDArray[np.float32]:
         """The model's input for the file of a form."""
-        return self._classifier.prepare(request["file"].file.read())  # the form: LitServe has read it
+        return self._classifier.decode(request["file"].file.read()).pixels  # the form: LitServe has read it
 
     def predict(self, x: NDArray[np.float32]) -> NDArray[np.float64]:
         """Probabilities of a batch."""
-        return self._classifier.probabilities(x)
+        return self._classifier.infer(x).probabilities
 
     def encode_response(self, output: NDArray[np.float64]) -> dict[str, Any]:
         """One picture's answer."""

@@ -13,7 +13,7 @@ from animals import registry
 from animals.concurrency import in_threads
 from animals.monitoring.record_types import FEEDBACK, PREDICTIONS, Kind
 from animals.preprocess import InputSpec
-from animals.records import Card, ExportCheck, Feedback, Metrics, SplitInfo
+from animals.records import Calibration, Card, ExportCheck, Feedback, Metrics, Quantized, Rejection, SplitInfo, Training
 from animals.storage import Storage
 
 LABELS: Final = tuple(f"animal_{number}" for number in range(10))
@@ -88,8 +88,15 @@ def publish(storage: Storage) -> None:
         labels=LABELS,
         input=InputSpec(side=8, mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25)),
         metrics=Metrics(accuracy=1, f1_macro=1, f1_weighted=1, loss=0, pictures=1000, per_label={}),
-        split=SplitInfo(manifest_sha256="0", seed=1, counts={}),
+        temperature=1,
+        calibration=Calibration(pictures=0, bins=1, ece_before=0, ece_after=0),
+        rejection=Rejection(threshold=0, accepted=1, refused=0, pictures=0, others=0, source="none"),
+        split=SplitInfo(manifest_sha256="0", seed=1, counts={}, test_sha256="0"),
+        training=Training(epochs=0, best_epoch=0, seconds=0, hardware="none", precision="fp32", labels={}),
         export=ExportCheck(pictures=0, same_label=0, max_probability_difference=0),
+        quantized=Quantized(
+            accuracy=None, accuracy_fp32=1, same_label=None, pictures=0, passed=False, reason="A benchmark needs none."
+        ),
         config={},
         git_commit=None,
         packages={},

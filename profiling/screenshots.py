@@ -29,7 +29,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from animals import registry
 from animals.animals10 import ANIMALS10_FOLDERS
 from animals.cli import exit_on_error
-from animals.config.settings import read_settings
+from animals.config.settings import BucketSettings, read_settings
 from animals.data.sample.drawings import STYLES
 from animals.data.sample.picture import Recipe, SamplePicture
 from animals.records import Feedback, LoggedPrediction, Record
@@ -52,7 +52,7 @@ def main() -> None:
     """Take them all."""
     with exit_on_error(), tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         bucket = FolderStorage(Path(folder) / "bucket")
-        copy_version(open_storage(read_settings().bucket), bucket)
+        copy_version(open_storage(read_settings(BucketSettings).bucket), bucket)
         environment = {"ANIMALS_BUCKET": bucket.url, "ANIMALS_SECRET": "for pictures of the page"}
         soon = {"ANIMALS_PREDICTIONS_SECONDS": "0.2", "ANIMALS_DEADLINE_SECONDS": "60"}
         backend = stack.enter_context(serving("animals.serving", "/readyz", environment | soon))

@@ -17,7 +17,7 @@ from PIL import Image
 from animals import registry
 from animals.animals10 import ANIMALS10_LABELS
 from animals.preprocess import InputSpec, open_picture
-from animals.records import Card, ExportCheck, Metrics, Quantized, SplitInfo, now
+from animals.records import Calibration, Card, ExportCheck, Metrics, Quantized, Rejection, SplitInfo, Training, now
 from animals.storage import FolderStorage
 
 CAMERA: Final = (4000, 3000)
@@ -123,7 +123,8 @@ def _write_models(setup: Setup, paths: Sequence[Path]) -> None:
     import numpy as np
     import torch
 
-    from animals.config.training import DataConfig, ModelConfig
+    from animals.config.data import DataConfig
+    from animals.config.training import ModelConfig
     from animals.preprocess import normalize, read_pixels
     from animals.training.export.onnx import export_hub_format, export_onnx
     from animals.training.export.quantize import quantize
@@ -169,7 +170,11 @@ def _publish(setup: Setup, spec: InputSpec, files: dict[str, bytes]) -> None:
         labels=ANIMALS10_LABELS,
         input=spec,
         metrics=unknown,
-        split=SplitInfo(manifest_sha256="0", seed=0, counts={}),
+        temperature=1,
+        calibration=Calibration(pictures=0, bins=1, ece_before=0, ece_after=0),
+        rejection=Rejection(threshold=0, accepted=1, refused=0, pictures=0, others=0, source="none"),
+        split=SplitInfo(manifest_sha256="0", seed=0, counts={}, test_sha256="0"),
+        training=Training(epochs=0, best_epoch=0, seconds=0, hardware="none", precision="fp32", labels={}),
         export=ExportCheck(pictures=0, same_label=0, max_probability_difference=0),
         quantized=Quantized(
             accuracy=0, accuracy_fp32=0, same_label=0, pictures=0, passed=True, reason="Its speed is measured."

@@ -27,14 +27,14 @@ from PIL import Image
 from pydantic import SecretStr
 
 from animals import registry
-from animals.config.settings import ServiceSettings
 from animals.inference import ONNX_INPUT, ONNX_OUTPUT, ONNX_PROJECTION
 from animals.preprocess import InputSpec
-from animals.records import Card, ExportCheck, Metrics, SplitInfo, now
+from animals.records import Calibration, Card, ExportCheck, Metrics, Quantized, Rejection, SplitInfo, Training, now
 from animals.serving import metrics as sight
 from animals.serving.app import create_app
 from animals.serving.logs import CloudFormatter
-from animals.serving.model_reloader import make_watcher
+from animals.serving.model_reloader import make_reloader
+from animals.serving.settings import BackendSettings
 from animals.storage import FolderStorage
 
 SIDE: Final = 224
@@ -46,16 +46,16 @@ WARM_UP: Final = 100
 class Blind(sight.Metrics):
     """Counts nothing."""
 
-    def stage(self, _: sight.Stage) -> Any:  # noqa: D102
+    def time_stage(self, _: sight.Stage) -> Any:  # noqa: D102
         return nullcontext()
 
-    def answered(self, label: str, confidence: float) -> None:  # noqa: D102
+    def count_prediction(self, label: str, confidence: float) -> None:  # noqa: D102
         pass
 
-    def begun(self) -> None:  # noqa: D102
+    def begin_request(self) -> None:  # noqa: D102
         pass
 
-    def ended(self, route: str, status: int, seconds: float) -> None:  # noqa: D102
+    def end_request(self, route: str, status: int, seconds: float) -> None:  # noqa: D102
         pass
 
 
@@ -96,8 +96,15 @@ def publish(storage: FolderStorage) -> None:
         labels=LABELS,
         input=InputSpec(side=SIDE, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225)),
         metrics=Metrics(accuracy=0, f1_macro=0, f1_weighted=0, loss=0, pictures=1, per_label={}),
-        split=SplitInfo(manifest_sha256="", seed=0, counts={}),
+        temperature=1,
+        calibration=Calibration(pictures=0, bins=1, ece_before=0, ece_after=0),
+        rejection=Rejection(threshold=0, accepted=1, refused=0, pictures=0, others=0, source="none"),
+        split=SplitInfo(manifest_sha256="", seed=0, counts={}, test_sha256="0"),
+        training=Training(epochs=0, best_epoch=0, seconds=0, hardware="none", precision="fp32", labels={}),
         export=ExportCheck(pictures=1, same_label=1, max_probability_difference=0),
+        quantized=Quantized(
+            accuracy=None, accuracy_fp32=1, same_label=None, pictures=0, passed=False, reason="A benchmark needs none."
+        ),
         config={},
         git_commit=None,
         packages={},
@@ -173,13 +180,13 @@ async def measure(folder: Path, requests: int) -> dict[str, list[float]]:
 
 async def start(stack: AsyncExitStack, folder: Path, *, sees: bool) -> tuple[FastAPI, dict[str, Any]]:
     """A backend that is ready, and what its requests carry."""
-    settings = ServiceSettings(bucket=str(folder), secret=SecretStr("x"), predictions_bytes=8_000_000 if sees else 0)
-    watcher = make_watcher(settings)
+    settings = BackendSettings(bucket=str(folder), secret=SecretStr("x"), predictions_bytes=8_000_000 if sees else 0)
+    reloader = make_reloader(settings)
     if not sees:
-        watcher.metrics = Blind()
-    app = create_app(settings, watcher)
+        reloader.metrics = Blind()
+    app = create_app(settings, reloader)
     state = await stack.enter_async_context(app.router.lifespan_context(app))
-    while watcher.served is None:  # noqa: ASYNC110 - another thread brings it
+    while reloader.served is None:  # noqa: ASYNC110 - another thread brings it
         await asyncio.sleep(0.01)
     return app, dict(state or {})
 

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim import Optimizer
 
-from animals.config.training import DataConfig, TrackingConfig, TrainConfig, TrainerConfig
+from animals.config.data import DataConfig
+from animals.config.training import TrackingConfig, TrainConfig, TrainerConfig
 from animals.cpus import available_cpus
 from animals.data.load import load_data_set
 from animals.training.hardware import choose_device, choose_precision

@@ -27,7 +27,7 @@ CHANGED: Final = {"blue": (35, 140, 42), "green": (154, 35, 28), "red": (28, 42,
 """How each label looks later: a darker shade of what was another label, for which it is taken."""
 
 TRAINING: Final = (
-    *("-m", "animals.training", "experiment=folder", "data.root=pictures", "data.test=0.3", "data.side=32"),
+    *("-m", "animals", "train", "experiment=folder", "data.root=pictures", "data.test=0.3", "data.side=32"),
     *("data.workers=0", "model.name=test_resnet", "augment.color=0", "trainer.epochs=10", "trainer.batch_size=16"),
     *("trainer.accelerator=cpu", "trainer.precision=fp32", "tracking.mode=disabled"),
 )
@@ -64,7 +64,7 @@ class World:
     def services(self) -> Iterator[None]:
         """Backend, page and report function, as `invoke up` starts them."""
         ports = [f"--{name}-port={port}" for name, port in self.ports.items()]
-        command = [sys.executable, "-m", "animals.local", "up", *ports]
+        command = [sys.executable, "-m", "animals", "up", *ports]
         with (self.folder / "log").open("wb") as log:
             process = subprocess.Popen(command, cwd=self.folder, env=self.environment, stdout=log, stderr=log)
         try:
@@ -151,12 +151,12 @@ def test_what_people_correct_makes_the_next_version_better(world: World) -> None
         assert summary["drift"]["drifted"], summary["drift"]
         assert summary["decision"]["retrain"], summary["decision"]
 
-        world.run("-m", "animals.data", "fetch", "feedback", "--root", "feedback")
+        world.run("-m", "animals", "data", "--source", "feedback", "--root", "feedback")
         said = world.run(*TRAINING, "data.extra=feedback", "promote=false")
         assert "90 pictures of feedback are trained on too" in said
         [second] = set(registry.versions(world.bucket)) - {first}
         assert world.serving() == first
-        said = world.run("-m", "animals.training.release.promote", "promote", second)
+        said = world.run("-m", "animals", "promote", second)
         assert f"{second} serves in" in said
 
         world.wait_until(lambda: world.serving() == second)

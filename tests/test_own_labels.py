@@ -107,7 +107,7 @@ def test_the_page_shows_them_and_nothing_of_animals(world: World, monkeypatch: p
 
 
 def test_judged_pictures_come_back_in_folders_of_those_names(world: World) -> None:
-    world.run("-m", "animals.data", "fetch", "feedback", "--root", "feedback")
+    world.run("-m", "animals", "data", "--source", "feedback", "--root", "feedback")
     found = {path.name: len(list(path.iterdir())) for path in (world.folder / "feedback").iterdir() if path.is_dir()}
     assert found == dict.fromkeys(LABELS, JUDGED)
 
@@ -125,7 +125,7 @@ def test_the_report_names_them(world: World) -> None:
 
 
 def test_the_decision_is_about_them(world: World) -> None:
-    decided = json.loads(world.run("-m", "animals.monitoring.retrain_check").splitlines()[-1])
+    decided = json.loads(world.run("-m", "animals", "decide").splitlines()[-1])
     assert (decided["judged"], decided["pictures"]) == (len(LABELS) * JUDGED, len(LABELS) * JUDGED)
 
 

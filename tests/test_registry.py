@@ -4,8 +4,7 @@ from collections.abc import Callable
 import pytest
 
 from animals.errors import BrokenModel, NoModel, NoSuchObject, ObjectChanged, StorageUnavailable
-from animals.preprocess import InputSpec
-from animals.records import Card, ExportCheck, Metrics, SplitInfo, now
+from animals.records import Card
 from animals.registry import (
     CARD,
     CURRENT,
@@ -20,31 +19,19 @@ from animals.registry import (
     write_version,
 )
 from animals.storage import Storage, StoredObject
+from tests.support.cards import make_card
 
 FILES = {ONNX: b"the model", "config.json": b"{}", "README.md": b"# for people"}
 
 
-def a_card(version: str = "r1", files: dict[str, bytes] = FILES) -> Card:
-    return Card(
-        version=version,
-        created=now(),
-        run=version,
-        architecture="resnet18",
-        labels=("cat", "dog"),
-        input=InputSpec(side=8, mean=(0.5, 0.5, 0.5), std=(0.2, 0.2, 0.2)),
-        metrics=Metrics(accuracy=1, f1_macro=1, f1_weighted=1, loss=0.1, pictures=2, per_label={}),
-        split=SplitInfo(manifest_sha256="0", seed=1, counts={"train": 8, "val": 2, "test": 2}),
-        export=ExportCheck(pictures=2, same_label=2, max_probability_difference=1e-6),
-        config={"seed": 1},
-        git_commit=None,
-        packages={"numpy": "2"},
-        files={name: describe(data) for name, data in files.items() if name != "README.md"},
-    )
+def card_of(version: str = "r1", files: dict[str, bytes] = FILES) -> Card:
+    described = {name: describe(data) for name, data in files.items() if name != "README.md"}
+    return make_card(version, files=described)
 
 
 def publish(bucket: Storage, *names: str) -> None:
     for version in names:
-        write_version(bucket, a_card(version), FILES)
+        write_version(bucket, card_of(version), FILES)
 
 
 def ignore(_: str) -> None:
@@ -82,7 +69,7 @@ class Watched:
 
 
 def test_a_promoted_version_is_read_back_as_it_was_written(bucket: Storage) -> None:
-    card = a_card()
+    card = card_of()
     write_version(bucket, card, FILES)
 
     current = promote(bucket, "r1", reason="first")
@@ -96,7 +83,7 @@ def test_a_promoted_version_is_read_back_as_it_was_written(bucket: Storage) -> N
 
 def test_the_card_is_written_last(bucket: Storage) -> None:
     written: list[str] = []
-    write_version(Watched(bucket, before_write=written.append), a_card(), FILES)
+    write_version(Watched(bucket, before_write=written.append), card_of(), FILES)
 
     assert written[-1] == file_name("r1", CARD)
     assert set(written) == {file_name("r1", name) for name in [*FILES, CARD]}
@@ -108,7 +95,7 @@ def test_an_interrupted_publication_shows_nothing_and_can_be_repeated(bucket: St
         if name == file_name("r1", interrupted_at):
             raise StorageUnavailable("the line is cut")
 
-    card = a_card()
+    card = card_of()
     with pytest.raises(StorageUnavailable):
         write_version(Watched(bucket, before_write=interrupt), card, FILES)
     assert versions(bucket) == []
@@ -126,14 +113,14 @@ def test_a_version_is_never_changed(bucket: Storage) -> None:
     other = FILES | {ONNX: b"another model"}
 
     with pytest.raises(ObjectChanged, match=r"models/r1/model\.onnx"):
-        write_version(bucket, a_card("r1", other), other)
+        write_version(bucket, card_of("r1", other), other)
     assert bucket.read(file_name("r1", ONNX)).data == b"the model"
 
 
 @pytest.mark.parametrize("files", [{}, FILES | {ONNX: b"another model"}], ids=["missing", "other"])
 def test_files_that_the_card_does_not_describe_are_not_published(bucket: Storage, files: dict[str, bytes]) -> None:
     with pytest.raises(BrokenModel, match=r"Version r1 would be broken: .* model\.onnx"):
-        write_version(bucket, a_card(), files)
+        write_version(bucket, card_of(), files)
     assert list(bucket.names()) == []
 
 

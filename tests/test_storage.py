@@ -13,7 +13,8 @@ from google.cloud import storage as gcs
 
 from animals.errors import ConfigError, NoSuchObject, ObjectChanged, StorageUnavailable
 from animals.storage import ABSENT, FolderStorage, GcsStorage, Storage, StoredObject, open_storage
-from tests.support.emulator import Answer, Emulator, Proxy, free_port
+from tests.support.emulator import Emulator, free_port
+from tests.support.http import Proxy, Request, Response
 
 BAD_NAMES = [
     "../x",
@@ -115,8 +116,8 @@ def test_google_refuses_to_delete_what_changed_a_moment_ago(
 ) -> None:
     generation = open_storage(gcs_url).write("x", b"1")
 
-    def refuse(method: str) -> Answer | None:
-        return Answer(412, {}, b"conditionNotMet") if method == "DELETE" else None
+    def refuse(request: Request) -> Response | None:
+        return Response(412, b"conditionNotMet") if request.method == "DELETE" else None
 
     with Proxy(emulator.port, instead=refuse) as proxy:
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", proxy.url)
@@ -427,8 +428,8 @@ def test_a_bucket_without_credentials_says_how_to_log_in(tmp_path: Path, monkeyp
 def test_a_bucket_that_forbids_access_says_so(
     verb: Callable[[Storage], object], emulator: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def forbid(_: str, answer: Answer) -> Answer:
-        return answer._replace(status=403, body=b"animals@example.com does not have storage.objects access")
+    def forbid(response: Response) -> Response:
+        return response._replace(status=403, body=b"animals@example.com does not have storage.objects access")
 
     with Proxy(emulator.port, forbid) as proxy:
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", proxy.url)
@@ -439,26 +440,26 @@ def test_a_bucket_that_forbids_access_says_so(
 def test_a_write_whose_answer_was_lost_has_succeeded(
     gcs_url: str, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answers: list[int] = []
+    statuses: list[int] = []
 
-    def lose_the_first(_: str, answer: Answer) -> Answer:
-        answers.append(answer.status)
-        return answer._replace(status=503) if len(answers) == 1 else answer
+    def lose_the_first(response: Response) -> Response:
+        statuses.append(response.status)
+        return response._replace(status=503) if len(statuses) == 1 else response
 
     with Proxy(emulator.port, lose_the_first) as proxy:
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", proxy.url)
         bucket = open_storage(gcs_url)
         generation = bucket.write("x", b"1", if_generation=ABSENT)
 
-        assert answers == [200, 412, 200], "stored, refused, looked up"
+        assert statuses == [200, 412, 200], "stored, refused, looked up"
         assert bucket.read("x").generation == generation
 
 
 def test_damage_on_the_way_is_noticed(gcs_url: str, emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     open_storage(gcs_url).write("x", b"what was written")
 
-    def damage(_: str, answer: Answer) -> Answer:
-        return answer._replace(body=answer.body.replace(b"was", b"is"))
+    def damage(response: Response) -> Response:
+        return response._replace(body=response.body.replace(b"was", b"is"))
 
     with Proxy(emulator.port, damage) as proxy:
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", proxy.url)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from animals.errors import ConfigError, RequestRefused, ServiceUnavailable
+from animals.errors import ConfigError, RequestRefused, ServiceError
 
 API: Final = "https://api.github.com"
 
@@ -17,7 +17,7 @@ Dispatch = Callable[[str, Mapping[str, Any]], None]
 """Sends an event of this type with this payload, which has ten keys at most.
 
 Raises:
-    ServiceUnavailable: GitHub is away; the same may succeed later.
+    ServiceError: GitHub is away; the same may succeed later.
     RequestRefused: it was not taken, and will not be.
 """
 
@@ -64,9 +64,9 @@ def open_dispatch(repository: str, token: str | None, *, api: str = API) -> Disp
                 allow_redirects=False,  # the token goes to nobody else
             )
         except requests.RequestException as error:
-            raise ServiceUnavailable(f"{url} cannot be reached: {error}") from error
+            raise ServiceError(f"{url} cannot be reached: {error}") from error
         if answer.status_code >= 500:
-            raise ServiceUnavailable(f"{url} answers {answer.status_code} {answer.reason}. Try again later.")
+            raise ServiceError(f"{url} answers {answer.status_code} {answer.reason}. Try again later.")
         if answer.status_code != 204:
             raise RequestRefused(
                 f"{url} answers {answer.status_code} {answer.reason}. The repository must be there under this name, "

@@ -14,7 +14,7 @@ from animals.cloud.deploy import targets
 from animals.cloud.gcloud import Command, Gcloud
 from animals.cloud.revisions import Traffic
 from animals.cloud.target import BACKEND, Place
-from animals.errors import CloudError, DeploymentFailed, Interrupted, UnexpectedAnswer
+from animals.errors import CloudError, Interrupted, ServiceError
 from tests.support.cloud_run import CloudRun
 
 PLACE = Place(project="my-animals")
@@ -89,11 +89,9 @@ def test_a_revision_that_does_not_hold_loses_its_visitors(
 ) -> None:
     def look(share: int, _: Traffic) -> None:
         if share == bad:
-            raise UnexpectedAnswer("it answers 500.")
+            raise ServiceError("it answers 500.")
 
-    with pytest.raises(
-        DeploymentFailed, match=f"{NEW} was not kept: it answers 500. {OLD} answers everybody."
-    ) as failed:
+    with pytest.raises(CloudError, match=f"{NEW} was not kept: it answers 500. {OLD} answers everybody.") as failed:
         let_in(tmp_path, look).run()
     assert failed.value.exit_code == 1
     assert cloud.moves(BACKEND) == [*moves, f"{OLD}=100"]
@@ -118,7 +116,7 @@ def test_ctrl_c_and_sigterm_send_the_visitors_back(cloud: CloudRun, tmp_path: Pa
 
 def test_a_revision_that_cannot_be_made_changes_nothing(cloud: CloudRun, tmp_path: Path) -> None:
     cloud.answer("replace", stderr="Revision is not ready and cannot serve traffic.", code=1)
-    with pytest.raises(DeploymentFailed, match="Revision is not ready"):
+    with pytest.raises(CloudError, match="Revision is not ready"):
         let_in(tmp_path, LookedAt()).run()
     assert cloud.shares(BACKEND) == {OLD: 100}
 
@@ -136,9 +134,9 @@ def test_a_first_revision_is_tested_with_all_visitors(tmp_path: Path, cloud: Clo
 
 def test_a_first_revision_that_fails_has_none_to_go_back_to(tmp_path: Path, cloud: CloudRun) -> None:
     def look(share: int, _: Traffic) -> None:
-        raise UnexpectedAnswer(f"it answers 500 to {share} %.")
+        raise ServiceError(f"it answers 500 to {share} %.")
 
-    with pytest.raises(DeploymentFailed, match="It is the first of animals-backend"):
+    with pytest.raises(CloudError, match="It is the first of animals-backend"):
         let_in(tmp_path, look, previous=None).run()
     assert cloud.moves(BACKEND) == []
 
@@ -156,7 +154,7 @@ def test_who_is_overtaken_by_another_deployment_leaves_the_visitors_to_it(
                 services[BACKEND]["targets"][0]["percent"] = 0
             cloud.services = services
 
-    with pytest.raises(DeploymentFailed, match="Another deployment has begun meanwhile"):
+    with pytest.raises(CloudError, match="Another deployment has begun meanwhile"):
         let_in(tmp_path, look).run()
     assert cloud.moves(BACKEND) == [TENTH]
 
@@ -172,18 +170,18 @@ def test_who_is_overtaken_sends_nobody_back_either(tmp_path: Path, cloud: CloudR
                 raise KeyboardInterrupt
             fail(share, seen)
 
-    with pytest.raises(Interrupted if interrupted else DeploymentFailed, match="leaves the visitors to that one"):
+    with pytest.raises(Interrupted if interrupted else CloudError, match="leaves the visitors to that one"):
         let_in(tmp_path, look).run()
     assert cloud.moves(BACKEND) == [TENTH]
 
 
 def fail(share: int, _: Traffic) -> None:
-    raise UnexpectedAnswer(f"it answers 500 to {share} %.")
+    raise ServiceError(f"it answers 500 to {share} %.")
 
 
 def test_going_back_is_tried_again(tmp_path: Path, cloud: CloudRun, capsys: pytest.CaptureFixture[str]) -> None:
     cloud.answer("update-traffic", stderr="Conflict for resource", code=1, times=2)
-    with pytest.raises(DeploymentFailed):
+    with pytest.raises(CloudError):
         let_in(tmp_path, fail).run()
     assert cloud.moves(BACKEND) == [f"{OLD}=100"] * 3
     assert capsys.readouterr().err.count("Trying again.") == 2
@@ -203,7 +201,7 @@ def test_nobody_interrupts_the_way_back(tmp_path: Path, cloud: CloudRun) -> None
         ctrl_c.start()
         fail(share, seen)
 
-    with pytest.raises(DeploymentFailed):
+    with pytest.raises(CloudError):
         let_in(tmp_path, look, pause=1.0).run()
     assert ctrl_c.finished.is_set()
     assert cloud.shares(BACKEND) == {OLD: 100}
@@ -211,5 +209,5 @@ def test_nobody_interrupts_the_way_back(tmp_path: Path, cloud: CloudRun) -> None
 
 def test_a_service_that_vanishes_is_told(tmp_path: Path, cloud: CloudRun) -> None:
     cloud.answer("describe", stderr="Cannot find service [animals-backend]", code=1)
-    with pytest.raises(DeploymentFailed, match="was there a moment ago"):
+    with pytest.raises(CloudError, match="was there a moment ago"):
         let_in(tmp_path, LookedAt()).run()

@@ -8,7 +8,7 @@ from animals.cloud.canary_health import ERRORS, SHARE, answers, judge, watch
 from animals.cloud.gcloud import Gcloud
 from animals.cloud.target import Place
 from animals.cloud.template import FILES
-from animals.errors import DeploymentFailed, UnexpectedAnswer
+from animals.errors import CloudError, ServiceError
 from tests.support.flags import Flags
 from tests.support.recorder import Recorder
 
@@ -33,7 +33,7 @@ def test_answers_are_judged_as_the_alert_judges_them(statuses: list[int], good: 
     if good:
         judge(statuses, "new")
         return
-    with pytest.raises(DeploymentFailed, match=f"new answered .* of {len(statuses)} requests with errors"):
+    with pytest.raises(CloudError, match=f"new answered .* of {len(statuses)} requests with errors"):
         judge(statuses, "new")
 
 
@@ -45,7 +45,7 @@ def test_the_numbers_are_those_of_the_alert() -> None:
 
 def test_errors_in_the_log_are_found(recorder: Recorder) -> None:
     recorder.answer("logging", "read", stdout="200\n503\n\n500\n502\n500\n500\n")
-    with pytest.raises(DeploymentFailed, match=r"5 of 6 requests with errors \(500 to 503\)"):
+    with pytest.raises(CloudError, match=r"5 of 6 requests with errors \(500 to 503\)"):
         watch(PLACE, Gcloud(), "new", lambda: None, seconds=0, every=1)
     (call,) = recorder.called("logging", "read")
     assert 'resource.labels.revision_name="new"' in str(call)
@@ -61,9 +61,9 @@ def test_it_looks_again_and_again_until_the_time_is_over(recorder: Recorder) -> 
 
 def test_a_test_that_fails_ends_it(recorder: Recorder) -> None:
     def test() -> None:
-        raise UnexpectedAnswer("it answers nonsense.")
+        raise ServiceError("it answers nonsense.")
 
-    with pytest.raises(UnexpectedAnswer):
+    with pytest.raises(ServiceError):
         watch(PLACE, Gcloud(), "new", test, seconds=10, every=1)
     assert recorder.calls == []
 

@@ -16,8 +16,8 @@ import yaml
 
 from animals.cloud.deploy import PARTS, SERVICES, Deployment, Pace, targets
 from animals.cloud.gcloud import Gcloud
-from animals.cloud.target import BACKEND, FRONTEND, REPORT, Place
-from animals.errors import CloudError, DeploymentFailed
+from animals.cloud.target import BACKEND, FRONTEND, REPORT, Part, Place
+from animals.errors import CloudError
 from animals.storage import FolderStorage
 from tests.support.cloud_run import TOKEN, CloudRun, Front
 from tests.support.cloud_servers import started
@@ -85,7 +85,7 @@ def cloud(
     return standing_in
 
 
-def deploy(part: str = "backend", *, tag: str = "abc1234") -> None:
+def deploy(part: Part = "backend", *, tag: str = "abc1234") -> None:
     Deployment(PLACE, Gcloud(waits=()), tag, PACE).deploy(part)
 
 
@@ -119,7 +119,7 @@ def test_the_identity_is_the_deployers_and_for_the_services_own_address(cloud: C
 
 def test_a_backend_that_does_not_classify_never_gets_a_visitor(cloud: CloudRun, new: Front) -> None:
     new.broken["/classify/"] = 500
-    with pytest.raises(DeploymentFailed, match="/classify/ answers 500"):
+    with pytest.raises(CloudError, match="/classify/ answers 500"):
         deploy()
     assert cloud.moves(BACKEND) == [f"{OLD}=100"]
     assert cloud.shares(BACKEND) == {OLD: 100}
@@ -127,7 +127,7 @@ def test_a_backend_that_does_not_classify_never_gets_a_visitor(cloud: CloudRun, 
 
 def test_errors_that_visitors_get_send_them_back(cloud: CloudRun) -> None:
     cloud.answer("logging", "read", stdout="200\n" * 90 + "500\n" * 10)
-    with pytest.raises(DeploymentFailed, match="answered 10 of 100 requests with errors"):
+    with pytest.raises(CloudError, match="answered 10 of 100 requests with errors"):
         deploy()
     assert len(cloud.moves(BACKEND)) == 2
     assert cloud.shares(BACKEND) == {OLD: 100}
@@ -135,14 +135,14 @@ def test_errors_that_visitors_get_send_them_back(cloud: CloudRun) -> None:
 
 def test_a_backend_that_everybody_may_ask_is_not_deployed(cloud: CloudRun, new: Front) -> None:
     new.public = True
-    with pytest.raises(DeploymentFailed, match="answers 200 to anybody"):
+    with pytest.raises(CloudError, match="answers 200 to anybody"):
         deploy()
     assert cloud.shares(BACKEND) == {OLD: 100}
 
 
 def test_a_backend_that_is_never_ready_is_explained(cloud: CloudRun) -> None:
     cloud.answer("replace", stderr="The user-provided container failed the configured startup probe checks.", code=1)
-    with pytest.raises(DeploymentFailed, match="not ready before a version is published"):
+    with pytest.raises(CloudError, match="not ready before a version is published"):
         deploy()
 
 
@@ -157,7 +157,7 @@ def test_only_the_page_is_public_and_only_once_it_has_passed(cloud: CloudRun, ot
     assert {call.words[4] for call in page} == {BACKEND, REPORT}
     others.answers["/_stcore/health"] = [Said(500)]
     cloud.forget()
-    with pytest.raises(DeploymentFailed):
+    with pytest.raises(CloudError):
         deploy("frontend")
     assert cloud.called("--member=allUsers") == []
 
@@ -174,7 +174,7 @@ def test_the_page_is_told_where_the_other_two_are(old: Front, report: Front) -> 
 def test_a_tag_that_is_gone_is_told(cloud: CloudRun) -> None:
     described = {"status": {"url": "https://backend", "traffic": [{"revisionName": OLD, "percent": 100}]}}
     cloud.answer("describe", stdout=described)
-    with pytest.raises(DeploymentFailed, match="No revision has the tag candidate any more"):
+    with pytest.raises(CloudError, match="No revision has the tag candidate any more"):
         deploy()
 
 

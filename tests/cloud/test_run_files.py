@@ -13,11 +13,12 @@ import yaml
 from animals.cloud.deploy import SERVICES, targets
 from animals.cloud.target import BACKEND, CHECK, FRONTEND, SIGNING_KEY, Place
 from animals.cloud.template import FILES, fill
-from animals.config.settings import Listening, ServiceSettings
+from animals.config.settings import ServerSettings
 from animals.frontend.settings import PageSettings
 from animals.monitoring.settings import ReportSettings
 from animals.monitoring.trigger import TriggerSettings, open_trigger
 from animals.serving.middleware import auth
+from animals.serving.settings import BackendSettings
 from tests.support.flags import GCLOUD
 
 ROOT = Path(__file__).parents[2]
@@ -129,12 +130,12 @@ def test_annotations_are_those_that_cloud_run_has(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "kinds"),
     [
-        ("backend", [ServiceSettings]),
+        ("backend", [BackendSettings]),
         ("frontend", [PageSettings]),
         ("check", [ReportSettings, TriggerSettings]),
     ],
 )
-def test_every_variable_is_a_setting_of_what_runs_there(name: str, kinds: list[type[Listening]]) -> None:
+def test_every_variable_is_a_setting_of_what_runs_there(name: str, kinds: list[type[ServerSettings]]) -> None:
     known = {
         str(field.validation_alias or f"ANIMALS_{key.upper()}")
         for kind in kinds
@@ -209,7 +210,7 @@ def test_a_visitors_connection_to_the_page_may_last() -> None:
 
 def test_a_request_may_last_as_long_as_its_body_may_take() -> None:
     seconds = read("backend")["spec"]["template"]["spec"]["timeoutSeconds"]
-    assert seconds > ServiceSettings.model_fields["upload_seconds"].default
+    assert seconds > BackendSettings.model_fields["upload_seconds"].default
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from animals.data import cache, decode
-from animals.data.cache import cached_pictures
+from animals.data.cache import load_cached
 from animals.data.decode import inspect_pictures
 from animals.data.duplicates import perceptual_hash
 from animals.data.folders import find_pictures
@@ -28,7 +28,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def load(root: Path, spec: InputSpec = SPEC, workers: int = 0) -> np.ndarray:
-    pixels, _ = cached_pictures(root, find_pictures(root, {}), spec, cache_dir=root.parent / "cache", workers=workers)
+    pixels, _ = load_cached(root, find_pictures(root, {}), spec, cache_dir=root.parent / "cache", workers=workers)
     return pixels
 
 
@@ -99,7 +99,7 @@ def test_unreadable_files_are_told_with_their_reason(root: Path) -> None:
     (root / "blue/000.jpg").write_text("no picture", encoding="utf-8")
     (root / "blue/001.jpg").write_bytes((root / "blue/001.jpg").read_bytes()[:700])
     files = find_pictures(root, {})
-    pixels, inspections = cached_pictures(root, files, SPEC, cache_dir=root.parent / "cache", workers=0)
+    pixels, inspections = load_cached(root, files, SPEC, cache_dir=root.parent / "cache", workers=0)
     assert "This is no picture" in inspections[0].problem
     assert "damaged or ends too early" in inspections[1].problem
     assert [inspection.problem for inspection in inspections[2:]] == [""] * 7
@@ -118,14 +118,14 @@ def test_what_each_file_is_comes_back_from_the_cache(root: Path) -> None:
     scene(2).convert("L").save(root / "blue/001.jpg", format="PNG")
     (root / "blue/002.jpg").write_text("no picture", encoding="utf-8")
     files = find_pictures(root, {})
-    found = [cached_pictures(root, files, SPEC, cache_dir=root.parent / "cache", workers=0)[1] for _ in range(2)]
-    assert found[0] == found[1] == inspect_pictures(root, [file.name for file in files], SPEC, out=None, workers=0)
-    rotated, grey, broken = found[1][:3]
+    results = [load_cached(root, files, SPEC, cache_dir=root.parent / "cache", workers=0)[1] for _ in range(2)]
+    assert results[0] == results[1] == inspect_pictures(root, [file.name for file in files], SPEC, out=None, workers=0)
+    rotated, grey, broken = results[1][:3]
     assert (rotated.format, rotated.mode, rotated.orientation, rotated.width) == ("JPEG", "RGB", 6, 40)
     assert (grey.format, grey.mode, grey.orientation) == ("PNG", "L", 1)
-    assert grey.look == perceptual_hash(open_picture(root / "blue/001.jpg"))
+    assert grey.perceptual_hash == perceptual_hash(open_picture(root / "blue/001.jpg"))
     assert broken.problem
-    assert (broken.width, broken.look) == (0, "")
+    assert (broken.width, broken.perceptual_hash) == (0, "")
 
 
 def test_a_full_disk_is_one_sentence_and_leaves_nothing(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,7 +133,7 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing(root: Path, monkeypatch:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(decode.PixelFile, "write", full)
-    with pytest.raises(StorageUnavailable, match=r"\(0 MB\) could not be kept in .*cache: No space left on device"):
+    with pytest.raises(StorageUnavailable, match=r"\(0 MB\) could not be stored in .*cache: No space left on device"):
         load(root)
     assert made(root) == []
 

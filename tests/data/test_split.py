@@ -70,9 +70,9 @@ def test_a_label_with_too_few_different_pictures_is_named_with_the_way_out() -> 
     with pytest.raises(DataError) as caught:
         stratified_split(labels, val=0.1, test=0.1, seed=0, groups=groups)
     assert str(caught.value) == (
-        "Too few readable pictures of cat (1 different of 12), owl (0 different of 2): each label needs 10 or more, so "
-        "that train, val and test all have some. Add pictures or leave the label out. Or let less count as the same "
-        "picture: data.duplicate_distance."
+        "Too few readable pictures of cat (1 different of 12), owl (0 different of 2): each label needs 10 or more for "
+        "train, val and test. Add pictures or remove the label. Or treat fewer pictures as duplicates: "
+        "data.duplicate_distance."
     )
 
 

@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from animals.config.training import DataConfig, ModelConfig, TrainConfig
+from animals.config.data import DataConfig
+from animals.config.training import ModelConfig, TrainConfig
 from animals.data import statistics
-from animals.data.load import DataSet, load_data_set
+from animals.data.dataset import DataSet
+from animals.data.load import load_data_set
 from animals.data.statistics import pixel_statistics, standardized, write_statistics
 from animals.preprocess import InputSpec, open_picture, preprocess, to_pixels
 from tests.support.pictures import write_label_folders

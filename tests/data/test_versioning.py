@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from animals.data import __main__ as command
+from animals.data import versioning
 from animals.data.versioning import add_version, pointer
 from animals.errors import PicturesUnavailable, UsageError
 from tests.support.emulator import Emulator
@@ -42,8 +42,7 @@ class Clone:
     def publish(self, capsys: pytest.CaptureFixture[str]) -> None:
         """Make a version, and do what the command says is to be done next."""
         with contextlib.chdir(self.folder):
-            arguments = command.parse(["version"])
-            arguments.run(arguments)
+            versioning.main(Path("data/raw/raw-img"))
         *_, add, commit, push = capsys.readouterr().out.splitlines()
         for line in (add, commit, push):
             self.run(*shlex.split(line))
@@ -112,7 +111,7 @@ def test_two_clones_share_each_version_of_the_pictures(
 
 def test_without_a_bucket_nothing_is_added_and_the_message_says_how_to_name_one(clone: Clone) -> None:
     with pytest.raises(
-        UsageError, match=r"no bucket to push to \(gs://YOUR-BUCKET/dvc\)\. Name yours and commit"
+        UsageError, match=r"no bucket to push to \(gs://YOUR-BUCKET/dvc\)\. Set yours and commit"
     ) as told:
         add_version(Path(PICTURES))
     assert str(told.value).endswith(".dvc/config: dvc remote add --force --default bucket gs://NAME/dvc")
@@ -121,26 +120,26 @@ def test_without_a_bucket_nothing_is_added_and_the_message_says_how_to_name_one(
 
 def test_without_any_remote_the_message_is_the_same(clone: Clone) -> None:
     (clone.folder / ".dvc" / "config").write_text("", encoding="utf-8")
-    with pytest.raises(UsageError, match=r"no bucket to push to \(none is named\).* --default bucket gs://NAME/dvc"):
+    with pytest.raises(UsageError, match=r"no bucket to push to \(none is set\).* --default bucket gs://NAME/dvc"):
         add_version(Path(PICTURES))
 
 
 def test_what_dvc_says_is_shown_when_it_fails(clone: Clone, capfd: pytest.CaptureFixture[str]) -> None:
     clone.dvc("remote add --force --default bucket .gitignore")  # a file, so that no folder can be made there
-    with pytest.raises(PicturesUnavailable, match=r"`dvc push data/raw/raw-img\.dvc` failed; what it says is above"):
+    with pytest.raises(PicturesUnavailable, match=r"`dvc push data/raw/raw-img\.dvc` failed; its message is above"):
         add_version(Path(PICTURES))
     assert "ERROR: " in capfd.readouterr().err
 
 
 def test_without_pictures_it_says_how_to_bring_some(clone: Clone) -> None:
     shutil.rmtree(clone.pictures)
-    with pytest.raises(UsageError, match=r"raw-img is no folder\. Bring pictures there first: invoke data --source"):
+    with pytest.raises(UsageError, match=r"raw-img is no folder\. Import pictures first: invoke data --source"):
         add_version(Path(PICTURES))
 
 
 def test_outside_of_a_repository_of_dvc_it_says_so(clone: Clone) -> None:
     shutil.rmtree(clone.folder / ".dvc")
-    with pytest.raises(UsageError, match=r"is no repository of DVC: it has no folder \.dvc\. Run this in a clone"):
+    with pytest.raises(UsageError, match=r"is no DVC repository: it has no folder \.dvc\. Run this in a clone"):
         add_version(Path(PICTURES))
 
 

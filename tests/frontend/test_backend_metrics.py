@@ -2,23 +2,23 @@ from datetime import UTC, datetime
 
 import pytest
 
-from animals.errors import UnexpectedAnswer
+from animals.errors import ServiceError
 from animals.frontend.backend_metrics import quantile, read_traffic
 from animals.serving.metrics import Metrics
 
 
 def test_the_backends_own_counts_are_understood() -> None:
     metrics = Metrics()
-    metrics.serves("r1", ("cat", "dog"), datetime.now(UTC))
+    metrics.set_model("r1", ("cat", "dog"), datetime.now(UTC))
     for _ in range(3):
-        metrics.begun()
-        metrics.answered("cat", 0.9)
-        metrics.ended("/classify", 200, 0.012)
-    metrics.begun()
-    metrics.ended("/classify", 503, 0.001)
-    metrics.begun()
-    metrics.ended("/metrics", 500, 9.0)
-    metrics.shed()
+        metrics.begin_request()
+        metrics.count_prediction("cat", 0.9)
+        metrics.end_request("/classify", 200, 0.012)
+    metrics.begin_request()
+    metrics.end_request("/classify", 503, 0.001)
+    metrics.begin_request()
+    metrics.end_request("/metrics", 500, 9.0)
+    metrics.count_rejected()
     traffic = read_traffic(metrics.text().decode())
     assert traffic.answers == {"cat": 3, "dog": 0}
     assert traffic.statuses == {"200": 3, "503": 1}
@@ -34,7 +34,7 @@ def test_a_backend_that_was_not_asked_yet_has_no_latency() -> None:
 
 
 def test_what_is_no_text_of_prometheus_is_an_unexpected_answer() -> None:
-    with pytest.raises(UnexpectedAnswer, match="cannot be read"):
+    with pytest.raises(ServiceError, match="cannot be read"):
         read_traffic("<html>hello</html>")
 
 

@@ -68,11 +68,11 @@ def page(stand_in: StandIn, reporting: StandIn, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("ANIMALS_BACKEND", stand_in.url)
     monkeypatch.setenv("ANIMALS_REPORT", reporting.url)
     metrics = Metrics()
-    metrics.serves("r1", ("cat", "dog"), datetime.now(UTC))
+    metrics.set_model("r1", ("cat", "dog"), datetime.now(UTC))
     for status in (200, 200, 503):
-        metrics.begun()
-        metrics.answered("dog", 0.9)
-        metrics.ended("/classify", status, 0.01)
+        metrics.begin_request()
+        metrics.count_prediction("dog", 0.9)
+        metrics.end_request("/classify", status, 0.01)
     stand_in.answers = {"/model": [say(MODEL)], "/metrics": [Said(200, metrics.text())]}
     return run(AppTest.from_function(_script, default_timeout=20))
 

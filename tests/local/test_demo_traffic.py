@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from animals import registry
-from animals.errors import DataError, NoModel, ServiceStopped
+from animals.errors import AnimalsError, DataError, NoModel
 from animals.local.demo_traffic import Known, fetch_report, known_pictures, send
 from animals.storage import FolderStorage
 from tests.support.emulator import free_port
@@ -104,16 +104,16 @@ def test_a_backend_that_says_later_is_asked_again(pictures: list[Known]) -> None
 
 
 def test_a_refusal_and_a_backend_that_is_away_are_told(pictures: list[Known], tmp_path: Path) -> None:
-    with backend(415) as server, pytest.raises(ServiceStopped, match=r"/classify/ answers 415: .*why"):
+    with backend(415) as server, pytest.raises(AnimalsError, match=r"/classify/ answers 415: .*why"):
         send(server.url, pictures, between=nothing)
-    with backend(*[503] * 20) as server, pytest.raises(ServiceStopped, match="answers 503"):
+    with backend(*[503] * 20) as server, pytest.raises(AnimalsError, match="answers 503"):
         send(server.url, pictures, between=nothing)
     away = f"http://127.0.0.1:{free_port()}"
-    with pytest.raises(ServiceStopped, match="cannot be reached"):
+    with pytest.raises(AnimalsError, match="cannot be reached"):
         send(away, pictures, between=nothing)
-    with pytest.raises(ServiceStopped, match="cannot be reached"):
+    with pytest.raises(AnimalsError, match="cannot be reached"):
         fetch_report(away, tmp_path / "reports.zip")
-    with backend(404) as server, pytest.raises(ServiceStopped, match="answers 404"):
+    with backend(404) as server, pytest.raises(AnimalsError, match="answers 404"):
         fetch_report(server.url, tmp_path / "reports.zip")
     assert not (tmp_path / "reports.zip").exists()
 

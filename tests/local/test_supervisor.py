@@ -16,7 +16,7 @@ import psutil
 import pytest
 from rich.console import Console
 
-from animals.errors import PortUnavailable, ServiceStopped
+from animals.errors import AnimalsError
 from animals.local import supervisor
 from animals.local.services import Service
 from animals.local.supervisor import Supervisor, answers
@@ -75,7 +75,7 @@ def test_each_line_bears_the_name_of_its_service_and_each_address_is_shown(
 
 def test_a_service_that_ends_is_named_and_ends_the_others(answering: Answering, module: Module, console: Shown) -> None:
     good, bad = answering("backend"), Service("report", module(FAILING), free_port(), health="/")
-    with pytest.raises(ServiceStopped, match="The report has ended with exit code 3"):
+    with pytest.raises(AnimalsError, match="The report has ended with exit code 3"):
         run([good, bad], console)
     assert "report  | out of milk" in console.text
     assert none_left(good.module, bad.module)
@@ -83,7 +83,7 @@ def test_a_service_that_ends_is_named_and_ends_the_others(answering: Answering, 
 
 def test_a_service_that_is_killed_is_named_with_the_signal(answering: Answering, console: Shown) -> None:
     service = answering("page")
-    with pytest.raises(ServiceStopped, match="page has ended with signal SIGKILL"):
+    with pytest.raises(AnimalsError, match="page has ended with signal SIGKILL"):
         run([service], console, lambda: psutil.Process(running(service.module)[0]).kill())
 
 
@@ -92,7 +92,7 @@ def test_a_service_that_never_answers_is_given_up(
 ) -> None:
     monkeypatch.setattr(supervisor, "READY_SECONDS", 0.5)
     silent = Service("page", module("import time; time.sleep(60)"), free_port(), health="/")
-    with pytest.raises(ServiceStopped, match="The page does not answer"), Supervisor([silent], console) as running:
+    with pytest.raises(AnimalsError, match="The page does not answer"), Supervisor([silent], console) as running:
         running.wait_until_ready()
     assert none_left(silent.module)
 
@@ -101,7 +101,7 @@ def test_a_port_in_use_is_told_and_nothing_is_started(answering: Answering, cons
     first, second = answering("backend"), answering("page")
     with (
         socket.create_server(("127.0.0.1", second.port)),
-        pytest.raises(PortUnavailable, match=rf"Cannot listen on .*:{second.port}: .*--page-port {second.port + 1}"),
+        pytest.raises(AnimalsError, match=rf"Cannot listen on .*:{second.port}: .*--page-port {second.port + 1}"),
         Supervisor([first, second], console),
     ):
         pytest.fail("It must not start.")

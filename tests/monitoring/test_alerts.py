@@ -67,11 +67,11 @@ def test_every_rule_is_tested_for_firing() -> None:
 
 def test_the_rules_look_at_numbers_that_are_told() -> None:
     backend = Metrics()
-    backend.serves("r1", ["cat"], now())
+    backend.set_model("r1", ["cat"], now())
     report = gauges(summary(feedback=feedback(100, 75, (0.65, 0.83)), drift=DRIFTED, days_drifted=3))
     text = backend.text().decode() + report.decode()
-    backend.begun()
-    backend.ended("/classify", 200, 0.1)
+    backend.begin_request()
+    backend.end_request("/classify", 200, 0.1)
     told = set(re.findall(r"^(animals_\w+)", text + backend.text().decode(), re.MULTILINE))
     for rule in RULES:
         wanted = set(re.findall(r"\banimals_\w+", rule["expr"]))

@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,13 +12,12 @@ import pytest
 from pydantic import SecretStr
 
 from animals.errors import RequestRefused
-from animals.monitoring.report import read_latest
+from animals.monitoring.report import DAYS, read_latest
 from animals.monitoring.retrain_check import check
 from animals.monitoring.trigger import RetrainRequest, TriggerSettings, open_trigger
 from animals.records import now, picture_name
 from animals.storage import FolderStorage
-from tests.support import github_server
-from tests.support.github_server import GitHub
+from tests.support.http import GitHub
 from tests.support.records import answered, judged, publish, put_feedback, put_predictions
 
 
@@ -29,12 +27,6 @@ def folder(tmp_path: Path) -> FolderStorage:
     folder = FolderStorage(tmp_path / "bucket")
     publish(folder, created=now() - timedelta(days=10))
     return folder
-
-
-@pytest.fixture
-def github() -> Iterator[GitHub]:
-    with github_server.github() as github:
-        yield github
 
 
 def ask(folder: FolderStorage, *, shift: float = 0.0, days: int = 4) -> None:
@@ -65,7 +57,7 @@ def test_nothing_is_asked_for_while_all_is_well(folder: FolderStorage) -> None:
     ask(folder)
     judge(folder, right=55, wrong=5)
     asked: list[RetrainRequest] = []
-    line = check(folder, asked.append)
+    line = check(folder, asked.append, DAYS)
     assert not asked
     assert (line.severity, line.event, line.version, line.asked) == ("INFO", "check", "r1", "no reason to")
     assert (line.less_accurate, line.drifted, line.drift_days, line.retrain) == (False, False, 0, False)
@@ -79,7 +71,7 @@ def test_worse_answers_and_drift_ask_for_a_training_once(folder: FolderStorage) 
     ask(folder, shift=0.3)
     judge(folder, right=30, wrong=30, pictures=55)
     asked: list[RetrainRequest] = []
-    first, second = check(folder, asked.append), check(folder, asked.append)
+    first, second = check(folder, asked.append, DAYS), check(folder, asked.append, DAYS)
     [request] = asked
     assert (request.version, request.bucket, request.reasons) == ("r1", folder.url, first.reasons)
     assert (first.severity, first.retrain, first.less_accurate, first.drift_days) == ("NOTICE", True, True, 4)
@@ -91,7 +83,7 @@ def test_worse_answers_and_drift_ask_for_a_training_once(folder: FolderStorage) 
 
 def test_what_was_found_is_what_the_alerts_look_at_from_then_on(folder: FolderStorage) -> None:
     ask(folder, shift=0.3)
-    line = check(folder, None)
+    line = check(folder, None, DAYS)
     kept = read_latest(folder)
     assert kept is not None
     assert kept.decision.reasons == line.reasons
@@ -100,7 +92,7 @@ def test_what_was_found_is_what_the_alerts_look_at_from_then_on(folder: FolderSt
 
 def test_without_a_trigger_the_line_says_that_nobody_was_asked(folder: FolderStorage) -> None:
     judge(folder, right=30, wrong=30, pictures=55)
-    line = check(folder, None)
+    line = check(folder, None, DAYS)
     assert (line.retrain, line.asked) == (True, "nobody: ANIMALS_TRIGGER is print")
     assert not list(folder.names("retrain/"))
 
@@ -114,16 +106,16 @@ def test_a_refused_request_is_an_error_whose_line_is_printed_before(
         TriggerSettings(trigger="github://zoo/animals", github_token=SecretStr("x"), github_api=github.url)
     )
     with pytest.raises(RequestRefused, match="404"):
-        check(folder, trigger)
+        check(folder, trigger, DAYS)
     line = json.loads(capsys.readouterr().out)
     assert (line["severity"], line["asked"], line["retrain"]) == ("ERROR", "failed", True)
     github.status = 204
-    assert check(folder, trigger).asked == "now"  # the next one tries again
+    assert check(folder, trigger, DAYS).asked == "now"  # the next one tries again
 
 
 def run(folder: FolderStorage, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "animals.monitoring.retrain_check", *options],
+        [sys.executable, "-m", "animals", "decide", *options],
         env=os.environ | {"ANIMALS_BUCKET": folder.url} | environment,
         capture_output=True,
         encoding="utf-8",
@@ -142,7 +134,7 @@ def test_the_command_asks_whom_the_setting_names_and_prints_one_line(folder: Fol
     assert (done.returncode, done.stderr) == (0, "")
     [line] = done.stdout.splitlines()
     assert (json.loads(line)["days"], json.loads(line)["asked"]) == (3, "now")
-    assert github.posted[0].body["client_payload"]["version"] == "r1"
+    assert github.requests[0].json()["client_payload"]["version"] == "r1"
     assert "secret-token" not in done.stdout
 
 

@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from animals.config.training import DataConfig, ModelConfig, TrackingConfig, TrainConfig, TrainerConfig
-from animals.data.load import DataSet, load_data_set
+from animals.config.data import DataConfig
+from animals.config.training import ModelConfig, TrackingConfig, TrainConfig, TrainerConfig
+from animals.data.dataset import DataSet
+from animals.data.load import load_data_set
 from animals.preprocess import InputSpec
 from animals.records import Card
 from animals.training.evaluation.metrics import Evaluation

@@ -27,7 +27,7 @@ def test_torchrun_is_started_with_this_machines_place() -> None:
     assert {"--nnodes=3", "--node-rank=2", "--nproc-per-node=4", "--master-addr=first", "--master-port=2222"} < set(
         words
     )
-    assert words[-3:] == ["-m", "animals.training", "trainer=ddp"]
+    assert words[-4:] == ["-m", "animals", "train", "trainer=ddp"]
 
 
 def test_a_spec_of_another_form_is_a_config_error() -> None:
@@ -36,24 +36,24 @@ def test_a_spec_of_another_form_is_a_config_error() -> None:
 
 
 def test_without_a_cluster_it_says_what_to_type_instead(tmp_path: Path) -> None:
-    words = [sys.executable, "-m", "animals.training.cluster"]
+    words = [sys.executable, "-m", "animals", "cluster"]
     done = subprocess.run(words, cwd=tmp_path, capture_output=True, encoding="utf-8", check=False)
     assert done.returncode == 2
-    assert "On one machine: python -m animals.training" in done.stderr
+    assert "On one machine: animals train" in done.stderr
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="torch's store for several machines needs libuv there")
 def test_two_machines_train_one_version_and_the_first_publishes_it(pictures: Path, tmp_path: Path) -> None:
     """Each in a folder of its own, as on machines that share nothing but the bucket."""
-    start = "import animals.training.distributed as d; d.VERTEX_PORT = '{}'; from animals.training import cluster; {}"
-    code = start.format(free_port(), "cluster.main()")
+    start = "import animals.training.distributed as d; d.VERTEX_PORT = '{}'; from animals.__main__ import main; main()"
+    code = start.format(free_port())
     overrides = [*TINY, "trainer=ddp", "trainer.devices=1", "trainer.nodes=2", "trainer.epochs=1"]
     machines = []
     for number in range(2):
         folder = tmp_path / f"machine{number}"
         folder.mkdir()
         environment = {**os.environ, "CLUSTER_SPEC": spec(number), "ANIMALS_BUCKET": str(tmp_path / "bucket")}
-        words = [sys.executable, "-c", code, "experiment=folder", f"data.root={pictures}", *overrides]
+        words = [sys.executable, "-c", code, "cluster", "experiment=folder", f"data.root={pictures}", *overrides]
         machines.append(
             subprocess.Popen(words, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         )

@@ -1,4 +1,4 @@
-"""`python -m animals.training` as a person types it."""
+"""`animals train` as a person types it."""
 
 import subprocess
 import sys
@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from animals.training.__main__ import summary
+from animals.training.train import summary
 from tests.training.conftest import Trained
 
 TINY = ["data.side=32", "model.name=test_resnet", "trainer.epochs=1", "trainer.batch_size=8", "data.workers=0"]
 
 
 def training(folder: Path, *overrides: str) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "animals.training", *overrides]
+    command = [sys.executable, "-m", "animals", "train", *overrides]
     return subprocess.run(command, cwd=folder, capture_output=True, encoding="utf-8", check=False)
 
 

@@ -29,7 +29,7 @@ SPEC = {
 def trained(folder: Path, pictures: Path, *launcher: str, overrides: tuple[str, ...] = ()) -> Path:
     """Train in a folder of its own and give the run's folder back."""
     folder.mkdir()
-    command = [sys.executable, *launcher, "-m", "animals.training", "experiment=folder", f"data.root={pictures}"]
+    command = [sys.executable, *launcher, "-m", "animals", "train", "experiment=folder", f"data.root={pictures}"]
     done = subprocess.run([*command, *TINY, *overrides], cwd=folder, capture_output=True, encoding="utf-8", check=False)
     assert done.returncode == 0, done.stderr
     (run,) = (folder / "runs").iterdir()

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from animals.data.cache import cached_pictures
+from animals.data.cache import load_cached
 from animals.data.folders import find_pictures
 from animals.preprocess import LARGE, open_picture, read_pixels, to_pixels
 from animals.serving.classifier import Classifier
@@ -41,9 +41,9 @@ def test_serving_sees_what_the_cache_of_training_holds(trained: Trained, large: 
     spec = replace(trained.card.input, mean=(0.0, 0.0, 0.0), std=(1 / 255, 1 / 255, 1 / 255))  # pixels as they are
     card = trained.card.model_copy(update={"input": spec})
     classifier = Classifier(card, (trained.run / "version" / "model.onnx").read_bytes())
-    cached, _ = cached_pictures(large, pictures, spec, cache_dir=tmp_path, workers=0)
+    cached, _ = load_cached(large, pictures, spec, cache_dir=tmp_path, workers=0)
     for picture, pixels in zip(pictures, cached, strict=True):
-        prepared = classifier.prepare((large / picture.name).read_bytes())
+        prepared = classifier.decode((large / picture.name).read_bytes()).pixels
         np.testing.assert_allclose(np.moveaxis(prepared, 0, -1), pixels, atol=1e-3)
 
 
@@ -53,5 +53,5 @@ def test_the_cache_knows_the_size_of_the_whole_picture(trained: Trained, tmp_pat
     (root / "b").mkdir()
     open_picture(root / "a" / "lying.jpg").save(root / "b" / "standing.jpg", exif=turned(6))
     spec = trained.card.input
-    _, found = cached_pictures(root, find_pictures(root, {}), spec, cache_dir=tmp_path / "cache", workers=0)
+    _, found = load_cached(root, find_pictures(root, {}), spec, cache_dir=tmp_path / "cache", workers=0)
     assert [(it.width, it.height) for it in found] == [SIZE, SIZE[::-1]]

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from animals.config.training import DataConfig
-from animals.data.load import DataSet, load_data_set
+from animals.config.data import DataConfig
+from animals.data.dataset import DataSet
+from animals.data.load import load_data_set
 from animals.preprocess import InputSpec
 from animals.training.loader import WHOLE, Part, evaluation_loader, training_loader
 
@@ -48,7 +49,7 @@ def test_every_training_picture_is_seen_once_an_epoch(data_set: DataSet) -> None
         return sorted(pixels.sum((1, 2, 3), dtype=torch.int64).tolist())
 
     assert data_set.pixels is not None
-    expected = torch.from_numpy(np.array(data_set.pixels[data_set.places[data_set.rows("train")]]))
+    expected = torch.from_numpy(np.array(data_set.pixels[data_set.pixel_rows[data_set.rows("train")]]))
     assert sums(seen(data_set, 0)) == sums(expected)
 
 

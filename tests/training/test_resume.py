@@ -38,10 +38,13 @@ def started(pictures: Path, tmp_path: Path) -> Iterator["subprocess.Popen[str]"]
     slow = (
         "import time, animals.training.module as m; step = m.PictureClassifier.training_step;"
         "m.PictureClassifier.training_step = lambda *a: (time.sleep(0.15), step(*a))[1];"
-        "from animals.training.__main__ import main; main()"
+        "from animals.__main__ import main; main()"
     )
     with subprocess.Popen(
-        [sys.executable, "-c", slow, *overrides(pictures)], cwd=tmp_path, stderr=subprocess.PIPE, encoding="utf-8"
+        [sys.executable, "-c", slow, "train", *overrides(pictures)],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
     ) as process:
         yield process
         process.kill()
@@ -60,7 +63,7 @@ def wait_for_epoch(folder: Path, epoch: int) -> Path:
 
 
 def resume(pictures: Path, folder: Path) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "animals.training", *overrides(pictures), "trainer.resume=auto"]
+    command = [sys.executable, "-m", "animals", "train", *overrides(pictures), "trainer.resume=auto"]
     return subprocess.run(command, cwd=folder, capture_output=True, encoding="utf-8", check=False)
 
 
@@ -71,7 +74,7 @@ def card(run: Path) -> Card:
 @pytest.fixture(scope="module")
 def uninterrupted(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Card:
     folder = tmp_path_factory.mktemp("uninterrupted")
-    command = [sys.executable, "-m", "animals.training", *overrides(pictures)]
+    command = [sys.executable, "-m", "animals", "train", *overrides(pictures)]
     subprocess.run(command, cwd=folder, capture_output=True, check=True)
     (run,) = folder.glob("runs/*")
     return card(run)

@@ -94,7 +94,7 @@ def test_its_version_can_be_evaluated(alone: Streamed) -> None:
 
 def test_two_processes_with_workers_learn_what_one_does(alone: Streamed, tmp_path: Path) -> None:
     together = ["trainer=ddp", "trainer.devices=2", "trainer.workers=1"]
-    command = [sys.executable, "-m", "animals.training", *TINY, f"data.root={alone.shards.url}", *together]
+    command = [sys.executable, "-m", "animals", "train", *TINY, f"data.root={alone.shards.url}", *together]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, encoding="utf-8", check=False)
     assert done.returncode == 0, done.stderr
     assert_same(alone.run, run_of(tmp_path))
@@ -109,9 +109,9 @@ def test_a_run_that_was_killed_goes_on_within_the_epoch(
         "    if self.global_step == 8: pathlib.Path('reached').touch(); time.sleep(600)\n"
         "    return step(self, *batch)\n"
         "m.PictureClassifier.training_step = slow\n"
-        "from animals.training.__main__ import main; main()"
+        "from animals.__main__ import main; main()"
     )
-    line = [sys.executable, "-c", stuck, *TINY, f"data.root={alone.shards.url}", "trainer.save_minutes=1e-9"]
+    line = [sys.executable, "-c", stuck, "train", *TINY, f"data.root={alone.shards.url}", "trainer.save_minutes=1e-9"]
     with subprocess.Popen(line, cwd=tmp_path) as process:
         deadline = time.monotonic() + 120
         while not (tmp_path / "reached").exists():

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from animals.config.training import DataConfig
-from animals.data.load import DataSet, load_data_set
+from animals.config.data import DataConfig
+from animals.data.dataset import DataSet
+from animals.data.load import load_data_set
 from animals.data.shards.stream import read_split
 from animals.errors import ConfigError, PicturesUnavailable
 from animals.preprocess import InputSpec, open_picture, to_pixels

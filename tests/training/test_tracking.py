@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from wandb.proto import wandb_internal_pb2
 
-from animals.data.load import DataSet
+from animals.data.dataset import DataSet
 from animals.training.evaluation.metrics import Evaluation
 from animals.training.tracking import log_mistakes, tracked
 from tests.support import secret_server
@@ -52,6 +52,6 @@ def test_the_key_may_be_in_secret_manager(pictures: Path, tmp_path: Path, monkey
     run = tmp_path / "run"
     run.mkdir()
     with secret_server.google(monkeypatch, tmp_path) as google:
-        google[f"/v1/{name}:access"] = secret_server.holding("k" * 40)
+        google[f"/v1/{name}:access"] = secret_server.secret_response("k" * 40)
         with tracked(tiny_config(pictures, tmp_path, tracking="auto"), run):
             assert os.environ["WANDB_API_KEY"] == "k" * 40

@@ -74,7 +74,7 @@ def _classify(name: str, content: bytes | str, classifier: Classifier) -> Row:
     if isinstance(content, str):
         return Row(printable(name), problem=content)
     try:
-        probabilities = classifier.probabilities(classifier.prepare(content)[None])[0]
+        probabilities = classifier.infer(classifier.decode(content).pixels[None]).probabilities[0]
     except PictureError as error:
         return Row(printable(name), problem=str(error))
     return Row(printable(name), tuple(probabilities.tolist()))

@@ -16,7 +16,7 @@ from animals.cloud import revisions
 from animals.cloud.gcloud import Command, Gcloud
 from animals.cloud.revisions import ALL, Traffic
 from animals.cloud.target import Place
-from animals.errors import AnimalsError, CloudError, DeploymentFailed, Interrupted
+from animals.errors import AnimalsError, CloudError, Interrupted
 
 TAG: Final = "candidate"
 """Of the revision that is looked at: it has an address of its own."""
@@ -112,7 +112,7 @@ class Canary:
         """Do it.
 
         Raises:
-            DeploymentFailed: the new revision did not hold, and the one before answers everybody again.
+            CloudError: the new revision did not hold, and the one before answers everybody again.
             Interrupted: the same, after Ctrl-C or SIGTERM.
             CloudError: everybody could not be sent back; the message has the command to do it by hand.
         """
@@ -176,7 +176,7 @@ class Canary:
             after = LEFT
         else:
             after = f"It is the first of {revisions.service}: there is none to go back to. Mend it and deploy again."
-        kind = Interrupted if event is Event.INTERRUPTED else DeploymentFailed
+        kind = Interrupted if event is Event.INTERRUPTED else CloudError
         raise kind(f"{revisions.new} was not kept: {why.rstrip('.')}. {after}")
 
     def _back(self, previous: str) -> str:

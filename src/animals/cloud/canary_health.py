@@ -6,7 +6,7 @@ from typing import Final
 
 from animals.cloud.gcloud import Command, Gcloud
 from animals.cloud.target import Place
-from animals.errors import DeploymentFailed
+from animals.errors import CloudError
 
 WATCH_SECONDS: Final = 300.0
 """How long a revision that gets a tenth of the requests is observed."""
@@ -27,11 +27,11 @@ def judge(statuses: Sequence[int], revision: str) -> None:
         revision: that gave them.
 
     Raises:
-        DeploymentFailed: too many are errors of the service.
+        CloudError: too many are errors of the service.
     """
     errors = [status for status in statuses if status >= 500]
     if len(errors) >= ERRORS and len(errors) > SHARE * len(statuses):
-        raise DeploymentFailed(
+        raise CloudError(
             f"{revision} answered {len(errors)} of {len(statuses)} requests with errors ({min(errors)} to "
             f"{max(errors)}); {SHARE:.0%} are allowed"
         )

@@ -89,7 +89,7 @@ class Deployment:
         """Deploy one of PARTS.
 
         Raises:
-            DeploymentFailed: it did not pass its tests.
+            CloudError: it did not pass its tests.
             Interrupted: by Ctrl-C or SIGTERM.
             CloudError: gcloud did not do something.
         """

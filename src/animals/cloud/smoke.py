@@ -13,7 +13,7 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import Any, Final
 
-from animals.errors import ServiceError, ServiceUnavailable, UnexpectedAnswer
+from animals.errors import ServiceError
 
 SECONDS: Final = 60.0
 """For one answer: an instance that starts for it takes some of that."""
@@ -45,7 +45,7 @@ class Asking:
         """Status and body of the answer.
 
         Raises:
-            ServiceUnavailable: there is none.
+            ServiceError: there is none.
         """
         if self.token:
             request.add_unredirected_header("Authorization", f"Bearer {self.token}")
@@ -55,7 +55,7 @@ class Asking:
         except urllib.error.HTTPError as error:
             return error.code, error.read()
         except (OSError, HTTPException) as error:  # urllib's own errors are of the first kind
-            raise ServiceUnavailable(f"{request.full_url} cannot be reached: {error}.") from error
+            raise ServiceError(f"{request.full_url} cannot be reached: {error}.") from error
 
 
 Test = Callable[[Asking], None]
@@ -73,10 +73,10 @@ def backend(asking: Asking) -> None:
     status, body = asking.post("/classify/", PICTURE.name, PICTURE.read_bytes())
     answer = _parsed(asking, "/classify/", status, body)
     if not _is_classification(answer):
-        raise UnexpectedAnswer(f"{asking.address}/classify/ answers {body[:200]!r}, which is no classification.")
+        raise ServiceError(f"{asking.address}/classify/ answers {body[:200]!r}, which is no classification.")
     if answer.get("model_version") != version:
         # a version may be promoted in between; the next attempt finds the new one on both
-        raise ServiceUnavailable(f"{asking.address} says {version} and answers with {answer.get('model_version')}.")
+        raise ServiceError(f"{asking.address} says {version} and answers with {answer.get('model_version')}.")
 
 
 def _is_classification(answer: dict[str, Any]) -> bool:
@@ -110,7 +110,7 @@ def refuses_strangers(asking: Asking) -> None:
     """Who has no token is not let in."""
     status, _ = Asking(asking.address, "").get("/")
     if status not in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-        raise UnexpectedAnswer(
+        raise ServiceError(
             f"{asking.address} answers {status} to anybody, and should to none but who may invoke it. Look who has the "
             "role Cloud Run Invoker on it: gcloud run services get-iam-policy."
         )
@@ -155,5 +155,5 @@ def _parsed(asking: Asking, path: str, status: int, body: bytes) -> dict[str, An
     return parsed
 
 
-def _wrong(asking: Asking, path: str, status: int, body: bytes) -> UnexpectedAnswer:
-    return UnexpectedAnswer(f"{asking.address}{path} answers {status} {body[:200]!r}.")
+def _wrong(asking: Asking, path: str, status: int, body: bytes) -> ServiceError:
+    return ServiceError(f"{asking.address}{path} answers {status} {body[:200]!r}.")

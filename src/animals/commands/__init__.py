@@ -28,7 +28,7 @@ class CommandGroup(TyperGroup):
         with exit_on_error():
             return super().invoke(ctx)
 
-    def format_commands(self, ctx: Any, formatter: Any) -> None:
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - as in TyperGroup
         """Write the commands under their headings."""
         for heading, commands in command_groups().items():
             with formatter.section(heading):

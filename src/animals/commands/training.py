@@ -56,7 +56,7 @@ def data(
         write.main(shards, overrides)
     if version:
         from animals.data import versioning
-        from animals.data.sources.parse import PICTURES_ROOT
+        from animals.data.sources.import_pictures import PICTURES_ROOT
 
         versioning.main(root or PICTURES_ROOT)
 

@@ -18,10 +18,10 @@ Reason = Annotated[str, Option(help="why, which the pointer keeps")]
 
 
 def _bucket() -> "Storage":
-    from animals.config.settings import read_settings
+    from animals.config.settings import BucketSettings, read_settings
     from animals.storage import open_storage
 
-    return open_storage(read_settings().bucket)
+    return open_storage(read_settings(BucketSettings).bucket)
 
 
 def _print_current(bucket: "Storage", current: "Current") -> None:

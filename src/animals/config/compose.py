@@ -1,4 +1,4 @@
-"""A training's configuration for commands that are no training, from the same overrides."""
+"""Compose the configuration of a training for commands that do not train."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from animals.errors import ConfigError
 
 
 def compose_train_config(overrides: Sequence[str]) -> TrainConfig:
-    """What `animals train` with the same overrides would be configured with.
+    """Return the configuration that a training with these overrides would use.
 
     Raises:
         ConfigError: an override is misspelt or impossible.

@@ -1,4 +1,4 @@
-"""`animals data --stats [OVERRIDE]...`: how many pictures there are, and what their pixels are like."""
+"""`invoke data --stats`: the number of pictures, and the mean and standard deviation of their pixels."""
 
 import json
 import logging
@@ -18,38 +18,39 @@ from animals.concurrency import in_processes
 from animals.config.compose import compose_train_config
 from animals.config.training import TrainConfig
 from animals.cpus import available_cpus
+from animals.data.dataset import DataSet
 from animals.data.decode import CHUNK, count_values, count_values_of_files
-from animals.data.load import DataSet, load_data_set, spec_without_model
+from animals.data.load import load_data_set, spec_without_model
 from animals.data.split import SPLITS
 from animals.preprocess import Channels
 
 STATISTICS: Final = "statistics.json"
-"""Name of the file in a run's folder."""
+"""Name of the file in the folder of a run."""
 
-SMALLEST_STD: Final = 1 / 255
-"""One grey level. A channel that varies less holds nothing, and dividing by less would only enlarge its noise."""
+MIN_STD: Final = 1 / 255
+"""One grey level: a channel that varies less is constant, and a smaller divisor would only amplify its noise."""
 
 BLOCK: Final = 2**25
-"""Bytes of pixels, about, that are taken from the cache at once."""
+"""Bytes of pixels that are read from the cache at once, roughly."""
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """Of red, green and blue in [0, 1]."""
+    """Mean and standard deviation of red, green and blue in [0, 1]."""
 
     mean: Channels
     std: Channels
-    """Never less than `SMALLEST_STD`."""
+    """At least `MIN_STD`."""
 
 
 def main(overrides: Sequence[str]) -> None:
-    """Show how many pictures each label has in each split, and mean and std of the training pictures.
+    """Print the number of pictures of each label in each split, and mean and std of the training pictures.
 
     Raises:
-        DataError: the folder cannot be used as it is.
-        StorageUnavailable: the disk is full or may not be written to.
+        DataError: the folder cannot be used.
+        StorageUnavailable: the disk is full or not writable.
     """
     config = compose_train_config(overrides).data
     data_set = load_data_set(config, spec_without_model(config))
@@ -61,12 +62,7 @@ def main(overrides: Sequence[str]) -> None:
 
 
 def standardized(data_set: DataSet, config: TrainConfig) -> DataSet:
-    """The data set with the mean and std that the configuration asks for.
-
-    Args:
-        data_set: with the model's own.
-        config: of the run.
-    """
+    """Return the data set with the mean and std that the configuration chooses, given one with the model's own."""
     if not uses_own_statistics(config):
         return data_set
     statistics = pixel_statistics(data_set, workers=config.data.workers)
@@ -77,26 +73,26 @@ def standardized(data_set: DataSet, config: TrainConfig) -> DataSet:
 
 
 def uses_own_statistics(config: TrainConfig) -> bool:
-    """Whether mean and std are those of the data rather than those that the model was pretrained with."""
+    """Return whether mean and std are those of the data instead of the model's own."""
     return config.data.statistics == "data" or (config.data.statistics == "auto" and not config.model.pretrained)
 
 
 def write_statistics(path: Path, data_set: DataSet, config: TrainConfig) -> None:
-    """Write the mean and std that a run uses, and whose they are, as JSON."""
+    """Write the mean and std that a run uses, and their source, as JSON."""
     source = "data" if uses_own_statistics(config) else "model"
     statistics = Statistics(data_set.spec.mean, data_set.spec.std)
     path.write_text(json.dumps({"statistics": source, **dict(_items(statistics))}, indent=2) + "\n", encoding="utf-8")
 
 
 def pixel_statistics(data_set: DataSet, *, workers: int) -> Statistics:
-    """Mean and standard deviation of the training split's pixels at the model's size, to six digits.
+    """Return mean and standard deviation of the training pixels at the model's size, to six digits.
 
-    They come from whole counts of each value, so that they do not depend on the order or on the cache. Those of shards
-    were found when they were written, at the size that was then configured.
+    They are computed from counts of each value, so they depend neither on the order nor on the cache. For shards they
+    were computed when the shards were written.
 
     Args:
-        data_set: with one training picture or more.
-        workers: processes that decode when nothing is cached; -1 for one a CPU.
+        data_set: has at least one training picture.
+        workers: processes that decode if nothing is cached; -1 for one on each CPU.
     """
     if data_set.shards:
         pixels = data_set.shards.index.pixels
@@ -107,7 +103,7 @@ def pixel_statistics(data_set: DataSet, *, workers: int) -> Statistics:
     values = np.arange(256) / 255
     mean = counts @ values / counts.sum(axis=1)
     variance = (counts * (values - mean[:, None]) ** 2).sum(axis=1) / counts.sum(axis=1)
-    return Statistics(_channels(mean), _channels(np.maximum(np.sqrt(variance), SMALLEST_STD)))
+    return Statistics(_channels(mean), _channels(np.maximum(np.sqrt(variance), MIN_STD)))
 
 
 def _channels(values: NDArray[np.float64]) -> Channels:
@@ -133,7 +129,7 @@ def _items(statistics: Statistics) -> list[tuple[str, Channels]]:
 
 
 def _table(data_set: DataSet) -> Table:
-    """Pictures of each label in each split, and in all."""
+    """Return a table of the pictures of each label in each split and in total."""
     counts = [data_set.label_counts(split) for split in SPLITS]
     table = Table("Label", show_footer=True)
     for split, of_split in zip(SPLITS, counts, strict=True):

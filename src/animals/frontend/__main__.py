@@ -3,8 +3,7 @@
 from pathlib import Path
 
 from animals.cli import exit_on_error
-from animals.config.listening import parse_no_arguments
-from animals.config.settings import read
+from animals.config.settings import parse_no_arguments, read_settings
 from animals.frontend.settings import PageSettings
 
 APP = Path(__file__).with_name("app.py")
@@ -18,7 +17,7 @@ def main() -> None:
     """
     parse_no_arguments("python -m animals.frontend", "Serve the web page.", PageSettings)
     with exit_on_error():
-        settings = read(PageSettings)
+        settings = read_settings(PageSettings)
     _run(settings)
 
 

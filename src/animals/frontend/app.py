@@ -4,7 +4,7 @@ from functools import partial
 
 import streamlit as st
 
-from animals.config.settings import read
+from animals.config.settings import read_settings
 from animals.frontend.classify_page import TITLE, show_asking
 from animals.frontend.maintainer_page import show_maintaining
 from animals.frontend.settings import PageSettings
@@ -21,7 +21,7 @@ FAVICON = """\
 
 def main() -> None:
     """Show the page that the visitor chose."""
-    settings = read(PageSettings)
+    settings = read_settings(PageSettings)
     st.set_page_config(page_title=TITLE, page_icon=FAVICON, layout="centered")
     pages = [st.Page(partial(show_asking, settings), title=TITLE, url_path="ask", icon=ICON, default=True)]
     if settings.maintainer:

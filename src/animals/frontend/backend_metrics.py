@@ -10,7 +10,7 @@ from typing import Final
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
-from animals.errors import UnexpectedAnswer
+from animals.errors import ServiceError
 
 CLASSIFYING: Final = "/classify"
 """The route whose requests are pictures."""
@@ -36,12 +36,12 @@ def read_traffic(text: str) -> Traffic:
     """The counts in Prometheus's text format.
 
     Raises:
-        UnexpectedAnswer: it is something else.
+        ServiceError: it is something else.
     """
     try:
         samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
     except ValueError as error:
-        raise UnexpectedAnswer("The model's counts at /metrics cannot be read as Prometheus's text format.") from error
+        raise ServiceError("The model's counts at /metrics cannot be read as Prometheus's text format.") from error
     started = [sample.value for sample in samples if sample.name == "process_start_time_seconds"]
     buckets = _sums(samples, "animals_request_seconds_bucket", "le", route=CLASSIFYING)
     steps = sorted((float(bound), count) for bound, count in buckets.items())

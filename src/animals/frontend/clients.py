@@ -29,7 +29,7 @@ def backend(settings: PageSettings) -> Backend:
 
     Raises:
         ConfigError: it cannot be found on Cloud Run.
-        ServiceUnavailable: Google does not answer.
+        ServiceError: Google does not answer.
     """
     address = backend_address(settings)
     session = _session(settings, address)

@@ -10,7 +10,7 @@ from google.auth.exceptions import GoogleAuthError
 from google.auth.transport.requests import AuthorizedSession, Request
 from google.oauth2.id_token import fetch_id_token_credentials
 
-from animals.errors import ConfigError, ServiceUnavailable
+from animals.errors import ConfigError, ServiceError
 
 RUN_API: Final = "https://run.googleapis.com"
 
@@ -28,14 +28,14 @@ def find_service(name: str, api: str = RUN_API) -> str:
 
     Raises:
         ConfigError: there is none, or this service's account may not look.
-        ServiceUnavailable: Google does not answer.
+        ServiceError: Google does not answer.
     """
     try:
         place = _place()
         credentials, _ = google.auth.default(scopes=[_SCOPE])
         found = _session(credentials).get(f"{api}/v2/{place}/services/{name}", timeout=_SECONDS)
     except (requests.RequestException, GoogleAuthError) as error:
-        raise ServiceUnavailable(
+        raise ServiceError(
             f"Cloud Run cannot be asked where the service {name} is ({error}). Try again in a few seconds."
         ) from error
     if found.status_code != HTTPStatus.OK:
@@ -47,7 +47,7 @@ def find_service(name: str, api: str = RUN_API) -> str:
     try:
         return str(found.json()["uri"])
     except (ValueError, LookupError, TypeError) as error:  # it is being made, or something else answers there
-        raise ServiceUnavailable(
+        raise ServiceError(
             f"Cloud Run has no address for the service {name} yet. Try again in a few seconds."
         ) from error
 
@@ -59,12 +59,12 @@ def identified_session(address: str) -> requests.Session:
         address: URL of the service that is asked, which alone accepts the token.
 
     Raises:
-        ServiceUnavailable: the platform gives no tokens.
+        ServiceError: the platform gives no tokens.
     """
     try:
         return _session(fetch_id_token_credentials(address, Request()))  # type: ignore[no-untyped-call]
     except GoogleAuthError as error:
-        raise ServiceUnavailable(f"Google gives no identity token for {address} ({error}). Try again.") from error
+        raise ServiceError(f"Google gives no identity token for {address} ({error}). Try again.") from error
 
 
 def _session(credentials: object) -> requests.Session:

@@ -9,7 +9,7 @@ import requests
 from google.auth.exceptions import GoogleAuthError
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from animals.errors import RequestRefused, ServiceUnavailable, UnexpectedAnswer
+from animals.errors import RequestRefused, ServiceError
 
 logger = logging.getLogger(__name__)
 
@@ -62,9 +62,8 @@ class Service:
             options: of `requests.Session.request`.
 
         Raises:
-            ServiceUnavailable: it is away, slow, starting or busy.
             RequestRefused: it says why it will not.
-            UnexpectedAnswer: it answers what it should not.
+            ServiceError: it is away, slow, starting or busy, or answers what it should not.
         """
         response = self._send(method, path, seconds, options)
         if response.status_code == HTTPStatus.SERVICE_UNAVAILABLE and 0 < _pause(response) <= PATIENCE_SECONDS:
@@ -81,7 +80,7 @@ class Service:
             return kind.model_validate_json(response.content)
         except ValidationError as error:
             logger.warning("%s %s answers what is no %s: %s", method, response.url, kind.__name__, error)
-            raise UnexpectedAnswer(
+            raise ServiceError(
                 f"{self.name} answered something that this page does not understand. "
                 "Its version and the page's may not fit together."
             ) from error
@@ -99,20 +98,20 @@ class Service:
         except (requests.RequestException, GoogleAuthError) as error:
             raise self._away(url, error, "cannot be reached") from error
 
-    def _away(self, url: str, error: Exception, what: str) -> ServiceUnavailable:
+    def _away(self, url: str, error: Exception, what: str) -> ServiceError:
         logger.warning("%s: %s", url, error)
-        return ServiceUnavailable(f"{self.name} {what}. It may be starting; try again in a few seconds.")
+        return ServiceError(f"{self.name} {what}. It may be starting; try again in a few seconds.")
 
-    def _failure(self, response: requests.Response) -> ServiceUnavailable | RequestRefused | UnexpectedAnswer:
+    def _failure(self, response: requests.Response) -> ServiceError:
         status = response.status_code
         logger.warning("%s %s", response.url, status)
         if status == HTTPStatus.SERVICE_UNAVAILABLE:
-            return ServiceUnavailable(_detail(response) or f"{self.name} is not ready. Try again in a few seconds.")
+            return ServiceError(_detail(response) or f"{self.name} is not ready. Try again in a few seconds.")
         if status in _PROXY_STATUS:
-            return ServiceUnavailable(f"{self.name} cannot be reached. Try again in a few seconds.")
+            return ServiceError(f"{self.name} cannot be reached. Try again in a few seconds.")
         if 400 <= status < 500:
             return RequestRefused(_detail(response) or f"{self.name} refuses the request (HTTP status {status}).")
-        return UnexpectedAnswer(f"{self.name} failed (HTTP status {status}); its log says why.")
+        return ServiceError(f"{self.name} failed (HTTP status {status}); its log says why.")
 
 
 def _pause(response: requests.Response) -> int:

@@ -4,10 +4,10 @@ from typing import Annotated
 
 from pydantic import AnyHttpUrl, Field, SecretStr
 
-from animals.config.settings import Listening
+from animals.config.settings import ServerSettings
 
 
-class PageSettings(Listening):
+class PageSettings(ServerSettings):
     """What the page reads."""
 
     backend: AnyHttpUrl | None = None

@@ -7,7 +7,7 @@ from typing import Final
 
 from rich.console import Console
 
-from animals.errors import ServiceStopped
+from animals.errors import AnimalsError
 from animals.local.child_process import release, start
 from animals.local.demo_traffic import Tally, fetch_report, known_pictures, send
 from animals.local.services import Ports, Service
@@ -28,7 +28,7 @@ def demo(ports: Ports, overrides: Sequence[str], *, once: bool) -> None:
 
     Raises:
         ConfigError: a setting is impossible.
-        ServiceStopped: the training or a service failed.
+        AnimalsError: the training or a service failed.
     """
     bucket, services = configure_services(ports)
     backend, page, report = services
@@ -69,7 +69,7 @@ def _train(overrides: Sequence[str]) -> None:
     """Train the sample with the ordinary trainer; it ends with this process.
 
     Raises:
-        ServiceStopped: it failed, and has printed the reason.
+        AnimalsError: it failed, and has printed the reason.
     """
     training = start("animals", "train", "experiment=sample", *overrides, environment=os.environ)
     try:
@@ -79,4 +79,4 @@ def _train(overrides: Sequence[str]) -> None:
         training.wait()
         raise
     if code:
-        raise ServiceStopped(f"The training ended with exit code {code}; why is said above.")
+        raise AnimalsError(f"The training ended with exit code {code}; why is said above.")

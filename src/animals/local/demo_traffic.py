@@ -13,7 +13,7 @@ import requests
 from PIL import Image, ImageEnhance, ImageFilter
 
 from animals import registry
-from animals.errors import DataError, ServiceStopped
+from animals.errors import AnimalsError, DataError
 from animals.preprocess import open_picture
 from animals.storage import Storage
 
@@ -86,7 +86,7 @@ def send(backend: str, pictures: Sequence[Known], *, between: Callable[[], None]
         between: called after each, to look whether all is well.
 
     Raises:
-        ServiceStopped: the backend refuses, or cannot be reached.
+        AnimalsError: the backend refuses, or cannot be reached.
     """
     tally, rng = Tally(), np.random.default_rng(0)
     with requests.Session() as session:
@@ -110,14 +110,14 @@ def fetch_report(url: str, path: Path) -> None:
     """Write the report that a function makes now.
 
     Raises:
-        ServiceStopped: it cannot be reached, or has none.
+        AnimalsError: it cannot be reached, or has none.
     """
     with requests.Session() as session:
         session.trust_env = False
         try:
             response = session.get(url, timeout=REPORT_SECONDS)
         except requests.RequestException as error:
-            raise ServiceStopped(f"{url} cannot be reached: {error}.") from error
+            raise AnimalsError(f"{url} cannot be reached: {error}.") from error
     path.write_bytes(_checked(response).content)
 
 
@@ -151,7 +151,7 @@ def _post(session: requests.Session, url: str, **body: Any) -> dict[str, Any]:
         try:
             response = session.post(url, timeout=30, **body)
         except requests.RequestException as error:
-            raise ServiceStopped(f"{url} cannot be reached: {error}.") from error
+            raise AnimalsError(f"{url} cannot be reached: {error}.") from error
         if response.status_code != requests.codes.unavailable:
             break
         time.sleep(float(response.headers.get("Retry-After", 1)))
@@ -161,5 +161,5 @@ def _post(session: requests.Session, url: str, **body: Any) -> dict[str, Any]:
 
 def _checked(response: requests.Response) -> requests.Response:
     if not response.ok:
-        raise ServiceStopped(f"{response.url} answers {response.status_code}: {response.text[:300]}")
+        raise AnimalsError(f"{response.url} answers {response.status_code}: {response.text[:300]}")
     return response

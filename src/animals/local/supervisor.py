@@ -16,8 +16,8 @@ import requests
 from rich.console import Console
 from rich.text import Text
 
-from animals.config.listening import listen
-from animals.errors import ServiceStopped
+from animals.config.settings import listen
+from animals.errors import AnimalsError
 from animals.local.child_process import release, start
 from animals.local.services import HOST, Service
 
@@ -56,7 +56,7 @@ class Supervisor:
         console: that shows what they say.
 
     Raises:
-        ServiceStopped: a port is taken; nothing was started.
+        AnimalsError: a port is taken; nothing was started.
     """
 
     def __init__(self, services: Sequence[Service], console: Console) -> None:
@@ -91,19 +91,19 @@ class Supervisor:
         """Look whether all services run.
 
         Raises:
-            ServiceStopped: one has ended; the message says which and how.
+            AnimalsError: one has ended; the message says which and how.
         """
         for it in self._running:
             if (code := it.process.poll()) is not None:
                 it.reader.join(1)
                 how = f"exit code {code}" if code >= 0 else f"signal {signal.Signals(-code).name}"
-                raise ServiceStopped(f"The {it.service.name} has ended with {how}; what it said last is above.")
+                raise AnimalsError(f"The {it.service.name} has ended with {how}; what it said last is above.")
 
     def wait_until_ready(self) -> None:
         """Show the address of each service once it answers.
 
         Raises:
-            ServiceStopped: one has ended, or does not answer in time.
+            AnimalsError: one has ended, or does not answer in time.
         """
         for service in self._services:
             self.until(partial(answers, service.url + service.health), f"The {service.name} does not answer.")
@@ -113,19 +113,19 @@ class Supervisor:
         """Wait until something is so, while all services run.
 
         Raises:
-            ServiceStopped: one has ended, or it is not so in time; the message is `otherwise`.
+            AnimalsError: one has ended, or it is not so in time; the message is `otherwise`.
         """
         deadline = time.monotonic() + READY_SECONDS
         while not reached():
             self._pause()
             if time.monotonic() > deadline:
-                raise ServiceStopped(f"{otherwise} That was waited for {READY_SECONDS:.0f} s.")
+                raise AnimalsError(f"{otherwise} That was waited for {READY_SECONDS:.0f} s.")
 
     def watch(self) -> None:
         """Go on until a signal comes.
 
         Raises:
-            ServiceStopped: a service has ended.
+            AnimalsError: a service has ended.
         """
         while True:
             self._pause()

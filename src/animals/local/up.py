@@ -15,6 +15,7 @@ from animals.errors import NoModel
 from animals.local.secret import local_secret
 from animals.local.services import Ports, Service, local_services
 from animals.local.supervisor import Supervisor
+from animals.serving.settings import BackendSettings
 from animals.storage import Storage, open_storage
 
 
@@ -23,7 +24,7 @@ def up(ports: Ports) -> None:
 
     Raises:
         ConfigError: a setting is impossible.
-        ServiceStopped: one of them ended by itself.
+        AnimalsError: one of them ended by itself.
     """
     bucket, services = configure_services(ports)
     with stopped_by_ctrl_c(), Supervisor(services, Console(highlight=False)) as running:
@@ -40,7 +41,7 @@ def configure_services(ports: Ports) -> tuple[Storage, tuple[Service, Service, S
     Raises:
         ConfigError: a setting is impossible.
     """
-    settings = read_settings()
+    settings = read_settings(BackendSettings)
     secret = settings.secret.get_secret_value() if settings.secret else local_secret()
     return open_storage(settings.bucket), local_services(settings.bucket, secret, ports)
 

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from animals.cli import exit_on_error
-from animals.config.listening import listen, parse_no_arguments
-from animals.config.settings import read
+from animals.config.settings import listen, parse_no_arguments, read_settings
 from animals.monitoring.settings import AT_ONCE, ReportSettings
 
 THREADS: Final = AT_ONCE + 2
@@ -29,7 +28,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # until the server has its own way
     logging.basicConfig(level=logging.INFO, format="%(levelname)-8s %(message)s")
     with exit_on_error():
-        listener = listen(read(ReportSettings).address, otherwise="PORT=8083 python -m animals.monitoring")
+        listener = listen(read_settings(ReportSettings).address, otherwise="PORT=8083 python -m animals.monitoring")
     _serve(listener)
 
 

@@ -20,7 +20,8 @@ from typing import Annotated, Final, Literal
 import flask
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from animals.config.settings import read
+from animals.api import Problem
+from animals.config.settings import read_settings
 from animals.errors import (
     AnimalsError,
     BrokenModel,
@@ -32,7 +33,7 @@ from animals.errors import (
 )
 from animals.monitoring.report import DAYS, MAX_DAYS, find, make_files, read_latest, store, zipped
 from animals.monitoring.settings import AT_ONCE, ReportSettings
-from animals.records import Problem, explain
+from animals.records import explain
 from animals.storage import Storage, open_storage
 
 logger = logging.getLogger("animals.monitoring")
@@ -145,7 +146,7 @@ def _healthz(_: flask.Request) -> flask.Response:
 
 
 def _storage() -> Storage:
-    return _open(read(ReportSettings).bucket)
+    return _open(read_settings(ReportSettings).bucket)
 
 
 @functools.cache

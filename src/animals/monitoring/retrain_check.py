@@ -8,7 +8,7 @@ import sys
 from typing import Final, Literal
 
 from animals.cli import StderrHandler
-from animals.config.settings import read
+from animals.config.settings import read_settings
 from animals.errors import ConfigError, ServiceError
 from animals.monitoring.decision import is_less_accurate
 from animals.monitoring.report import MAX_DAYS, Found, find, store
@@ -116,4 +116,4 @@ def run(days: int) -> str:
     if not 1 <= days <= MAX_DAYS:
         raise ConfigError(f"--days is {days}; expected 1 to {MAX_DAYS}.")
     whom = open_trigger(TriggerSettings())
-    return check(open_storage(read(ReportSettings).bucket), whom, days).model_dump_json() + "\n"
+    return check(open_storage(read_settings(ReportSettings).bucket), whom, days).model_dump_json() + "\n"

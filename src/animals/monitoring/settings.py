@@ -4,14 +4,12 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
-from animals.config.settings import DEFAULT_BUCKET, Listening
+from animals.config.settings import BucketSettings, ServerSettings
 
 
-class ReportSettings(Listening):
+class ReportSettings(BucketSettings, ServerSettings):
     """What the report function reads from its environment; a variable that is set to nothing counts as not set."""
 
-    bucket: str = DEFAULT_BUCKET
-    """A local folder or gs://name/prefix."""
     port: Annotated[int, Field(ge=0, le=65535, validation_alias="PORT")] = 8082
     """Port to listen on; 0 takes any free one."""
 

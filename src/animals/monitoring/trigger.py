@@ -15,8 +15,8 @@ from typing import Final
 
 from pydantic import AwareDatetime, Field
 
-from animals.config.github import GitHubSettings
-from animals.errors import ConfigError, ObjectChanged, RequestRefused, ServiceUnavailable, StorageError
+from animals.config.settings import GitHubSettings
+from animals.errors import ConfigError, ObjectChanged, RequestRefused, ServiceError, StorageError
 from animals.github import open_dispatch, repository_of
 from animals.records import Record, now
 from animals.storage import ABSENT, Storage
@@ -52,7 +52,7 @@ Trigger = Callable[[RetrainRequest], None]
 """Sends a request.
 
 Raises:
-    ServiceUnavailable: who should get it is away; the same may succeed later.
+    ServiceError: who should get it is away; the same may succeed later.
     RequestRefused: it was not taken, and will not be.
 """
 
@@ -125,7 +125,7 @@ def _to_pubsub(topic: str) -> Trigger:
                 "application-default login`, or give the service account the role Pub/Sub Publisher."
             ) from error
         except google.GoogleAPIError as error:
-            raise ServiceUnavailable(f"{topic} cannot be reached: {error}") from error
+            raise ServiceError(f"{topic} cannot be reached: {error}") from error
 
     return send
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from animals.cpus import available_cpus
-from animals.data.load import DataSet
+from animals.data.dataset import DataSet
 from animals.preprocess import read_pixels
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class PictureRows(Dataset[Batch]):
     def __getitems__(self, indices: list[int]) -> Batch:  # torch asks for a batch by this name
         pixels = self._data_set.pixels
         rows = self._rows[indices]
-        found = self._decode(rows) if pixels is None else pixels[self._data_set.places[rows]]
+        found = self._decode(rows) if pixels is None else pixels[self._data_set.pixel_rows[rows]]
         return torch.from_numpy(np.ascontiguousarray(found)), self._targets[indices]
 
     def _decode(self, rows: NDArray[np.int64]) -> NDArray[np.uint8]:

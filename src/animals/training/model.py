@@ -8,8 +8,9 @@ import timm.optim
 from timm.data.constants import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from torch import nn
 
-from animals.config.training import DataConfig, ModelConfig, OptimizerConfig
-from animals.errors import ConfigError, WeightsUnavailable
+from animals.config.data import DataConfig
+from animals.config.training import ModelConfig, OptimizerConfig
+from animals.errors import AnimalsError, ConfigError
 from animals.preprocess import Channels, InputSpec, Resize
 
 
@@ -53,7 +54,7 @@ def build_model(config: ModelConfig, labels: int, side: int) -> nn.Module:
         side: of the pictures; models of a fixed size (vision transformers) are built for it.
 
     Raises:
-        WeightsUnavailable: pretrained weights were asked for and are neither cached nor to be had.
+        AnimalsError: pretrained weights were asked for and are neither cached nor to be had.
     """
     options: dict[str, Any] = {"num_classes": labels, "drop_rate": config.drop_rate}
     known = timm.get_pretrained_cfg(config.name)
@@ -62,7 +63,7 @@ def build_model(config: ModelConfig, labels: int, side: int) -> nn.Module:
     try:
         return timm.create_model(config.name, pretrained=config.pretrained, **options)
     except OSError as error:
-        raise WeightsUnavailable(
+        raise AnimalsError(
             f"The pretrained weights of {config.name} are not cached here and could not be fetched from the Hugging "
             "Face hub. Connect to the internet once, copy a cache and set HF_HOME, or train from scratch: "
             "model.pretrained=false"

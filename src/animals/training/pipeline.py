@@ -16,7 +16,8 @@ from pytorch_lightning.loggers import Logger
 from torch import nn
 
 from animals.config.training import TrainConfig
-from animals.data.load import DataSet, load_data_set
+from animals.data.dataset import DataSet
+from animals.data.load import load_data_set
 from animals.data.split import read_manifest, write_manifest
 from animals.data.statistics import STATISTICS, standardized, write_statistics
 from animals.errors import DataError, NoModel, PromotionRefused, StorageError, StorageUnavailable
@@ -30,7 +31,7 @@ from animals.training.evaluation.calibration import calibrate
 from animals.training.evaluation.figures import draw_curves, draw_evaluation
 from animals.training.evaluation.metrics import Evaluation, as_served, evaluate, measure, reference_table
 from animals.training.evaluation.predictors import ask_module
-from animals.training.evaluation.unknowns import check_others, measure_rejection
+from animals.training.evaluation.unknowns import check_unknowns_folder, measure_rejection
 from animals.training.export.card import make_card, write_card
 from animals.training.export.onnx import check_onnx, export_hub_format, export_onnx
 from animals.training.export.quantize import export_int8
@@ -81,7 +82,7 @@ def train(config: TrainConfig, run: Path | None = None) -> Card | None:
 
 def _run(config: TrainConfig, run: Path, storage: Storage, mirror: Storage | None) -> Card | None:
     log.info("Run %s", run)
-    check_others(config.data.others)
+    check_unknowns_folder(config.data.unknowns)
     found = load_data_set(config.data, input_spec(config.model, config.data))
     data_set = standardized(_as_it_began(run, found) if config.data.extra else found, config)
     log.info("%d labels; pictures: %s", len(data_set.labels), data_set.counts())
@@ -125,15 +126,15 @@ def _as_it_began(run: Path, data_set: DataSet) -> DataSet:
         log.info("%d pictures that came since the run began are left out", new)
     rows = np.flatnonzero(known)
     manifest = [data_set.manifest[row] for row in rows]
-    return replace(data_set, manifest=manifest, places=data_set.places[rows], sizes=data_set.sizes[rows])
+    return replace(data_set, manifest=manifest, pixel_rows=data_set.pixel_rows[rows], sizes=data_set.sizes[rows])
 
 
 def _remember_split(run: Path, data_set: DataSet) -> None:
     """Write which picture is in which split; a run that goes on must find the same pictures in the same splits."""
     path = run / MANIFEST
-    if path.exists() and read_manifest(path) != data_set.remembered:
+    if path.exists() and read_manifest(path) != data_set.run_manifest:
         raise DataError(f"The pictures in {data_set.root} changed since {run} began with them. Start a new run.")
-    write_manifest(path, data_set.remembered)
+    write_manifest(path, data_set.run_manifest)
 
 
 @contextmanager

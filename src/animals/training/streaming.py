@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from animals.cpus import available_cpus
-from animals.data.load import DataSet
+from animals.data.dataset import DataSet
 from animals.data.shards.index import ShardSet
 from animals.data.shards.order import ShardOrder
 from animals.data.shards.stream import ShardPicture, read_stream

@@ -14,7 +14,7 @@ import wandb
 from pytorch_lightning.loggers import Logger, WandbLogger
 
 from animals.config.training import TrackingConfig, TrainConfig
-from animals.data.load import DataSet
+from animals.data.dataset import DataSet
 from animals.errors import ConfigError
 from animals.preprocess import open_picture
 from animals.secret_manager import read_secret

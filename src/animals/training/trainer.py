@@ -17,7 +17,7 @@ from torch import nn
 from torch.distributed import DistBackendError
 
 from animals.config.training import TrainConfig
-from animals.data.load import DataSet
+from animals.data.dataset import DataSet
 from animals.errors import AnimalsError, PicturesUnavailable, StorageError
 from animals.training.epochs import EpochReport
 from animals.training.hardware import LIGHTNING_PRECISION, choose_device, choose_precision, count_devices

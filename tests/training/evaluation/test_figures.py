@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from animals.data.load import DataSet
+from animals.data.dataset import DataSet
 from animals.training.evaluation.figures import (
     MISTAKES,
     draw_curves,

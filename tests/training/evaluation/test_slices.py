@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from animals.data.load import DataSet
+from animals.data.dataset import DataSet
 from animals.preprocess import InputSpec
 from animals.training.evaluation.metrics import Evaluation
 from animals.training.evaluation.slices import find_parts, measure_slices

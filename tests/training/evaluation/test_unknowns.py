@@ -7,12 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from animals.config.training import DataConfig, TrainConfig
+from animals.config.data import DataConfig
+from animals.config.training import TrainConfig
 from animals.data.load import load_data_set
 from animals.errors import ConfigError, DataError
 from animals.records import Rejection
 from animals.training.evaluation import unknowns
-from animals.training.evaluation.unknowns import check_others, judge, measure_rejection
+from animals.training.evaluation.unknowns import check_unknowns_folder, judge, measure_rejection
 from animals.training.export.model_card import card_for_people
 from animals.training.pipeline import train
 from tests.support.pictures import COLORS, write_picture
@@ -23,7 +24,7 @@ def measured(trained: Trained, others: str = "") -> Rejection:
     """By the model in 32 bits, whose answers are those of the reference."""
     config = trained.config
     data_set = load_data_set(config.data, trained.card.input)
-    data = DataConfig(root=config.data.root, others=others)
+    data = DataConfig(root=config.data.root, unknowns=others)
     model = trained.run / "version" / "model.onnx"
     return measure_rejection(model, data_set, data, config.trainer, temperature=trained.card.temperature)
 
@@ -77,18 +78,18 @@ def test_of_many_others_the_same_ones_are_asked_each_time(tmp_path: Path, monkey
 
 def test_a_folder_without_a_picture_is_told_before_training(pictures: Path, tmp_path: Path) -> None:
     config = tiny_config(pictures, tmp_path)
-    config.data.others = str(tmp_path / "others")
+    config.data.unknowns = str(tmp_path / "others")
     (tmp_path / "others").mkdir()
     (tmp_path / "others" / "notes.txt").write_text("no picture", encoding="utf-8")
     with pytest.raises(DataError, match="no file there is a readable picture"):
         train(config, tmp_path / "run")
     assert not (tmp_path / "run" / "checkpoints").exists()
-    check_others("")
+    check_unknowns_folder("")
 
 
 def test_a_missing_folder_is_told_before_anything_is_read(pictures: Path) -> None:
-    with pytest.raises(ConfigError, match=r"data\.others=nowhere is no folder"):
-        TrainConfig(data=DataConfig(root=str(pictures), others="nowhere"))
+    with pytest.raises(ConfigError, match=r"data\.unknowns=nowhere is no folder"):
+        TrainConfig(data=DataConfig(root=str(pictures), unknowns="nowhere"))
 
 
 def test_a_version_from_before_says_that_it_was_not_measured(trained: Trained) -> None:

@@ -13,7 +13,7 @@ import torch
 from onnx import helper
 
 from animals import registry
-from animals.data.load import DataSet
+from animals.data.dataset import DataSet
 from animals.errors import NotConvertible
 from animals.preprocess import InputSpec
 from animals.storage import open_storage

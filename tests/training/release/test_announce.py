@@ -11,10 +11,10 @@ from animals.errors import ConfigError
 from animals.storage import open_storage
 from animals.training.release import announce
 from animals.training.release.announce import AnnounceSettings, announced
-from tests.support import github_server, secret_server
-from tests.support.github_server import GitHub
+from tests.support import secret_server
+from tests.support.http import GitHub
 from tests.support.published import publish
-from tests.support.secret_server import Answers, holding
+from tests.support.secret_server import Responses, secret_response
 from tests.training.conftest import Trained
 
 TOKEN = "ghp_nobody-may-see-this"  # noqa: S105 - not a real one
@@ -22,19 +22,18 @@ NAME = "projects/p/secrets/animals-github-token/versions/latest"
 
 
 @pytest.fixture
-def github(monkeypatch: pytest.MonkeyPatch) -> Iterator[GitHub]:
+def github(github: GitHub, monkeypatch: pytest.MonkeyPatch) -> GitHub:
     """Told of versions, with a token."""
     monkeypatch.setenv("ANIMALS_ANNOUNCE", "github://me/zoo")
     monkeypatch.setenv("GITHUB_TOKEN", TOKEN)
-    with github_server.github() as github:
-        monkeypatch.setenv("GITHUB_API_URL", github.url)
-        yield github
+    monkeypatch.setenv("GITHUB_API_URL", github.url)
+    return github
 
 
 @pytest.fixture
-def google(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Answers]:
-    with secret_server.google(monkeypatch, tmp_path) as answers:
-        yield answers
+def google(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Responses]:
+    with secret_server.google(monkeypatch, tmp_path) as responses:
+        yield responses
 
 
 def test_by_default_nobody_is_told() -> None:
@@ -43,17 +42,20 @@ def test_by_default_nobody_is_told() -> None:
 
 def test_a_repository_is_told_of_version_and_bucket(github: GitHub) -> None:
     assert announced("r1", "gs://zoo") == "Told      me/zoo, whose workflow tests and promotes it\n"
-    [posted] = github.posted
-    assert posted.path == "/repos/me/zoo/dispatches"
-    assert posted.body == {"event_type": "model-published", "client_payload": {"version": "r1", "bucket": "gs://zoo"}}
+    [request] = github.requests
+    assert request.path == "/repos/me/zoo/dispatches"
+    assert request.json() == {
+        "event_type": "model-published",
+        "client_payload": {"version": "r1", "bucket": "gs://zoo"},
+    }
 
 
-def test_the_token_may_be_in_secret_manager(github: GitHub, google: Answers, monkeypatch: pytest.MonkeyPatch) -> None:
-    google[f"/v1/{NAME}:access"] = holding("from-the-secret\n")
+def test_the_token_may_be_in_secret_manager(github: GitHub, google: Responses, monkeypatch: pytest.MonkeyPatch) -> None:
+    google[f"/v1/{NAME}:access"] = secret_response("from-the-secret\n")
     monkeypatch.delenv("GITHUB_TOKEN")
     monkeypatch.setenv("ANIMALS_GITHUB_TOKEN_NAME", NAME)
     assert "me/zoo" in announced("r1", "gs://zoo")
-    assert github.posted[0].headers["Authorization"] == "Bearer from-the-secret"
+    assert github.requests[0].headers["Authorization"] == "Bearer from-the-secret"
 
 
 @pytest.mark.usefixtures("github")
@@ -84,7 +86,7 @@ def test_a_place_of_another_form_is_named_before_hours_of_training(
     monkeypatch.setenv("ANIMALS_ANNOUNCE", "https://github.com/me/zoo")
     with pytest.raises(ConfigError, match="expected github://OWNER/REPOSITORY"):
         announce.check(AnnounceSettings())
-    command = [sys.executable, "-m", "animals.training", "experiment=folder", f"data.root={pictures}"]
+    command = [sys.executable, "-m", "animals", "train", "experiment=folder", f"data.root={pictures}"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, encoding="utf-8", check=False)
     assert done.returncode == 2
     assert "ANIMALS_ANNOUNCE is https://github.com/me/zoo" in done.stderr
@@ -92,7 +94,7 @@ def test_a_place_of_another_form_is_named_before_hours_of_training(
 
 
 def test_a_run_that_is_published_later_is_announced_then(github: GitHub, trained: Trained, tmp_path: Path) -> None:
-    words = ["-m", "animals.training.release.publish", str(trained.run)]
+    words = ["-m", "animals", "publish", str(trained.run)]
     done = subprocess.run(
         [sys.executable, *words],
         env={**environment(github), "ANIMALS_BUCKET": str(tmp_path / "bucket")},
@@ -102,7 +104,7 @@ def test_a_run_that_is_published_later_is_announced_then(github: GitHub, trained
     )
     assert done.returncode == 0, done.stderr
     assert "Told      me/zoo" in done.stdout
-    assert github.posted[0].body["client_payload"]["version"] == trained.card.version
+    assert github.requests[0].json()["client_payload"]["version"] == trained.card.version
 
 
 def environment(github: GitHub) -> dict[str, str]:
@@ -110,7 +112,7 @@ def environment(github: GitHub) -> dict[str, str]:
 
 
 def by_hand(version: str, variables: dict[str, str]) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "animals.training.release.announce", version]
+    command = [sys.executable, "-m", "animals", "announce", version]
     return subprocess.run(command, env=variables, capture_output=True, encoding="utf-8", check=False)
 
 
@@ -125,4 +127,4 @@ def test_a_person_announces_a_version_that_is_there(github: GitHub, tmp_path: Pa
     nobody = by_hand("r1", variables | {"ANIMALS_ANNOUNCE": ""})
     assert nobody.returncode == 2
     assert "ANIMALS_ANNOUNCE is not set" in nobody.stderr
-    assert len(github.posted) == 1
+    assert len(github.requests) == 1

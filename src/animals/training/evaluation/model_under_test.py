@@ -8,8 +8,9 @@ from typing import Final
 from onnxruntime.capi import onnxruntime_pybind11_state as onnx_errors
 
 from animals import registry
-from animals.config.training import DataConfig
-from animals.data.load import DataSet, load_data_set
+from animals.config.data import DataConfig
+from animals.data.dataset import DataSet
+from animals.data.load import load_data_set
 from animals.data.split import sha256_of_test, write_manifest
 from animals.errors import BrokenModel, DataError
 from animals.records import Card
@@ -81,7 +82,7 @@ def _check_manifest(card: Card, data_set: DataSet) -> None:
     if card.split.test_sha256 == sha256_of_test(data_set.manifest):
         return  # what it was trained on besides may have changed, with the feedback that came since
     with TemporaryDirectory() as folder:
-        found = write_manifest(Path(folder) / "manifest.csv", data_set.remembered)
+        found = write_manifest(Path(folder) / "manifest.csv", data_set.run_manifest)
     if found != card.split.manifest_sha256:
         raise DataError(
             f"The pictures in {data_set.root} changed since {card.version} was made with them: its split manifest is "

@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from animals.config.training import DataConfig, TrainerConfig
-from animals.data.load import DataSet
+from animals.config.data import DataConfig
+from animals.config.training import TrainerConfig
+from animals.data.dataset import DataSet
 from animals.data.sample.drawings import clutter
 from animals.data.sample.scenes import compose, compose_empty
 from animals.errors import DataError, PictureError
@@ -32,7 +33,7 @@ ACCEPTED: Final = 0.95
 """Share of the validation pictures that the threshold lets pass."""
 
 GENERATED: Final = 200
-"""Scenes that are painted where `data.others` names no folder; they take three seconds."""
+"""Scenes that are painted where `data.unknowns` names no folder; they take three seconds."""
 
 MOST: Final = 1000
 """Pictures of a folder that are asked about, at most; of more, some are drawn by chance, the same ones each time."""
@@ -40,14 +41,14 @@ MOST: Final = 1000
 _SMALL: Final = InputSpec(side=1, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
 
 
-def check_others(folder: str) -> None:
+def check_unknowns_folder(folder: str) -> None:
     """Find out before training that a folder of pictures of none of the labels has any.
 
     Raises:
         DataError: no file in it is a readable picture.
     """
     if folder and next(_readable(folder, _SMALL), None) is None:
-        raise DataError(f"data.others={folder}: no file there is a readable picture. Expected pictures of no label.")
+        raise DataError(f"data.unknowns={folder}: no file there is a readable picture. Expected pictures of no label.")
 
 
 def measure_rejection(
@@ -71,8 +72,8 @@ def measure_rejection(
         batches = evaluation_loader(data_set, split, batch_size=trainer.batch_size, workers=trainer.workers)
         return np.concatenate([confidence(pixels.numpy()) for pixels, _ in batches])
 
-    if data.others:
-        others, source = np.stack(list(_readable(data.others, data_set.spec))), f"those in {data.others}"
+    if data.unknowns:
+        others, source = np.stack(list(_readable(data.unknowns, data_set.spec))), f"those in {data.unknowns}"
     else:
         others, source = _generated(data_set.spec), "generated scenes, half of them with a thing in the middle"
     found = judge(of_split("val"), of_split("test"), confidence(others), source)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from animals.config.training import TrainConfig
-from animals.data.load import DataSet
+from animals.data.dataset import DataSet
 from animals.data.split import sha256_of_test
 from animals.records import Calibration, Card, ExportCheck, Metrics, Quantized, Rejection, SplitInfo, Training, now
 from animals.registry import CARD, describe

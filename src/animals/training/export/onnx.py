@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from timm.models import save_for_hf
 from torch import nn
 
-from animals.errors import ExportMismatch
+from animals.errors import AnimalsError
 from animals.inference import ONNX_INPUT, ONNX_OUTPUT, ONNX_PROJECTION, probabilities
 from animals.preprocess import InputSpec
 from animals.records import ExportCheck
@@ -77,7 +77,7 @@ def check_onnx(
         temperature: of the probabilities that are compared.
 
     Raises:
-        ExportMismatch: another label on any picture, or a probability that differs by `TOLERANCE` or more.
+        AnimalsError: another label on any picture, or a probability that differs by `TOLERANCE` or more.
     """
     found = ask_onnx(path, spec)(pixels)
     trained, exported = (probabilities(answers, temperature) for answers in (logits, found))
@@ -89,7 +89,7 @@ def check_onnx(
         max_probability_difference=float(np.abs(exported - trained).max()),
     )
     if check.same_label < check.pictures or check.max_probability_difference >= TOLERANCE:
-        raise ExportMismatch(
+        raise AnimalsError(
             f"{path} answers otherwise than the trained model: {check.same_label} of {check.pictures} test pictures "
             f"have the same label, the largest difference of a probability is {check.max_probability_difference:.1e}; "
             f"expected all, and under {TOLERANCE:.0e}. It was not published. Try another version of onnxruntime."

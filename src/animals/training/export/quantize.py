@@ -15,7 +15,7 @@ from onnxruntime.capi import onnxruntime_pybind11_state as onnx_errors
 from onnxruntime.quantization import QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
-from animals.data.load import DataSet
+from animals.data.dataset import DataSet
 from animals.errors import NotConvertible
 from animals.inference import ONNX_INPUT, ONNX_PROJECTION
 from animals.preprocess import InputSpec, normalize

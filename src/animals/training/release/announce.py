@@ -6,7 +6,7 @@
 from typing import Final
 
 from animals import registry
-from animals.config.github import GitHubSettings
+from animals.config.settings import GitHubSettings
 from animals.errors import AnimalsError, ConfigError
 from animals.github import Dispatch, open_dispatch, repository_of
 from animals.secret_manager import read_secret
@@ -50,7 +50,7 @@ def announce(settings: AnnounceSettings, version: str, bucket: str) -> str | Non
 
     Raises:
         ConfigError: the settings are wrong, or the token cannot be had.
-        ServiceUnavailable: GitHub is away.
+        ServiceError: GitHub is away.
         RequestRefused: GitHub does not take it.
     """
     if not settings.announce:

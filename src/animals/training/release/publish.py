@@ -54,4 +54,4 @@ def is_best(card: Card, storage: Storage) -> bool:
         serving = registry.read_card(storage, registry.read_current(storage).version)
     except (NoModel, BrokenModel):
         return True
-    return not serving.split.same_test(card.split) or card.metrics.accuracy >= serving.metrics.accuracy
+    return serving.split.test_sha256 != card.split.test_sha256 or card.metrics.accuracy >= serving.metrics.accuracy

@@ -84,8 +84,7 @@ def _check_table(folder: Path, card: Card) -> str:
             f"{card.metrics.pictures}, with a probability for each label. Publish the run again."
         )
     right = float((table["prediction"] == table["target"]).mean())
-    in_8_bits = card.quantized and card.quantized.passed
-    said = card.quantized.accuracy if card.quantized and in_8_bits else card.metrics.accuracy
+    said = card.quantized.accuracy if card.quantized.passed else card.metrics.accuracy
     if said is None or abs(right - said) > max(0.005, 1.5 / len(table)):
         raise BrokenModel(
             f"{registry.REFERENCE} of {card.version} has {right:.1%} right, but its card says {said or 0:.1%}. "

@@ -18,7 +18,7 @@ from typing import Final
 
 from animals.cli import exit_on_error
 from animals.cpus import available_cpus
-from animals.errors import SweepFailed
+from animals.errors import AnimalsError
 from animals.training.sweep.study import Sweep, opened
 from animals.training.sweep.work import say_what_happens, work
 
@@ -37,7 +37,7 @@ def work_in_processes(sweep: Sweep, workers: int) -> None:
 
     Raises:
         SystemExit: a worker ended with an error, which it has said, and this exit code.
-        SweepFailed: a worker was killed; the others have done what was left.
+        AnimalsError: a worker was killed; the others have done what was left.
         KeyboardInterrupt: Ctrl-C; the workers have ended, their trials are queued again.
     """
     with opened(sweep):
@@ -53,7 +53,7 @@ def work_in_processes(sweep: Sweep, workers: int) -> None:
     if failed := [code for code in codes if code > 0]:
         raise SystemExit(min(failed))  # those that were stopped for its sake ended with 130
     if killed := min(codes):
-        raise SweepFailed(
+        raise AnimalsError(
             f"A worker was killed (signal {-killed}), for lack of memory as a rule. What was done stays; "
             "go on with the same command and fewer --workers."
         )

@@ -8,7 +8,7 @@ import optuna
 from optuna.study import Study
 from optuna.trial import Trial, TrialState
 
-from animals.errors import Interrupted, SweepFailed, UsageError
+from animals.errors import AnimalsError, Interrupted, UsageError
 from animals.training.sweep.study import Sweep, give_back, next_trial, opened, signed_in
 
 log = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ def work(sweep: Sweep, stopped: Stopped = lambda: False) -> None:
 
     Raises:
         Interrupted: Ctrl-C, SIGTERM, or `stopped` said so; the trial in progress is queued again.
-        SweepFailed: several trials failed in a row.
+        AnimalsError: several trials failed in a row.
         UsageError: something that would be wrong in all trials.
     """
     failures = 0
@@ -43,7 +43,7 @@ def work(sweep: Sweep, stopped: Stopped = lambda: False) -> None:
             error = _run(study, sweep, trial, stopped)
             failures = failures + 1 if error else 0
             if failures == FAILURES:
-                raise SweepFailed(
+                raise AnimalsError(
                     f"{FAILURES} trials failed in a row, the last one with: {_one_line(error)}. What was done stays; "
                     f"the logs are in {sweep.folder / 'trials'}. Go on with the same command."
                 ) from error

@@ -14,7 +14,7 @@ from omegaconf.errors import OmegaConfBaseException
 from animals import registry
 from animals.config.hydra_errors import to_train_config
 from animals.config.training import TrainConfig
-from animals.data.load import DataSet
+from animals.data.dataset import DataSet
 from animals.errors import BrokenModel, ConfigError
 from animals.records import Card
 from animals.storage import Storage
@@ -68,7 +68,7 @@ def _measured(
         processor=processor(),
         packages={name: importlib.metadata.version(name) for name in PACKAGES},
         serving=FORMS[card.serving_file],
-        why=card.quantized.reason if card.quantized else "It is from before there was another.",
+        why=card.quantized.reason,
         measured=measured,
         not_made=not_made,
     )

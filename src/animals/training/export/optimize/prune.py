@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from animals.config.training import TrainConfig
-from animals.data.load import DataSet
+from animals.data.dataset import DataSet
 from animals.errors import NotConvertible
 from animals.training.trainer import fit
 

@@ -12,7 +12,7 @@ from torch import nn
 from torch._dynamo.exc import TorchDynamoException
 
 from animals.config.training import TrainConfig
-from animals.data.load import DataSet
+from animals.data.dataset import DataSet
 from animals.errors import NotConvertible
 from animals.inference import ONNX_INPUT, ONNX_OUTPUT, open_session
 from animals.registry import INT8, ONNX

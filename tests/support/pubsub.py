@@ -1,4 +1,4 @@
-"""Pub/Sub on this machine: it remembers what it was told."""
+"""Pub/Sub on this machine, which keeps what is published."""
 
 from collections.abc import Iterator
 from concurrent import futures
@@ -7,11 +7,11 @@ from contextlib import contextmanager
 import grpc
 from google.pubsub_v1.types import PublishRequest, PublishResponse
 
-HOST = "127.0.0.1"
+from tests.support.http import HOST
 
 
 class Topic:
-    """What was published; answers with `refusal` if there is one."""
+    """What was published; a request fails with `refusal` if there is one."""
 
     def __init__(self) -> None:
         self.address = ""
@@ -26,8 +26,8 @@ class Topic:
 
 
 @contextmanager
-def pubsub() -> Iterator[Topic]:
-    """A server that speaks the publisher's part of Pub/Sub, with the library's own messages."""
+def running_topic() -> Iterator[Topic]:
+    """Serve the publisher's part of Pub/Sub, with the library's own messages."""
     topic = Topic()
     publish = grpc.unary_unary_rpc_method_handler(
         topic.publish,

@@ -15,8 +15,9 @@ import pytest
 from animals.records import LoggedPrediction
 from animals.serving.tokens import Tokens
 from animals.storage import FolderStorage, GcsStorage, Storage
-from tests.serving.test_metrics import samples, value
-from tests.support.emulator import Answer, Emulator, Proxy
+from tests.support.emulator import Emulator
+from tests.support.http import Proxy, Request, Response
+from tests.support.metrics import samples, value
 from tests.support.process import Process, running
 from tests.support.published import KEY, plain, publish
 
@@ -109,8 +110,8 @@ def away_gcs(emulator: Emulator) -> Iterator[tuple[Storage, Callable[[bool], Non
     """A bucket of the emulator behind a proxy that refuses to write."""
     refusing = threading.Event()
 
-    def instead(method: str) -> Answer | None:
-        return Answer(403, {"Content-Type": "text/plain"}, b"no") if method == "POST" and refusing.is_set() else None
+    def instead(request: Request) -> Response | None:
+        return Response(403, b"no") if request.method == "POST" and refusing.is_set() else None
 
     storage = GcsStorage(emulator.make_bucket(), "some/prefix", retry_deadline=2.0)
     with Proxy(emulator.port, instead=instead) as proxy:
