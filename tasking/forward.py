@@ -37,7 +37,7 @@ def forward(command: TyperCommand) -> "Task[Any]":
     return Task(
         body,
         name=command.name,
-        positional=[_name(one) for one in declared if isinstance(one, TyperArgument) and one.nargs == 1],
+        positional=[_name(one) for one in declared if _is_positional(one)],
         help={_name(one): f"{one.help}{', in one string' if one.nargs == -1 else ''}" for one in declared},
     )
 
@@ -46,8 +46,14 @@ def _name(declared: Declared) -> str:
     return "args" if declared.nargs == -1 else declared.name
 
 
-def _default(declared: Declared) -> bool | str:
+def _is_positional(declared: Declared) -> bool:
+    return isinstance(declared, TyperArgument) and declared.nargs == 1
+
+
+def _default(declared: Declared) -> Any:
     """Return the default in the form in which invoke takes values: switches as booleans, all others as text."""
+    if _is_positional(declared):
+        return Parameter.empty
     if isinstance(declared.default, bool):
         return declared.default
     return "" if declared.default in (None, []) else str(declared.default)
@@ -59,7 +65,7 @@ def _command_line(declared: list[Declared], values: Mapping[str, Any]) -> Iterat
         value = values[_name(one)]
         if one.nargs == -1:
             yield from words(value)
-        elif isinstance(one, TyperArgument):
+        elif _is_positional(one):
             yield value
         elif value == _default(one):
             continue

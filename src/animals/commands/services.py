@@ -50,7 +50,7 @@ def demo(
     page_port: PagePort = 8501,
     report_port: ReportPort = 8082,
 ) -> None:
-    """Start the services and send them sample traffic and feedback.
+    """Start the services with sample traffic and feedback.
 
     A model is trained on the sample first, if there is none yet.
 
