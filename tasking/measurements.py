@@ -33,7 +33,7 @@ def load_test(
     For example: invoke load-test --users 20 --seconds 30 --bucket build/candidate
     """
     given = options(users=users, seconds=seconds, host=host, bucket=bucket, p95=p95, out=out)
-    python("profiling.load_test", *given)
+    python("profiling.serving.load_test", *given)
 
 
 @task(

@@ -27,7 +27,18 @@ def test_help_lists_every_command_under_its_heading() -> None:
 
 
 def test_help_imports_nothing_slow() -> None:
-    slow = ("rich", "pydantic", "numpy", "PIL", "hydra", "omegaconf", "torch", "requests", "google.cloud.storage", "asyncio")
+    slow = (
+        "rich",
+        "pydantic",
+        "numpy",
+        "PIL",
+        "hydra",
+        "omegaconf",
+        "torch",
+        "requests",
+        "google.cloud.storage",
+        "asyncio",
+    )
     code = (
         "import sys; from animals.__main__ import main; sys.argv[1:] = ['--help']\n"
         f"try: main()\nfinally: print([name for name in {slow} if name in sys.modules])"

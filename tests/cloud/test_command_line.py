@@ -23,4 +23,4 @@ def test_a_wrong_project_ends_with_a_sentence(capsys: pytest.CaptureFixture[str]
     with pytest.raises(SystemExit) as ended:
         run("gcp-setup", "--dry-run", "--project=Mine")
     assert ended.value.code == 2
-    assert "error: 'Mine' is no project ID" in capsys.readouterr().err
+    assert "error: 'Mine' is not a project ID" in capsys.readouterr().err

@@ -238,10 +238,10 @@ def test_followed_it_goes_to_the_next_where_no_machine_was_left(
         (["--gpu="], "expected some of cpu, l4, t4"),
         (["--machines=0"], "Invalid value for '--machines'"),
         (["--feedback", "--machines=2"], "--feedback needs --machines 1"),
-        (["--also-in=Belgium"], "'Belgium' is no region"),
+        (["--also-in=Belgium"], "'Belgium' is not a region"),
         (["--announce=https://github.com/me/zoo"], "expected github://OWNER/REPOSITORY"),
         (["--request=$(body)"], "small letters, digits"),
-        (["--tag=a b"], "is no tag"),
+        (["--tag=a b"], "is not an image tag"),
     ],
 )
 def test_an_impossible_option_is_named_before_anything_is_sent(

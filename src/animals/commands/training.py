@@ -77,9 +77,9 @@ def train(overrides: Overrides = []) -> None:
 @app.command(hidden=True)
 def cluster(overrides: Overrides = []) -> None:
     """Train on this machine of several on Vertex AI, by torchrun."""
-    from animals.training import cluster as machines
+    from animals.training import distributed
 
-    machines.main(overrides)
+    distributed.main(overrides)
 
 
 @app.command()
@@ -89,7 +89,7 @@ def profile(
 ) -> None:
     """See where the time of a training goes.
 
-    A trace and a table are written into profiling/.
+    A trace and a table are written into runs/profiles/.
 
     For example: animals profile --steps 20 trainer.batch_size=32
     """

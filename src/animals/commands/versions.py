@@ -40,12 +40,12 @@ def publish(
 
     For example: animals publish runs/20261124-142154-sample --no-promote
     """
-    from animals.training.release.announce import announced
+    from animals.training.release.announce import try_announce
     from animals.training.release.publish import publish
 
     bucket = _bucket()
     card = publish(folder, bucket, promote=not no_promote)
-    sys.stdout.write(f"{card.version} is published in {bucket.url}.\n{announced(card.version, bucket.url)}")
+    sys.stdout.write(f"{card.version} is published in {bucket.url}.\n{try_announce(card.version, bucket.url)}")
 
 
 @app.command()
@@ -56,9 +56,9 @@ def announce(version: Version) -> None:
 
     For example: animals announce 20261124-142154-sample-095c35
     """
-    from animals.training.release.announce import announce_again
+    from animals.training.release.announce import announce_published
 
-    sys.stdout.write(announce_again(_bucket(), version))
+    sys.stdout.write(announce_published(version))
 
 
 @app.command()
@@ -72,11 +72,11 @@ def check_version(
 
     For example: animals check-version 20261124-142154-sample-095c35
     """
-    from animals.training.release.verify import check, fetch
+    from animals.training.release.verify import fetch, verify
 
     bucket = _bucket()
     card = fetch(bucket, version, into)
-    sys.stdout.writelines(f"{line}\n" for line in check(bucket, card, into))
+    sys.stdout.writelines(f"{line}\n" for line in verify(bucket, card, into))
     sys.stdout.write(f"{card.version} may serve. To try it: ANIMALS_BUCKET={into} uv run invoke serve\n")
 
 

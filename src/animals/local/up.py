@@ -23,23 +23,23 @@ def up(ports: Ports) -> None:
     """Start backend, page and report function, and show their output until Ctrl-C.
 
     Raises:
-        ConfigError: a setting is impossible.
+        ConfigError: a setting is invalid.
         AnimalsError: one of them ended by itself.
     """
     bucket, services = configure_services(ports)
-    with stopped_by_ctrl_c(), Supervisor(services, Console(highlight=False)) as running:
-        running.wait_until_ready()
+    with expect_interrupt(), Supervisor(services, Console(highlight=False)) as supervisor:
+        supervisor.wait_until_ready()
         if not is_published(bucket):
-            running.say("No model is published yet: invoke train makes one, and it serves as soon as it is there.")
-        running.say("All run. Ctrl-C stops them.")
-        running.watch()
+            supervisor.print("No model is published yet. Run: invoke train. The backend then serves it by itself.")
+        supervisor.print("All services run. Ctrl-C stops them.")
+        supervisor.run_until_signal()
 
 
 def configure_services(ports: Ports) -> tuple[Storage, tuple[Service, Service, Service]]:
-    """Return the bucket, and backend, page and report function over it.
+    """Return the bucket, and backend, page and report function on it.
 
     Raises:
-        ConfigError: a setting is impossible.
+        ConfigError: a setting is invalid.
     """
     settings = read_settings(BackendSettings)
     secret = settings.secret.get_secret_value() if settings.secret else local_secret()
@@ -56,9 +56,9 @@ def is_published(bucket: Storage) -> bool:
 
 
 @contextmanager
-def stopped_by_ctrl_c() -> Iterator[None]:
-    """Treat Ctrl-C as the normal end."""
+def expect_interrupt() -> Iterator[None]:
+    """Treat Ctrl-C as the normal end of the block."""
     try:
         yield
     except KeyboardInterrupt:
-        sys.stderr.write("\nAll are stopped.\n")
+        sys.stderr.write("\nAll services are stopped.\n")

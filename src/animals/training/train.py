@@ -14,8 +14,7 @@ from animals.config.training import CONF_DIR, TrainConfig, register_schema
 from animals.errors import ConfigError
 from animals.records import Card
 from animals.storage import open_storage
-from animals.training.distributed import join_cluster
-from animals.training.release.announce import AnnounceSettings, announced, check
+from animals.training.release.announce import check_announce_settings, try_announce
 from animals.training.runs import RUNS
 
 
@@ -36,7 +35,7 @@ def main(overrides: Sequence[str]) -> None:
         sys.argv = arguments  # Lightning repeats them in the processes that it starts
         _train(to_train_config(composed))
 
-    # Hydra prints errors in its own way and exits with 1; so it hands them on
+    # otherwise Hydra prints errors in its own way and exits with 1
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")
     register_schema()
     sys.argv = [arguments[0], *overrides]
@@ -47,16 +46,16 @@ def main(overrides: Sequence[str]) -> None:
 
 
 def _train(config: TrainConfig) -> None:
+    config.data.check_sources()
     from animals.training.pipeline import train  # only now: torch takes seconds to import
 
-    check(AnnounceSettings())
-    join_cluster()
+    check_announce_settings()
     if card := train(config):
-        sys.stdout.write(summary(card, config) + announced(card.version, config.bucket))
+        sys.stdout.write(summary(card, config) + try_announce(card.version, config.bucket))
 
 
 def summary(card: Card, config: TrainConfig) -> str:
-    """Return what a run prints at its end: accuracy, version, folder and the next commands."""
+    """Return what a run prints at its end: accuracy, version, bucket, and the next commands."""
     metrics = card.metrics
     serves = config.promote and _serves(card.version, config.bucket)
     state = "serves from" if serves else "published, not promoted, in"
@@ -70,5 +69,5 @@ Next      uv run invoke serve
 
 
 def _serves(version: str, bucket: str) -> bool:
-    """Return whether the version serves, which the gate may have refused."""
+    """Return whether the version serves: with `gate` it may have been refused."""
     return registry.read_current(open_storage(bucket)).version == version

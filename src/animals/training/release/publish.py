@@ -1,6 +1,6 @@
-"""From a run's folder to the bucket; may be repeated until it succeeds.
+"""Publish a run's version to the bucket; it may be repeated until it succeeds.
 
-`animals publish RUN` does it again for a run whose bucket was out of reach.
+`animals publish RUN` repeats it for a run whose bucket could not be reached.
 """
 
 from pathlib import Path
@@ -14,7 +14,7 @@ from animals.storage import Storage
 
 
 def read_run(run: Path) -> Card:
-    """The card of a finished run.
+    """Return the card of a finished run.
 
     Raises:
         UsageError: the folder holds no finished run.
@@ -29,7 +29,7 @@ def read_run(run: Path) -> Card:
 
 
 def publish(run: Path, storage: Storage, *, promote: bool) -> Card:
-    """Write a finished run's version to the bucket, and let it serve if asked to.
+    """Write a finished run's version to the bucket, and with `promote` let it serve.
 
     Raises:
         UsageError: the folder holds no finished run.
@@ -45,7 +45,7 @@ def publish(run: Path, storage: Storage, *, promote: bool) -> Card:
 
 
 def is_best(card: Card, storage: Storage) -> bool:
-    """Whether the version that serves was not more accurate on the same pictures.
+    """Return whether no version serves that was more accurate on the same pictures.
 
     Raises:
         StorageUnavailable: the bucket cannot be reached.
