@@ -10,11 +10,11 @@ from invoke.util import helpline
 
 from animals.commands import command_groups
 from tasking import measurements, repository
-from tasking.forward import forward
+from tasking.forward import command_task
 
 GROUPS = {
     **{
-        heading: {name: forward(command) for name, command in commands.items()}
+        heading: {name: command_task(command) for name, command in commands.items()}
         for heading, commands in command_groups().items()
     },
     "Measurements": Collection.from_module(measurements).tasks,

@@ -63,15 +63,3 @@ def words(text: str) -> list[str]:
         return split_words(text)
     except UsageError as error:
         raise Exit(str(error), code=2) from error
-
-
-def options(**given: str | float) -> list[str]:
-    """A command's options: `--name=value`, `--name` for a switch that is on, and none for what is empty or off."""
-    found = []
-    for key, value in given.items():
-        name = f"--{key.replace('_', '-')}"
-        if value is True:
-            found.append(name)
-        elif value is not False and value != "":
-            found.append(f"{name}={value}")
-    return found

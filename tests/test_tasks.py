@@ -97,6 +97,24 @@ def test_a_task_runs_the_command_with_what_was_given(typed: str, command: str, m
 
 
 @pytest.mark.parametrize(
+    ("typed", "command"),
+    [
+        ("load-test --users 20 --bucket b --html", "profiling.serving.load_test --users=20 --bucket=b --html"),
+        (
+            "cost --trainings 8 --feedback=0.1 --assume a.toml",
+            "profiling.cost --assume=a.toml --feedback=0.1 --trainings=8",
+        ),
+    ],
+)
+def test_a_benchmark_gets_what_was_given(typed: str, command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[list[str]] = []
+    monkeypatch.setattr(forward, "python", lambda *words: ran.append(list(words)))
+    Program(namespace=tasks.namespace).run(["invoke", *shlex.split(typed)], exit=False)
+    assert len(ran) == 1
+    assert sorted(ran[0]) == sorted(shlex.split(command))
+
+
+@pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
         (["trian"], 1, "No idea what 'trian' is!\n"),
