@@ -5,7 +5,7 @@ from tasking.forward import module_task
 
 load_test = module_task(
     "load-test",
-    """Let users come to a backend, and write what they saw.
+    """Load-test a backend with simulated users.
 
     The report is written into reports/load_test/, or where --out says.
 
@@ -17,9 +17,9 @@ load_test = module_task(
 
 cost = module_task(
     "cost",
-    """Work out what a month on Google Cloud costs.
+    """Estimate what a month on Google Cloud costs.
 
-    It is written into docs/cost.md; with other assumptions it is only shown.
+    The estimate is written into docs/cost.md; with other assumptions it is only printed.
 
     For example: invoke cost --trainings 8 --feedback 0.1
     """,

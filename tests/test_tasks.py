@@ -14,7 +14,7 @@ from invoke.program import Program
 
 import tasks
 from tasking import forward
-from tasking.repository import released
+from tasking.repository import changelog_section
 
 ROOT = Path(__file__).parent.parent
 
@@ -51,10 +51,10 @@ def test_a_task_begins_with_a_short_sentence_and_ends_with_an_example(name: str)
 
 def test_help_shows_what_a_task_does_its_example_and_each_option() -> None:
     shown = invoke("--help", "promote").stdout
-    assert "Let a version serve, unless the one that does is better." in shown
+    assert "Promote a version, unless the one that serves is better." in shown
     assert 'For example: animals promote 20261124-142154-sample-095c35 --reason "better on photographs"' in shown
     assert all(
-        words in shown for words in ("--reason=STRING    why, which", "--force ", "--version=STRING   a published")
+        words in shown for words in ("--reason=STRING    reason, which", "--force ", "--version=STRING   a published")
     )
 
 
@@ -196,21 +196,21 @@ First.
 
 
 def test_a_release_says_what_the_changelog_says_of_its_version() -> None:
-    assert released("0.2.0", CHANGELOG) == "### Added\n- Cats, see [how](docs/how.md).\n\n### Fixed\n- Dogs.\n"
-    assert released("0.1.0", CHANGELOG) == "First.\n"
+    assert changelog_section("0.2.0", CHANGELOG) == "### Added\n- Cats, see [how](docs/how.md).\n\n### Fixed\n- Dogs.\n"
+    assert changelog_section("0.1.0", CHANGELOG) == "First.\n"
 
 
 @pytest.mark.parametrize("version", ["0.3.0", "0.2", "0x2.0", "Unreleased"])
-def test_a_version_of_which_the_changelog_says_nothing_is_not_released(version: str) -> None:
+def test_a_version_of_which_the_changelog_says_nothing_is_not_changelog_section(version: str) -> None:
     with pytest.raises(Exit) as ended:
-        released(version, CHANGELOG)
+        changelog_section(version, CHANGELOG)
     assert ended.value.code == 1
     assert f"has nothing under `## [{version}] - YYYY-MM-DD`" in str(ended.value)
 
 
-def test_a_version_whose_section_is_empty_is_not_released() -> None:
+def test_a_version_whose_section_is_empty_is_not_changelog_section() -> None:
     with pytest.raises(Exit, match="has nothing under"):
-        released("0.4.0", CHANGELOG.replace("## [0.2.0]", "## [0.4.0] - 2026-12-01\n\n## [0.2.0]"))
+        changelog_section("0.4.0", CHANGELOG.replace("## [0.2.0]", "## [0.4.0] - 2026-12-01\n\n## [0.2.0]"))
 
 
 def test_the_changelog_has_a_section_for_what_comes() -> None:
@@ -218,7 +218,7 @@ def test_the_changelog_has_a_section_for_what_comes() -> None:
     assert sections[0] == "## [Unreleased]"
 
 
-def test_only_the_version_of_the_package_is_released() -> None:
+def test_only_the_version_of_the_package_is_changelog_section() -> None:
     done = invoke("release-notes", "99.0")
     assert done.returncode == 1
     assert "not 99.0: change it there, or tag v" in done.stderr

@@ -1,4 +1,4 @@
-"""How the commands of this package speak: log lines on stderr, and at the end a sentence and an exit code."""
+"""Output of the commands: log lines on stderr, and errors as a sentence with an exit code."""
 
 import contextlib
 import logging
@@ -12,9 +12,9 @@ from animals.errors import AnimalsError, UsageError
 
 @contextlib.contextmanager
 def exit_on_error() -> Iterator[None]:
-    """Turn an error raised on purpose into one message on stderr and the error's exit code.
+    """Turn an AnimalsError into one message on stderr and the error's exit code.
 
-    With `ANIMALS_DEBUG=1` the traceback is shown instead. Any other exception is a fault in the program and passes.
+    With `ANIMALS_DEBUG=1` its traceback is shown instead. Any other exception is a bug and passes.
 
     Raises:
         SystemExit: with the error's exit code, or 130 after Ctrl-C.
@@ -32,7 +32,7 @@ def exit_on_error() -> Iterator[None]:
 
 
 def split_words(text: str) -> list[str]:
-    """Split what a person typed as a shell does, except that on Windows backslashes stay: they are in its paths.
+    """Split typed text as a shell does, except that on Windows backslashes are kept: they are in its paths.
 
     Raises:
         UsageError: a quotation mark is not closed.
@@ -45,12 +45,12 @@ def split_words(text: str) -> list[str]:
 
 
 def split_commas(text: str) -> list[str]:
-    """What stands between commas, without blanks around it."""
+    """Return the parts between commas, without blanks around them and without empty ones."""
     return [stripped for part in text.split(",") if (stripped := part.strip())]
 
 
 class StderrHandler(logging.Handler):
-    """Writes to what `sys.stderr` is at the moment: a progress bar replaces it, to print lines above itself."""
+    """A log handler for the current `sys.stderr`, which a progress bar replaces to print lines above itself."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one line."""

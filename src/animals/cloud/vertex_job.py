@@ -140,7 +140,7 @@ class Job:
         return fill_into(FILLED / "vertex" / kind, SPECS / f"{file}.yaml", values | several)
 
     def command(self, kind: str, region: str, file: Path) -> Command:
-        """That starts it, and prints its full name."""
+        """Return the command that starts the job and prints its full name."""
         labels = {"app": "animals"} | ({"request": self.request} if self.request else {})
         several = f"{self.machines} machines" if self.machines > 1 else "one machine"
         return Command(

@@ -15,7 +15,7 @@ app = Typer()
 
 Project = Annotated[str, Option(envvar="GOOGLE_CLOUD_PROJECT", help="ID of the Google Cloud project")]
 Region = Annotated[str, Option(help="region of everything that is made or run")]
-Tag = Annotated[str, Option(help="of the images, such as the commit's short hash")]
+Tag = Annotated[str, Option(help="tag of the images, such as the commit's short hash")]
 DryRun = Annotated[bool, Option("--dry-run", help="print the commands instead of running them")]
 
 
@@ -33,7 +33,7 @@ def gcp_setup(
     email: Annotated[str, Option(help="address that gets the alerts")] = "",
     dry_run: DryRun = False,
 ) -> None:
-    """Make what a Google Cloud project lacks; safe to repeat.
+    """Create what a Google Cloud project lacks; safe to repeat.
 
     Buckets, accounts, secrets, triggers and alerts.
 
@@ -100,12 +100,14 @@ def train_cloud(
     also_in: Annotated[
         str, Option(help="further regions to try each of them in, with commas")
     ] = TrainingOptions.also_in,
-    machines: Annotated[int, Option(min=1, max=16, help="how many train together")] = TrainingOptions.machines,
+    machines: Annotated[
+        int, Option(min=1, max=16, help="number of machines that train together")
+    ] = TrainingOptions.machines,
     spot: Annotated[
         bool, Option("--spot", help="use cheaper machines that may be preempted; the training resumes on others")
     ] = TrainingOptions.spot,
-    hours: Annotated[int, Option(min=1, max=168, help="after which it is ended")] = TrainingOptions.hours,
-    tag: Annotated[str, Option(help="of the image")] = TrainingOptions.tag,
+    hours: Annotated[int, Option(min=1, max=168, help="hours after which the job is stopped")] = TrainingOptions.hours,
+    tag: Annotated[str, Option(help="tag of the image")] = TrainingOptions.tag,
     wandb: Annotated[
         bool, Option("--wandb", help="track it in W&B, with the key in Secret Manager")
     ] = TrainingOptions.wandb,
@@ -148,7 +150,7 @@ def train_cloud(
 
 
 @app.command()
-def function(folder: Annotated[Path, Argument(help="gets the source")]) -> None:
+def function(folder: Annotated[Path, Argument(help="folder for the source")]) -> None:
     """Write the report function's source into a folder.
 
     It holds the modules that the function needs, with its requirements, as `animals deploy` uploads them.

@@ -14,7 +14,7 @@ ReportPort = Annotated[int, Option(min=1, max=65535, help="port of the report fu
 
 
 @app.command()
-def serve(port: Annotated[int, Option(min=1, max=65535, help="to listen on")] = 8000) -> None:
+def serve(port: Annotated[int, Option(min=1, max=65535, help="port to listen on")] = 8000) -> None:
     """Serve the current model on http://localhost:8000.
 
     For example: animals serve --port 8001

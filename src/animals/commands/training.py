@@ -23,7 +23,9 @@ def data(
     ] = "",
     root: Annotated[
         Path | None,
-        Option(help="folder that gets them, or that --version keeps [data/raw/raw-img; data/sample for sample]"),
+        Option(
+            help="folder for the pictures, or the one that --version keeps [data/raw/raw-img; data/sample for sample]"
+        ),
     ] = None,
     check: Annotated[bool, Option("--check", help="look for broken and doubtful pictures")] = False,
     stats: Annotated[bool, Option("--stats", help="describe the pictures in numbers")] = False,
@@ -85,9 +87,9 @@ def cluster(overrides: Overrides = []) -> None:
 @app.command()
 def profile(
     overrides: Overrides = [],
-    steps: Annotated[int, Option(min=1, help="that are timed, and then profiled")] = 10,
+    steps: Annotated[int, Option(min=1, help="number of steps to time, and then to profile")] = 10,
 ) -> None:
-    """See where the time of a training goes.
+    """Measure where the time of a training goes.
 
     A trace and a table are written into runs/profiles/.
 
@@ -103,15 +105,15 @@ def profile(
 def sweep(
     overrides: Overrides = [],
     name: Annotated[
-        str, Option(help="of the sweep, whose folder is runs/sweeps/NAME; the same name resumes it [the space's]")
+        str, Option(help="name of the sweep, whose folder is runs/sweeps/NAME; the same name resumes it [the space's]")
     ] = "",
     space: Annotated[
-        str, Option(help="what is searched: a name in src/animals/config/conf/sweep, or a .yaml file")
+        str, Option(help="search space: a name in src/animals/config/conf/sweep, or a .yaml file")
     ] = "sample",
-    trials: Annotated[int, Option(min=1, help="of the whole sweep, by all workers and calls together")] = 20,
+    trials: Annotated[int, Option(min=1, help="trials of the whole sweep, by all workers and calls together")] = 20,
     workers: Annotated[int, Option(min=1, help="processes that each run one trial at a time")] = 1,
-    metric: Annotated[Literal["val/accuracy", "val/loss"], Option(help="to improve")] = "val/accuracy",
-    seed: Annotated[int, Option(help="of the values that are tried")] = 0,
+    metric: Annotated[Literal["val/accuracy", "val/loss"], Option(help="metric to improve")] = "val/accuracy",
+    seed: Annotated[int, Option(help="seed of the values that are tried")] = 0,
     report: Annotated[bool, Option("--report", help="only show the results so far")] = False,
     save: Annotated[str, Option(help="keep the best settings as the experiment of this name")] = "",
 ) -> None:

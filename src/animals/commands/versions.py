@@ -14,7 +14,7 @@ app = Typer()
 
 Version = Annotated[str, Argument(help="a published version")]
 VersionOption = Annotated[str, Option(help="a published version; by default the one that serves")]
-Reason = Annotated[str, Option(help="why, which the pointer keeps")]
+Reason = Annotated[str, Option(help="reason, which the pointer keeps")]
 
 
 def _bucket() -> "Storage":
@@ -32,11 +32,11 @@ def _print_current(bucket: "Storage", current: "Current") -> None:
 @app.command()
 def publish(
     folder: Annotated[Path, Argument(help="a finished run's folder under runs/")],
-    no_promote: Annotated[bool, Option("--no-promote", help="do not let it serve")] = False,
+    no_promote: Annotated[bool, Option("--no-promote", help="publish it without promoting it")] = False,
 ) -> None:
     """Publish a finished run again.
 
-    For instance when the bucket was out of reach at the end of a training.
+    Use it when the bucket could not be reached at the end of a training.
 
     For example: animals publish runs/20261124-142154-sample --no-promote
     """
@@ -50,9 +50,9 @@ def publish(
 
 @app.command()
 def announce(version: Version) -> None:
-    """Tell a repository of a version, which it tests and promotes.
+    """Announce a version to a repository that tests it.
 
-    The repository is the one that ANIMALS_ANNOUNCE names, and its workflow does the rest.
+    The repository is the one that ANIMALS_ANNOUNCE names; its workflow tests and promotes the version.
 
     For example: animals announce 20261124-142154-sample-095c35
     """
@@ -104,7 +104,7 @@ def optimize(
     version: VersionOption = "current",
     pictures: Annotated[int, Option(min=1, help="test pictures, at most, that each form predicts")] = 1000,
     channels: Annotated[float, Option(min=0.01, max=0.99, help="fraction of the channels that is pruned")] = 0.3,
-    epochs: Annotated[int, Option(min=1, help="of training after pruning")] = 2,
+    epochs: Annotated[int, Option(min=1, help="epochs of training after pruning")] = 2,
 ) -> None:
     """Compare size, speed and accuracy of a version's forms.
 
@@ -125,13 +125,13 @@ def promote(
         bool,
         Option(
             "--force",
-            help="even if it is worse than the version that serves, or cannot be compared with it; needs a reason",
+            help="promote it even if it is worse than the serving version, or cannot be compared; needs --reason",
         ),
     ] = False,
 ) -> None:
-    """Let a version serve, unless the one that does is better.
+    """Promote a version, unless the one that serves is better.
 
-    Both are compared by their answers to the same test pictures.
+    The gate compares their answers to the same test pictures.
 
     For example: animals promote 20261124-142154-sample-095c35 --reason "better on photographs"
     """
@@ -143,7 +143,7 @@ def promote(
 
 @app.command()
 def rollback(reason: Reason = "rolled back by hand") -> None:
-    """Let the version serve again that did before.
+    """Let the previous version serve again.
 
     For example: animals rollback --reason "mixes up cats and dogs since noon"
     """
