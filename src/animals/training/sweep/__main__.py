@@ -1,7 +1,6 @@
 """`python -m animals.training.sweep`: search for better settings."""
 
 import argparse
-import sys
 from pathlib import Path
 
 from animals.cli import exit_on_error, split_words
@@ -17,7 +16,9 @@ def main() -> None:
         arguments.name = arguments.name or Path(arguments.space).stem
         if not arguments.report:
             _search(arguments)
-        _report(arguments.name, arguments.save)
+        from animals.training.sweep.report import write_report
+
+        write_report(arguments.name, arguments.save)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -50,12 +51,11 @@ def _words(text: str) -> list[str]:
 def _search(arguments: argparse.Namespace) -> None:
     # only now: optuna, torch and timm take seconds to import
     from animals.training.model import check_names
-    from animals.training.sweep.processes import work_in_processes
     from animals.training.sweep.space import check_space, read_space
     from animals.training.sweep.study import Sweep, sweep_folder
-    from animals.training.sweep.work import say_what_happens, work
+    from animals.training.sweep.workers import search
 
-    sweep_folder(arguments.name)  # a bad name is told before the slow checks
+    sweep_folder(arguments.name)  # before the slow checks
     sweep = Sweep(
         name=arguments.name,
         space=read_space(arguments.space),
@@ -66,23 +66,7 @@ def _search(arguments: argparse.Namespace) -> None:
     )
     for config in check_space(sweep.space, sweep.args):
         check_names(config.model, config.optimizer)
-    say_what_happens()
-    if arguments.workers == 1:
-        work(sweep)
-    else:
-        work_in_processes(sweep, arguments.workers)
-
-
-def _report(name: str, save_as: str) -> None:
-    from rich.console import Console
-
-    from animals.training.sweep.report import report, save
-    from animals.training.sweep.study import existing, sweep_folder
-
-    with existing(name) as study:
-        report(study, sweep_folder(name), Console())
-        if save_as:
-            sys.stdout.write(f"Experiment {save(study, save_as)}; train with: experiment={save_as}\n")
+    search(sweep, arguments.workers)
 
 
 if __name__ == "__main__":
