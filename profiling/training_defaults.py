@@ -20,7 +20,7 @@ from typing import Final
 from animals.cli import exit_on_error
 from animals.cpus import available_cpus
 from animals.errors import AnimalsError
-from animals.training.evaluation.records import Proof
+from animals.training.evaluation.records import EvaluationReport
 
 OUT: Final = Path("reports", "training_defaults.md")
 ROWS: Final = {
@@ -63,7 +63,7 @@ def main() -> None:
         arguments.out.write_text(markdown(proofs, data), encoding="utf-8")
 
 
-def run(work: Path, row: str, name: str, base: str) -> Proof:
+def run(work: Path, row: str, name: str, base: str) -> EvaluationReport:
     """Train and examine one row, unless that was done before."""
     folder = work / name / row.replace(" ", "-").replace(",", "")
     reports = folder / "reports" / "versions"
@@ -76,7 +76,7 @@ def run(work: Path, row: str, name: str, base: str) -> Proof:
             words = shlex.split(arguments)  # written here, not typed
             execute([sys.executable, "-m", module, *words], folder)
     (report,) = reports.glob("*/report.json")
-    return Proof.model_validate_json(report.read_bytes())
+    return EvaluationReport.model_validate_json(report.read_bytes())
 
 
 def own_places(name: str) -> str:
@@ -99,7 +99,7 @@ def execute(command: Sequence[str], folder: Path) -> None:
         raise AnimalsError(f"{shlex.join(command)} ended with {done.returncode}. What it said is in {output.name}.")
 
 
-def markdown(proofs: dict[tuple[str, str], Proof], data: dict[str, str]) -> str:
+def markdown(proofs: dict[tuple[str, str], EvaluationReport], data: dict[str, str]) -> str:
     """The table: what the defaults reach, then by how much each change of them is better or worse."""
     head = [f"{name}: {column}" for name in data for column in ("test accuracy", "test loss", "spoiled")]
     command = shlex.join(["python", "profiling/training_defaults.py", *sys.argv[1:]])
@@ -120,12 +120,12 @@ def markdown(proofs: dict[tuple[str, str], Proof], data: dict[str, str]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _line(row: str, pairs: Sequence[tuple[Proof, Proof]]) -> str:
+def _line(row: str, pairs: Sequence[tuple[EvaluationReport, EvaluationReport]]) -> str:
     cells = [cell for proof, base in pairs for cell in _cells(proof, base)]
     return f"| {row} | {f'`{ROWS[row]}`' if ROWS[row] else ''} | {' | '.join(cells)} |"
 
 
-def _cells(proof: Proof, base: Proof) -> tuple[str, str, str]:
+def _cells(proof: EvaluationReport, base: EvaluationReport) -> tuple[str, str, str]:
     accuracy, loss, spoiled = proof.accuracy.share, proof.metrics.loss, proof.robustness.mean
     if proof is base:
         return f"{accuracy:.1%} of {proof.accuracy.pictures}", f"{loss:.3f}", f"{spoiled:.1%}"

@@ -193,6 +193,10 @@ class Card(Record):
         """Name of the file that answers pictures."""
         return INT8 if self.quantized and self.quantized.passed else ONNX
 
+    def differing_labels(self, other: "Card") -> list[str]:
+        """Return the labels that only one of two versions has, sorted."""
+        return sorted(set(self.labels) ^ set(other.labels))
+
 
 class Current(Record):
     """The version that serves: `models/current.json`."""

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from animals.records import LabelMetrics, Metrics
-from animals.training.evaluation.records import Proof, Robustness, Share
+from animals.training.evaluation.records import EvaluationReport, Robustness, Share
 
 SCRIPT = Path(__file__).parents[2] / "profiling" / "training_defaults.py"
 
 
-def proof(accuracy: float) -> Proof:
+def proof(accuracy: float) -> EvaluationReport:
     metrics = Metrics(
         accuracy=accuracy,
         f1_macro=accuracy,
@@ -21,7 +21,7 @@ def proof(accuracy: float) -> Proof:
         pictures=100,
         per_label={"cat": LabelMetrics(precision=1, recall=1, f1=1, pictures=100)},
     )
-    return Proof(
+    return EvaluationReport(
         version="v",
         manifest_sha256="0",
         accuracy=Share(count=round(100 * accuracy), pictures=100, share=accuracy, low=0, high=1),

@@ -21,7 +21,7 @@ from animals.inference import probabilities
 from animals.preprocess import open_picture, preprocess, to_pixels
 from animals.records import LoggedPrediction, now
 from animals.storage import Storage, open_storage
-from animals.training.evaluation.predictors import answer_onnx
+from animals.training.evaluation.predictors import onnx_predictor_of_all
 from animals.training.export.projection import DIMENSIONS
 from animals.training.model import build_model, input_spec
 from animals.training.module import PictureClassifier
@@ -96,7 +96,7 @@ def test_the_reference_compares_with_the_prediction_log(trained: Trained, pictur
     with Image.open(pictures / first["picture"]) as image:
         assert (first["width"], first["height"]) == image.size
     pixels = np.stack([to_pixels(open_picture(pictures / first["picture"]), trained.card.input)])
-    answer = answer_onnx(trained.run / "version" / trained.card.serving_file, trained.card.input)
+    answer = onnx_predictor_of_all(trained.run / "version" / trained.card.serving_file, trained.card.input)
     logits, projections = answer(pixels)
     assert first["confidence"] == pytest.approx(probabilities(logits, trained.card.temperature).max(), abs=1e-4)
     found = [first[f"projection_{dimension}"] for dimension in range(DIMENSIONS)]

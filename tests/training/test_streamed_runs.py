@@ -20,7 +20,7 @@ from animals.errors import PicturesUnavailable
 from animals.records import Card
 from animals.storage import open_storage
 from animals.training.epochs import METRICS, read_metrics
-from animals.training.evaluation.model_under_test import load_subject
+from animals.training.evaluation.model_under_test import load_model_under_test
 from animals.training.runs import LAST
 from tests.support.emulator import Emulator
 from tests.support.shards import write_tiny_shards
@@ -88,7 +88,7 @@ def test_a_run_on_shards_ends_with_a_published_version(alone: Streamed) -> None:
 
 
 def test_its_version_can_be_evaluated(alone: Streamed) -> None:
-    subject = load_subject(open_storage(alone.config.bucket), alone.card)
+    subject = load_model_under_test(open_storage(alone.config.bucket), alone.card)
     assert len(subject.data_set.rows("test")) == 6
 
 

@@ -206,9 +206,8 @@ def _check_labels(new: "Classifier", old: "Classifier") -> None:
     Raises:
         BrokenModel: the new version has others.
     """
-    if set(new.card.labels) != set(old.card.labels):
-        other = ", ".join(sorted(set(new.card.labels) ^ set(old.card.labels)))
+    if other := new.card.differing_labels(old.card):
         raise BrokenModel(
-            f"{new.card.version} has other labels than {old.card.version}, which serves ({other}). "
+            f"{new.card.version} has other labels than {old.card.version}, which serves ({', '.join(other)}). "
             "A running service does not change what it answers: start it anew if that is wanted."
         )

@@ -28,9 +28,9 @@ from animals.training.checkpoint_sync import Mirror, bring_runs, keep_rest, open
 from animals.training.distributed import is_first_process
 from animals.training.evaluation.calibration import calibrate
 from animals.training.evaluation.figures import draw_curves, draw_evaluation
-from animals.training.evaluation.metrics import Evaluation, as_served, evaluate, measure, reference_table
-from animals.training.evaluation.predictors import ask_module
-from animals.training.evaluation.unknowns import check_others, measure_rejection
+from animals.training.evaluation.metrics import Evaluation, evaluate_served, evaluate, measure, reference_table
+from animals.training.evaluation.predictors import torch_predictor
+from animals.training.evaluation.unknowns import check_unknowns_folder, measure_unknowns
 from animals.training.export.card import make_card, write_card
 from animals.training.export.onnx import check_onnx, export_hub_format, export_onnx
 from animals.training.export.quantize import export_int8
@@ -81,7 +81,7 @@ def train(config: TrainConfig, run: Path | None = None) -> Card | None:
 
 def _run(config: TrainConfig, run: Path, storage: Storage, mirror: Storage | None) -> Card | None:
     log.info("Run %s", run)
-    check_others(config.data.others)
+    check_unknowns_folder(config.data.others)
     found = load_data_set(config.data, input_spec(config.model, config.data))
     data_set = standardized(_as_it_began(run, found) if config.data.extra else found, config)
     log.info("%d labels; pictures: %s", len(data_set.labels), data_set.counts())
@@ -173,7 +173,7 @@ def _train(
     served = run / "version" / (INT8 if quantized.passed else ONNX)
     _write_reference(evaluation, data_set, config, served)
     temperature = evaluation.temperature
-    rejection = measure_rejection(served, data_set, config.data, config.trainer, temperature=temperature)
+    rejection = measure_unknowns(served, data_set, config.data, config.trainer, temperature=temperature)
     card = make_card(
         *(run, config, data_set, describe((run / MANIFEST).read_bytes()).sha256),
         metrics=metrics,
@@ -190,8 +190,8 @@ def _train(
 def _evaluate(module: PictureClassifier, config: TrainConfig, data_set: DataSet) -> tuple[Evaluation, Calibration]:
     settings = config.trainer
     module.to(choose_device(settings.accelerator))
-    ask, sizes = ask_module(module), {"batch_size": settings.batch_size, "workers": settings.workers}
-    val, test = (evaluate(ask, data_set, split, **sizes) for split in ("val", "test"))
+    predict, sizes = torch_predictor(module), {"batch_size": settings.batch_size, "workers": settings.workers}
+    val, test = (evaluate(predict, data_set, split, **sizes) for split in ("val", "test"))
     return calibrate(val, test)
 
 
@@ -223,7 +223,7 @@ def _export(model: nn.Module, run: Path, data_set: DataSet, evaluation: Evaluati
 def _write_reference(evaluation: Evaluation, data_set: DataSet, config: TrainConfig, served: Path) -> None:
     """Write what monitoring compares with: the answers of the file that will serve."""
     sizes = {"batch_size": config.trainer.batch_size, "workers": config.trainer.workers}
-    served_evaluation, projections = as_served(evaluation, served, data_set, "test", **sizes)
+    served_evaluation, projections = evaluate_served(evaluation, served, data_set, "test", **sizes)
     reference_table(served_evaluation, data_set, projections).to_parquet(served.with_name(REFERENCE), index=False)
 
 

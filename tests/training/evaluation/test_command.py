@@ -18,8 +18,8 @@ from animals.errors import NoModel
 from animals.records import Card
 from animals.storage import FolderStorage
 from animals.training.evaluation.__main__ import main
-from animals.training.evaluation.predictors import ask_onnx
-from animals.training.evaluation.records import Proof
+from animals.training.evaluation.predictors import onnx_predictor
+from animals.training.evaluation.records import EvaluationReport
 from tests.training.conftest import Trained
 
 Command = Callable[..., str]
@@ -42,9 +42,9 @@ class Place:
         registry.write_version(self.storage, card, contents)
         return card
 
-    def report(self, version: str | None = None) -> Proof:
+    def report(self, version: str | None = None) -> EvaluationReport:
         path = self.folder / "reports" / "versions" / (version or self.card.version) / "report.json"
-        return Proof.model_validate_json(path.read_bytes())
+        return EvaluationReport.model_validate_json(path.read_bytes())
 
 
 @pytest.fixture
@@ -207,6 +207,6 @@ def test_a_number_of_pictures_is_one_or_more(number: str, command: Command) -> N
 
 def test_an_exported_model_answers_any_number_of_pictures_at_once(place: Place) -> None:
     model = registry.read_file(place.storage, place.card, registry.ONNX)
-    ask = ask_onnx(model, place.card.input)
+    ask = onnx_predictor(model, place.card.input)
     pixels = np.random.default_rng(0).integers(0, 256, (130, 32, 32, 3), dtype=np.uint8)
     np.testing.assert_allclose(ask(pixels), np.concatenate([ask(pixels[:1]), ask(pixels[1:])]), atol=1e-4)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from animals.training.evaluation.compare import Rival, compare
+from animals.training.evaluation.compare import Baseline, compare
 
 
 @pytest.mark.parametrize(
@@ -24,5 +24,5 @@ def test_the_verdict_follows_from_the_pictures_that_one_alone_has_right(
     counts = (only_this, only_other, 50, 30)
     right = np.repeat([True, False, True, False], counts)
     other = np.repeat([False, True, True, False], counts)
-    found = compare(right, Rival("r1", other))
+    found = compare(right, Baseline("r1", other))
     assert (found.against, found.only_this, found.only_other, found.verdict) == ("r1", only_this, only_other, verdict)

@@ -55,7 +55,7 @@ def test_the_worst_mistakes_are_the_surest_first_and_say_truth_and_answer(
     evaluation.logits[:12, 0] = -9  # so that fewer are wrong for sure
     figure = plot_mistakes(evaluation, data_set)
     texts = [axes.texts[0].get_text() for axes in figure.axes if axes.texts]
-    wrong = np.flatnonzero(~evaluation.right)
+    wrong = np.flatnonzero(~evaluation.correct)
     assert len(texts) == min(MISTAKES, len(wrong))
     surest = data_set.manifest[evaluation.rows[wrong[evaluation.probabilities[wrong].max(1).argmax()]]]
     assert texts[0].startswith(f"is: {surest.label}\nsaid: blue, ")

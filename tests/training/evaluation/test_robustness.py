@@ -5,7 +5,7 @@ import pytest
 
 from animals.training.evaluation.corruptions import CORRUPTIONS
 from animals.training.evaluation.invariance import CHANGES, compress, measure_changes, mirror, shift
-from animals.training.evaluation.robustness import measure_robustness
+from animals.training.evaluation.corruptions import measure_robustness
 
 
 def grey(*values: int, side: int = 16) -> np.ndarray:

@@ -12,7 +12,7 @@ from animals.data.load import load_data_set
 from animals.errors import ConfigError, DataError
 from animals.records import Rejection
 from animals.training.evaluation import unknowns
-from animals.training.evaluation.unknowns import check_others, judge, measure_rejection
+from animals.training.evaluation.unknowns import check_unknowns_folder, judge, measure_unknowns
 from animals.training.export.model_card import card_for_people
 from animals.training.pipeline import train
 from tests.support.pictures import COLORS, write_picture
@@ -25,7 +25,7 @@ def measured(trained: Trained, others: str = "") -> Rejection:
     data_set = load_data_set(config.data, trained.card.input)
     data = DataConfig(root=config.data.root, others=others)
     model = trained.run / "version" / "model.onnx"
-    return measure_rejection(model, data_set, data, config.trainer, temperature=trained.card.temperature)
+    return measure_unknowns(model, data_set, data, config.trainer, temperature=trained.card.temperature)
 
 
 def test_at_least_95_of_100_validation_pictures_reach_the_threshold() -> None:
@@ -83,7 +83,7 @@ def test_a_folder_without_a_picture_is_told_before_training(pictures: Path, tmp_
     with pytest.raises(DataError, match="no file there is a readable picture"):
         train(config, tmp_path / "run")
     assert not (tmp_path / "run" / "checkpoints").exists()
-    check_others("")
+    check_unknowns_folder("")
 
 
 def test_a_missing_folder_is_told_before_anything_is_read(pictures: Path) -> None:

@@ -18,7 +18,7 @@ from animals.errors import NotConvertible
 from animals.preprocess import InputSpec
 from animals.storage import open_storage
 from animals.training.evaluation.metrics import Evaluation, evaluate
-from animals.training.evaluation.predictors import ask_onnx
+from animals.training.evaluation.predictors import onnx_predictor
 from animals.training.export.onnx import export_onnx
 from animals.training.export.quantize import CALIBRATION, calibration_pictures, decide, export_int8, quantize
 from tests.training.conftest import Trained
@@ -44,7 +44,7 @@ def folder(exported: bytes, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def in_32_bits(folder: Path, data_set: DataSet) -> Evaluation:
-    return evaluate(ask_onnx(folder / "model.onnx", data_set.spec), data_set, "test", batch_size=64, workers=0)
+    return evaluate(onnx_predictor(folder / "model.onnx", data_set.spec), data_set, "test", batch_size=64, workers=0)
 
 
 def unknown_operator(folder: Path, data_set: DataSet) -> None:
@@ -80,7 +80,7 @@ def test_it_is_small_and_takes_any_number_of_pictures(folder: Path, in_32_bits: 
 
     assert found.passed
     assert (folder / "model.int8.onnx").stat().st_size < 0.6 * (folder / "model.onnx").stat().st_size
-    ask = ask_onnx(folder / "model.int8.onnx", data_set.spec)
+    ask = onnx_predictor(folder / "model.int8.onnx", data_set.spec)
     pixels = data_set.read_pixels(data_set.rows("test"))
     one_by_one = np.concatenate([ask(pixels[place : place + 1]) for place in range(len(pixels))])
     np.testing.assert_allclose(ask(pixels), one_by_one, atol=1e-5)
@@ -89,11 +89,11 @@ def test_it_is_small_and_takes_any_number_of_pictures(folder: Path, in_32_bits: 
 def test_what_was_measured_is_what_it_answers(folder: Path, in_32_bits: Evaluation, data_set: DataSet) -> None:
     found = export_int8(folder, data_set, in_32_bits, workers=0)
 
-    ask = ask_onnx(folder / "model.int8.onnx", data_set.spec)
+    ask = onnx_predictor(folder / "model.int8.onnx", data_set.spec)
     in_8_bits = evaluate(ask, data_set, "test", batch_size=7, workers=0)
     assert found.pictures == len(in_8_bits.rows) == 30
-    assert found.accuracy == in_8_bits.right.mean()
-    assert found.accuracy_fp32 == in_32_bits.right.mean()
+    assert found.accuracy == in_8_bits.correct.mean()
+    assert found.accuracy_fp32 == in_32_bits.correct.mean()
     assert found.same_label == (in_8_bits.predictions == in_32_bits.predictions).mean()
 
 
@@ -157,7 +157,7 @@ def test_a_model_that_cannot_be_quantized_serves_as_it_is(
     found = export_int8(folder, data_set, in_32_bits, workers=0)
 
     assert (found.passed, found.accuracy, found.same_label) == (False, None, None)
-    assert found.accuracy_fp32 == in_32_bits.right.mean()
+    assert found.accuracy_fp32 == in_32_bits.correct.mean()
     assert found.reason.startswith("model.onnx serves: ONNX Runtime cannot bring this model to 8 bits (Fail: ")
     assert [path.name for path in folder.iterdir()] == ["model.onnx"]
     assert found.reason in caplog.messages
@@ -213,5 +213,5 @@ def test_a_run_says_on_both_cards_which_file_serves_and_why(trained: Trained) ->
 def test_a_run_publishes_the_model_in_8_bits_only_where_it_serves(trained: Trained) -> None:
     storage, card = open_storage(trained.config.bucket), trained.card
     assert (registry.INT8 in card.files) is (card.serving_file == registry.INT8)
-    ask = ask_onnx(registry.read_file(storage, card, card.serving_file), card.input)
+    ask = onnx_predictor(registry.read_file(storage, card, card.serving_file), card.input)
     assert ask(np.zeros((1, 32, 32, 3), np.uint8)).shape == (1, 3)

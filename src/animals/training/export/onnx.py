@@ -16,7 +16,7 @@ from animals.inference import ONNX_INPUT, ONNX_OUTPUT, ONNX_PROJECTION, probabil
 from animals.preprocess import InputSpec
 from animals.records import ExportCheck
 from animals.registry import ONNX
-from animals.training.evaluation.predictors import ask_onnx
+from animals.training.evaluation.predictors import onnx_predictor
 from animals.training.export.projection import projected
 
 TOLERANCE: Final = 1e-4
@@ -79,7 +79,7 @@ def check_onnx(
     Raises:
         ExportMismatch: another label on any picture, or a probability that differs by `TOLERANCE` or more.
     """
-    found = ask_onnx(path, spec)(pixels)
+    found = onnx_predictor(path, spec)(pixels)
     trained, exported = (probabilities(answers, temperature) for answers in (logits, found))
     # two labels closer together than the tolerance may change places without that being another answer
     chosen = np.take_along_axis(trained, exported.argmax(1)[:, None], 1)[:, 0]

@@ -22,7 +22,7 @@ from animals.preprocess import InputSpec, normalize
 from animals.records import Quantized
 from animals.registry import INT8, ONNX
 from animals.training.evaluation.metrics import Evaluation
-from animals.training.evaluation.predictors import BATCH, ask_onnx
+from animals.training.evaluation.predictors import BATCH, onnx_predictor
 from animals.training.loader import evaluation_loader
 
 log = logging.getLogger(__name__)
@@ -123,7 +123,7 @@ def quantize(model: Path, out: Path, pixels: NDArray[np.uint8], spec: InputSpec)
                 nodes_to_exclude=_projecting(prepared),
                 extra_options={"CalibMovingAverage": True},
             )
-            ask_onnx(out, spec)(pixels[:1])
+            onnx_predictor(out, spec)(pixels[:1])
         except _UNKNOWN_GRAPH as error:
             raise NotConvertible(f"ONNX Runtime cannot bring this model to 8 bits ({_first_line(error)})") from error
 
@@ -172,7 +172,7 @@ def judge(model: Path, data_set: DataSet, evaluation: Evaluation, *, workers: in
         evaluation: what the model in 32 bits says of them.
         workers: processes that decode when nothing is cached.
     """
-    ask = ask_onnx(model, data_set.spec)
+    ask = onnx_predictor(model, data_set.spec)
     batches = evaluation_loader(data_set, "test", batch_size=BATCH, workers=workers)
     predictions = np.concatenate([ask(pixels.numpy()).argmax(1) for pixels, _ in batches])
     return decide(predictions, evaluation)
@@ -186,7 +186,7 @@ def decide(predictions: NDArray[np.int64], evaluation: Evaluation) -> Quantized:
         evaluation: the answers in 32 bits.
     """
     pictures = len(predictions)
-    right, before = int((predictions == evaluation.targets).sum()), int(evaluation.right.sum())
+    right, before = int((predictions == evaluation.targets).sum()), int(evaluation.correct.sum())
     same = int((predictions == evaluation.predictions).sum())
     # in whole pictures, so that no rounding decides
     passed = before - right <= MAX_LOSS * pictures and same >= MIN_SAME * pictures
@@ -208,7 +208,7 @@ def decide(predictions: NDArray[np.int64], evaluation: Evaluation) -> Quantized:
 def _not_made(why: str, evaluation: Evaluation) -> Quantized:
     return Quantized(
         accuracy=None,
-        accuracy_fp32=float(evaluation.right.mean()),
+        accuracy_fp32=float(evaluation.correct.mean()),
         same_label=None,
         pictures=len(evaluation.rows),
         passed=False,

@@ -51,21 +51,20 @@ def find_objection(storage: Storage, card: Card) -> str | None:
         return f"The version that serves cannot be compared with: {error}"
     if serving.version == card.version:
         return None
-    if set(serving.labels) != set(card.labels):
-        other = ", ".join(sorted(set(serving.labels) ^ set(card.labels)))
-        return f"{card.version} and {serving.version}, which serves, differ in their labels ({other})."
+    if other := card.differing_labels(serving):
+        return f"{card.version} and {serving.version}, which serves, differ in their labels ({', '.join(other)})."
     return _compare(storage, card, serving)
 
 
 def _compare(storage: Storage, card: Card, serving: Card) -> str | None:
     from animals.training.evaluation.compare import (  # pandas takes a second to import
         compare,
-        read_rival,
-        right_answers,
+        read_baseline,
+        correct_predictions,
     )
 
     try:
-        found = compare(right_answers(storage, card), read_rival(storage, card, serving))
+        found = compare(correct_predictions(storage, card), read_baseline(storage, card, serving))
     except (BrokenModel, DataError) as error:
         return str(error)
     if found.verdict != "worse":

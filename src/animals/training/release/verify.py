@@ -66,7 +66,7 @@ def _check_labels(storage: Storage, card: Card) -> str:
         serving = registry.read_card(storage, registry.read_current(storage).version)
     except NoModel:
         return f"labels      {len(card.labels)}; nothing serves that has others"
-    if other := sorted(set(serving.labels) ^ set(card.labels)):
+    if other := card.differing_labels(serving):
         raise BrokenModel(
             f"{card.version} has other labels than {serving.version}, which serves ({', '.join(other)}). A running "
             "service would refuse it: start it anew if that is wanted, and promote by hand."
@@ -109,20 +109,19 @@ def _check_answers(folder: Path, card: Card) -> str:
     import numpy as np
     import pandas as pd
 
-    from animals.training.evaluation.examine import answer_all
-    from animals.training.evaluation.model_under_test import load_subject
+    from animals.training.evaluation.model_under_test import load_model_under_test, predict_test_split
 
     own = FolderStorage(folder)
     try:
-        subject = load_subject(own, _without_extra(card))
+        model = load_model_under_test(own, _without_extra(card))
     except (DataError, PicturesUnavailable, StorageError) as error:
         _check_runs(own, card)
         return f"answers     one finite number a label; not compared with the table, since: {error}"
     with _runs(card):
-        evaluation = answer_all(subject)
+        evaluation = predict_test_split(model)
     table = pd.read_parquet(BytesIO(registry.read_file(own, card, registry.REFERENCE)))
     before = table.set_index("picture")[list(probability_columns(dict.fromkeys(card.labels)))]
-    names = [subject.data_set.manifest[row].name for row in evaluation.rows]
+    names = [model.data_set.manifest[row].name for row in evaluation.rows]
     if set(names) != set(before.index):
         raise BrokenModel(
             f"{registry.REFERENCE} of {card.version} is of other pictures than those that its card names. "
@@ -146,18 +145,18 @@ def _without_extra(card: Card) -> Card:
 def _check_runs(storage: Storage, card: Card) -> None:
     import numpy as np
 
-    from animals.training.evaluation.predictors import ask_onnx
+    from animals.training.evaluation.predictors import onnx_predictor
 
     pixels = np.random.default_rng(0).integers(0, 256, (8, card.input.side, card.input.side, 3), np.uint8)
     with _runs(card):
-        answers = ask_onnx(registry.read_file(storage, card, card.serving_file), card.input)(pixels)
+        answers = onnx_predictor(registry.read_file(storage, card, card.serving_file), card.input)(pixels)
     if answers.shape != (len(pixels), len(card.labels)) or not np.isfinite(answers).all():
         raise BrokenModel(f"{card.serving_file} of {card.version} does not answer one finite number for each label.")
 
 
 @contextmanager
 def _runs(card: Card) -> Iterator[None]:
-    from animals.training.evaluation.model_under_test import ONNX_ERRORS
+    from animals.inference import ONNX_ERRORS
 
     try:
         yield
