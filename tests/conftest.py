@@ -11,6 +11,7 @@ import pytest
 
 from animals.storage import FolderStorage, GcsStorage, Storage
 from tests.support.emulator import Emulator
+from tests.support.http import GitHub
 
 _OUTSIDE = (
     *("AIP_", "ANIMALS_", "CLOUDSDK_", "GCLOUD_", "GITHUB_", "GOOGLE_", "K_", "PORT", "PUBSUB_", "WANDB_"),
@@ -74,6 +75,13 @@ def gcs_url(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> str:
     """The URL of an empty place in a new bucket of the emulator."""
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", emulator.url)
     return f"gs://{emulator.make_bucket()}/some/prefix"
+
+
+@pytest.fixture
+def github() -> Iterator[GitHub]:
+    """A server in GitHub's place."""
+    with GitHub() as server:
+        yield server
 
 
 @pytest.fixture(params=["folder", "gcs"])

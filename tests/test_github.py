@@ -1,23 +1,15 @@
 """Events for GitHub: they get there with the token, which nobody else sees."""
 
 import logging
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from animals.errors import AnimalsError, ConfigError, RequestRefused, ServiceUnavailable
+from animals.errors import AnimalsError, ConfigError, RequestRefused, ServiceError
 from animals.github import open_dispatch, repository_of
-from tests.support import github_server
-from tests.support.github_server import GitHub
+from tests.support.http import GitHub
 
 TOKEN = "ghp_nobody-may-see-this"  # noqa: S105 - not a real one
-
-
-@pytest.fixture
-def github() -> Iterator[GitHub]:
-    with github_server.github() as github:
-        yield github
 
 
 def send(url: str, token: str | None = TOKEN) -> None:
@@ -38,10 +30,10 @@ def test_a_repository_is_named_by_its_owner_and_name(place: str, repository: str
 
 def test_an_event_gets_there_with_its_payload_and_the_token(github: GitHub) -> None:
     send(github.url + "/", f"{TOKEN}\n")
-    [posted] = github.posted
-    assert posted.path == "/repos/zoo/animals/dispatches"
-    assert posted.headers["Authorization"] == f"Bearer {TOKEN}"
-    assert posted.body == {"event_type": "born", "client_payload": {"name": "Elsa"}}
+    [request] = github.requests
+    assert request.path == "/repos/zoo/animals/dispatches"
+    assert request.headers["Authorization"] == f"Bearer {TOKEN}"
+    assert request.json() == {"event_type": "born", "client_payload": {"name": "Elsa"}}
 
 
 def test_a_netrc_does_not_replace_the_token(github: GitHub, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -49,15 +41,15 @@ def test_a_netrc_does_not_replace_the_token(github: GitHub, monkeypatch: pytest.
     netrc.write_text("machine 127.0.0.1 login somebody password else\n", encoding="utf-8")
     monkeypatch.setenv("NETRC", str(netrc))
     send(github.url)
-    assert github.posted[0].headers["Authorization"] == f"Bearer {TOKEN}"
+    assert github.requests[0].headers["Authorization"] == f"Bearer {TOKEN}"
 
 
 @pytest.mark.parametrize(
     ("status", "error", "said"),
     [
-        (404, RequestRefused, "404 Not Found. The repository must be there"),
+        (404, RequestRefused, "404 Not Found. The repository must exist"),
         (401, RequestRefused, "the token in GITHUB_TOKEN must be allowed"),
-        (503, ServiceUnavailable, "503 Service Unavailable. Try again later."),
+        (503, ServiceError, "503 Service Unavailable. Try again later."),
     ],
 )
 def test_what_github_refuses_is_said_without_the_token(
@@ -79,11 +71,11 @@ def test_a_repository_that_moved_does_not_take_the_token_along(github: GitHub) -
     github.status, github.headers = 307, {"Location": f"{github.url}/elsewhere"}
     with pytest.raises(RequestRefused, match="307"):
         send(github.url)
-    assert len(github.posted) == 1
+    assert len(github.requests) == 1
 
 
 def test_github_away_is_said_without_the_token() -> None:
-    with pytest.raises(ServiceUnavailable) as error:
+    with pytest.raises(ServiceError) as error:
         send("http://127.0.0.1:1")
     assert "http://127.0.0.1:1/repos/zoo/animals/dispatches cannot be reached" in str(error.value)
     assert TOKEN not in str(error.value)
@@ -93,7 +85,7 @@ def test_github_away_is_said_without_the_token() -> None:
 def test_without_a_token_nothing_is_sent(github: GitHub, token: str | None) -> None:
     with pytest.raises(ConfigError, match="zoo/animals at GitHub needs a token in GITHUB_TOKEN"):
         send(github.url, token)
-    assert not github.posted
+    assert not github.requests
 
 
 @pytest.mark.parametrize("token", ["gh p", "gh\np", "gh\xe4p"])

@@ -1,39 +1,40 @@
 """The key that signs prediction ids, out of Secret Manager: its real log-in, and a server in Google's place."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from animals import secret_manager
-from animals.config.settings import ServiceSettings
 from animals.errors import ConfigError
+from animals.serving.settings import BackendSettings
 from animals.serving.tokens import signing_key
 from tests.support import secret_server
+from tests.support.http import Response, json_response
 from tests.support.published import KEY
-from tests.support.secret_server import Answers, holding
+from tests.support.secret_server import Responses, secret_response
 
 NAME = "projects/p/secrets/signing/versions/latest"
 
 
 @pytest.fixture
-def google(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Answers]:
-    with secret_server.google(monkeypatch, tmp_path) as answers:
-        yield answers
+def google(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Responses]:
+    with secret_server.google(monkeypatch, tmp_path) as responses:
+        yield responses
 
 
 def key(**settings: Any) -> str:
-    return signing_key(ServiceSettings(**settings))
+    return signing_key(BackendSettings(**settings))
 
 
-def test_the_key_is_read_at_the_start(google: Answers) -> None:
-    google[f"/v1/{NAME}:access"] = holding("a long random text\n")
+def test_the_key_is_read_at_the_start(google: Responses) -> None:
+    google[f"/v1/{NAME}:access"] = secret_response("a long random text\n")
     assert key(secret_name=NAME) == "a long random text"
 
 
-def test_on_cloud_run_the_name_is_enough(google: Answers, monkeypatch: pytest.MonkeyPatch) -> None:
-    google[f"/v1/{NAME}:access"] = holding("a long random text")
+def test_on_cloud_run_the_name_is_enough(google: Responses, monkeypatch: pytest.MonkeyPatch) -> None:
+    google[f"/v1/{NAME}:access"] = secret_response("a long random text")
     monkeypatch.setenv("K_SERVICE", "backend")
     monkeypatch.setenv("ANIMALS_SECRET_NAME", NAME)
     assert key() == "a long random text"
@@ -46,27 +47,29 @@ def test_a_key_that_is_set_is_taken_without_asking() -> None:
 @pytest.mark.parametrize("name", ["signing", "projects/p/secrets/signing", f"{NAME}/more", "../../x", ""])
 def test_a_name_that_is_none_is_told_with_a_right_one(name: str) -> None:
     with pytest.raises(
-        ConfigError, match=r"ANIMALS_SECRET_NAME=.*is no secret; expected projects/PROJECT/secrets/NAME/"
+        ConfigError, match=r"ANIMALS_SECRET_NAME=.*is not the name of a secret; expected projects/PROJECT/secrets/NAME/"
     ):
         secret_manager.read_secret(name, variable="ANIMALS_SECRET_NAME")
 
 
-Spoil = Callable[[Answers], Any]
+PATH = f"/v1/{NAME}:access"
 
 
 @pytest.mark.parametrize(
-    ("spoil", "reason"),
+    ("path", "response", "reason"),
     [
-        (lambda _: None, "404 Client Error"),
-        (lambda answers: answers.update({f"/v1/{NAME}:access": (403, {})}), "403 Client Error"),
-        (lambda answers: answers.update({f"/v1/{NAME}:access": (200, {"payload": {}})}), "'data'"),
-        (lambda answers: answers.update({f"/v1/{NAME}:access": (200, [])}), "list indices"),
-        (lambda answers: answers.update({"/token": (400, {"error": "invalid_grant"})}), "invalid_grant"),
-        (lambda answers: answers.update({f"/v1/{NAME}:access": holding(" ")}), "is empty"),
+        (PATH, Response(404), "404 Client Error"),
+        (PATH, Response(403), "403 Client Error"),
+        (PATH, json_response({"payload": {}}), "'data'"),
+        (PATH, json_response([]), "list indices"),
+        ("/token", json_response({"error": "invalid_grant"}, 400), "invalid_grant"),
+        (PATH, secret_response(" "), "is empty"),
     ],
 )
-def test_a_secret_that_cannot_be_read_ends_the_start(google: Answers, spoil: Spoil, reason: str) -> None:
-    spoil(google)
+def test_a_secret_that_cannot_be_read_ends_the_start(
+    google: Responses, path: str, response: Response, reason: str
+) -> None:
+    google[path] = response
     with pytest.raises(ConfigError, match=rf"The secret {NAME} .*{reason}"):
         key(secret_name=NAME)
 

@@ -13,7 +13,8 @@ from google.cloud import storage as gcs
 
 from animals.errors import ConfigError, NoSuchObject, ObjectChanged, StorageUnavailable
 from animals.storage import ABSENT, FolderStorage, GcsStorage, Storage, StoredObject, open_storage
-from tests.support.emulator import Answer, Emulator, Proxy, free_port
+from tests.support.emulator import Emulator, free_port
+from tests.support.http import Proxy, Request, Response
 
 BAD_NAMES = [
     "../x",
@@ -101,7 +102,7 @@ def test_an_object_is_deleted_only_in_the_generation_that_was_read(bucket: Stora
     old = bucket.write("x", b"old")
     new = bucket.write("x", b"new")
 
-    with pytest.raises(ObjectChanged, match=r"x in .* was written by somebody else"):
+    with pytest.raises(ObjectChanged, match=r"x in .* was changed by another process"):
         bucket.delete("x", if_generation=old)
     assert bucket.read("x").data == b"new"
     bucket.delete("x", if_generation=new)
@@ -115,8 +116,8 @@ def test_google_refuses_to_delete_what_changed_a_moment_ago(
 ) -> None:
     generation = open_storage(gcs_url).write("x", b"1")
 
-    def refuse(method: str) -> Answer | None:
-        return Answer(412, {}, b"conditionNotMet") if method == "DELETE" else None
+    def refuse(request: Request) -> Response | None:
+        return Response(412, b"conditionNotMet") if request.method == "DELETE" else None
 
     with Proxy(emulator.port, instead=refuse) as proxy:
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", proxy.url)
@@ -156,41 +157,21 @@ def test_an_object_that_is_deleted_while_sizes_are_listed_is_left_out(folder: Fo
     assert list(sizes) == [("c", 1)]
 
 
-def test_a_picture_may_have_an_odd_name(bucket: Storage) -> None:
-    name = "raw/été\u00a0🐈\u200d⬛ (1)+&%25#?.jpg"
-    bucket.write(name, b"1")
-
-    assert list(bucket.names()) == [name]
-    assert bucket.read(name).data == b"1"
-
-
-def test_sizes_are_those_of_the_same_names(bucket: Storage) -> None:
-    for name, data in {"a/x": b"", "a/y": b"123", "b": bytes(20_000)}.items():
-        bucket.write(name, data)
-
-    assert list(bucket.sizes()) == [("a/x", 0), ("a/y", 3), ("b", 20_000)]
-    assert list(bucket.sizes("a/y")) == [("a/y", 3)]
-    assert list(bucket.sizes("c/")) == []
-
-
-def test_a_file_that_goes_while_sizes_are_listed_is_passed_over(folder: FolderStorage) -> None:
-    folder.write("x", b"1")
-    folder.write("y", b"22")
-    sizes = folder.sizes()
-    assert next(sizes) == ("x", 1)
-    folder.delete("y")
-    assert list(sizes) == []
-
-
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows lets not everybody make links")
 def test_a_file_that_the_system_will_not_look_at_is_unavailable(folder: FolderStorage) -> None:
     folder.write("x", b"1")
     (folder.root / "y").symlink_to("y")
-    with pytest.raises(StorageUnavailable, match=r"Could not look at .*y: Too many levels of symbolic links"):
+    with pytest.raises(StorageUnavailable, match=r"Could not read the size of .*y: Too many levels of symbolic links"):
         list(folder.sizes())
 
 
-@pytest.mark.parametrize("name", ["3 \N{NARROW NO-BREAK SPACE}PM.jpg", "a\N{ZERO WIDTH NON-JOINER}b", "ä:*?.jpg"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("3 \N{NARROW NO-BREAK SPACE}PM.jpg", "a\N{ZERO WIDTH NON-JOINER}b", "ä:*?.jpg"),
+        "raw/été\u00a0🐈\u200d⬛ (1)+&%25#?.jpg",
+    ],
+)
 def test_an_odd_name_is_a_name(bucket: Storage, name: str) -> None:
     if sys.platform == "win32" and isinstance(bucket, FolderStorage) and set(name) & set(":*?"):
         pytest.skip("Windows has no such names.")
@@ -201,7 +182,7 @@ def test_an_odd_name_is_a_name(bucket: Storage, name: str) -> None:
 
 @pytest.mark.parametrize("name", BAD_NAMES)
 def test_a_name_that_is_no_plain_relative_path_is_refused(bucket: Storage, name: str) -> None:
-    with pytest.raises(ConfigError, match="is no object name; expected a relative path"):
+    with pytest.raises(ConfigError, match="is not an object name; expected a relative path"):
         bucket.read(name)
     with pytest.raises(ConfigError):
         bucket.write(name, b"1")
@@ -215,7 +196,7 @@ def test_a_name_that_is_no_plain_relative_path_is_refused(bucket: Storage, name:
 def test_an_object_that_exists_is_not_created_again(bucket: Storage) -> None:
     bucket.write("x", b"first", if_generation=ABSENT)
 
-    with pytest.raises(ObjectChanged, match=r"x in .* was written by somebody else"):
+    with pytest.raises(ObjectChanged, match=r"x in .* was changed by another process"):
         bucket.write("x", b"second", if_generation=ABSENT)
     assert bucket.read("x").data == b"first"
 
@@ -375,14 +356,6 @@ def test_a_folder_that_the_system_refuses_is_unavailable(tmp_path: Path) -> None
         folder.delete(name)
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows lets not everybody make links")
-def test_a_link_that_leads_nowhere_is_unavailable(folder: FolderStorage) -> None:
-    folder.root.mkdir()
-    (folder.root / "loop").symlink_to("loop")
-    with pytest.raises(StorageUnavailable, match="loop: Too many levels of symbolic links"):
-        list(folder.sizes())
-
-
 def test_a_folder_that_another_writer_holds_for_long_is_unavailable(tmp_path: Path) -> None:
     folder = FolderStorage(tmp_path, lock_timeout=0.1)
     folder.write("x", b"old")
@@ -419,7 +392,7 @@ def test_a_bucket_that_does_not_answer_is_given_up_in_time(
 
 def test_a_bucket_without_credentials_says_how_to_log_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path))
-    with pytest.raises(StorageUnavailable, match=r"gs://bucket does not let us in: .* Log in with `gcloud auth"):
+    with pytest.raises(StorageUnavailable, match=r"gs://bucket permission denied .* Log in with `gcloud auth"):
         GcsStorage("bucket").read("x")
 
 
@@ -427,38 +400,38 @@ def test_a_bucket_without_credentials_says_how_to_log_in(tmp_path: Path, monkeyp
 def test_a_bucket_that_forbids_access_says_so(
     verb: Callable[[Storage], object], emulator: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def forbid(_: str, answer: Answer) -> Answer:
-        return answer._replace(status=403, body=b"animals@example.com does not have storage.objects access")
+    def forbid(response: Response) -> Response:
+        return response._replace(status=403, body=b"animals@example.com does not have storage.objects access")
 
     with Proxy(emulator.port, forbid) as proxy:
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", proxy.url)
-        with pytest.raises(StorageUnavailable, match=r"does not let us in: .*403.* or give the service account access"):
+        with pytest.raises(StorageUnavailable, match=r"permission denied .*403.* or give the service account access"):
             verb(GcsStorage("bucket"))
 
 
 def test_a_write_whose_answer_was_lost_has_succeeded(
     gcs_url: str, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answers: list[int] = []
+    statuses: list[int] = []
 
-    def lose_the_first(_: str, answer: Answer) -> Answer:
-        answers.append(answer.status)
-        return answer._replace(status=503) if len(answers) == 1 else answer
+    def lose_the_first(response: Response) -> Response:
+        statuses.append(response.status)
+        return response._replace(status=503) if len(statuses) == 1 else response
 
     with Proxy(emulator.port, lose_the_first) as proxy:
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", proxy.url)
         bucket = open_storage(gcs_url)
         generation = bucket.write("x", b"1", if_generation=ABSENT)
 
-        assert answers == [200, 412, 200], "stored, refused, looked up"
+        assert statuses == [200, 412, 200], "stored, refused, looked up"
         assert bucket.read("x").generation == generation
 
 
 def test_damage_on_the_way_is_noticed(gcs_url: str, emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     open_storage(gcs_url).write("x", b"what was written")
 
-    def damage(_: str, answer: Answer) -> Answer:
-        return answer._replace(body=answer.body.replace(b"was", b"is"))
+    def damage(response: Response) -> Response:
+        return response._replace(body=response.body.replace(b"was", b"is"))
 
     with Proxy(emulator.port, damage) as proxy:
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", proxy.url)
@@ -482,7 +455,7 @@ def test_a_url_names_a_folder_or_a_place_in_a_bucket(monkeypatch: pytest.MonkeyP
 
 @pytest.mark.parametrize("url", ["", "s3://x", "gs://", "gs:///x", "gs:/name", "file:///tmp", "gs://name/../x"])
 def test_a_url_of_another_kind_is_refused(url: str) -> None:
-    with pytest.raises(ConfigError, match=r"neither a local folder nor of the form gs://|is no object name"):
+    with pytest.raises(ConfigError, match=r"neither a local folder nor of the form gs://|is not an object name"):
         open_storage(url)
 
 

@@ -5,15 +5,15 @@ from typing import Any, Final
 from pydantic import SecretStr
 from pydantic_settings import BaseSettings
 
-from animals.config.settings import ServiceSettings
 from animals.frontend.settings import PageSettings
 from animals.monitoring.settings import ReportSettings
 from animals.monitoring.trigger import TriggerSettings
+from animals.serving.settings import BackendSettings
 from animals.training.release.announce import AnnounceSettings
 from docs.generate.markdown import code, page, table
 
 READERS: Final[dict[str, type[BaseSettings]]] = {
-    "The backend": ServiceSettings,
+    "The backend": BackendSettings,
     "The page": PageSettings,
     "The report": ReportSettings,
     "Asking for a training": TriggerSettings,

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from unittest.mock import patch
 
-from animals.config.settings import ServiceSettings
+from animals.serving.settings import BackendSettings
 from docs.generate.markdown import page, table
 from docs.generate.schemas import properties, references, words
 
@@ -15,7 +15,7 @@ def openapi() -> dict[str, Any]:
     from animals.serving.app import create_app
 
     with patch.dict(os.environ, clear=True):  # whatever is set here is no part of the documentation
-        return create_app(ServiceSettings(secret="documentation")).openapi()  # noqa: S106
+        return create_app(BackendSettings(secret="documentation")).openapi()  # noqa: S106
 
 
 def operations(document: Mapping[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:

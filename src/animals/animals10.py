@@ -1,7 +1,6 @@
-"""The Animals-10 data set's ten labels and the folders that its pictures come in.
+"""Labels and folders of the data set Animals-10.
 
-Nothing else in the package knows that there are ten animals: every other module takes its labels from the data
-set's folders, from the split manifest or from the model card.
+Other modules do not depend on these: they read the labels from the folders, the split manifest or the model card.
 """
 
 from typing import Final
@@ -18,7 +17,7 @@ ANIMALS10_FOLDERS: Final[dict[str, str]] = {
     "ragno": "spider",
     "scoiattolo": "squirrel",
 }
-"""Folder name in the published data set -> label."""
+"""Folder name -> label."""
 
 ANIMALS10_LABELS: Final[tuple[str, ...]] = tuple(sorted(ANIMALS10_FOLDERS.values()))
-"""The labels in the order of the model's outputs."""
+"""Labels in the order of the model's outputs."""

@@ -1,4 +1,4 @@
-"""A few numbers that describe a picture: what slices and drift detection compare."""
+"""Numbers that describe a picture, for slices and drift detection."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -13,14 +13,14 @@ _GREY_WEIGHTS: Final = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 def picture_features(pixels: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
-    """Features of pictures at the model's size, so that pictures of any original size compare.
+    """Return the features of pictures at the model's size, so that pictures of any original size are comparable.
 
     Args:
         pixels: shape (pictures, side, side, 3).
 
     Returns:
-        For each name in `FEATURES` an array of shape (pictures,): the mean and the standard deviation of the grey
-        values in [0, 1], and the standard deviation of their Laplacian.
+        An array of shape (pictures,) for each name in `FEATURES`: mean and standard deviation of the grey values in
+        [0, 1], and standard deviation of their Laplacian.
     """
     return _grey_features(pixels @ (_GREY_WEIGHTS / np.float32(255)))
 
@@ -28,40 +28,40 @@ def picture_features(pixels: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]
 def prepared_features(
     prepared: NDArray[np.float32], mean: Sequence[float], std: Sequence[float]
 ) -> dict[str, NDArray[np.float32]]:
-    """The same features, taken from a model's input instead of pixels: where only that is at hand.
+    """Return the same features, computed from a model's input instead of pixels.
 
     Args:
         prepared: shape (pictures, 3, side, side).
-        mean: of each colour, that was subtracted.
-        std: of each colour, that was divided by.
+        mean: mean of each channel that was subtracted.
+        std: standard deviation of each channel by which was divided.
     """
     pictures, _, *sides = prepared.shape
-    # undoing the normalization and weighing the colours is one product
+    # one product undoes the normalization and weighs the channels
     weights = _GREY_WEIGHTS * np.asarray(std, np.float32)
     grey = weights @ prepared.reshape(pictures, 3, -1)
-    found = _grey_features(grey.reshape(pictures, *sides))
-    found["brightness"] += _GREY_WEIGHTS @ np.asarray(mean, np.float32)  # the others are the same without it
-    return found
+    features = _grey_features(grey.reshape(pictures, *sides))
+    features["brightness"] += _GREY_WEIGHTS @ np.asarray(mean, np.float32)  # the others do not depend on the mean
+    return features
 
 
 def _grey_features(grey: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
-    """Of grey pictures, shape (pictures, side, side), which are overwritten.
+    """Return the features of grey pictures, shape (pictures, side, side), which are overwritten.
 
-    This is done for every request, so each pass over the picture counts.
+    It runs for every request, so it makes as few passes over the picture as possible.
     """
     height, width = grey.shape[1:]
     flat = grey.reshape(len(grey), -1)
     brightness = flat.mean(axis=1)
-    flat -= brightness[:, None]  # without which the Laplacian is the same
+    flat -= brightness[:, None]  # does not change the Laplacian
     contrast = np.sqrt(_squares(flat) / flat.shape[1])
-    # Rows lie one after the other, so a neighbour above, below or beside is the same memory a little shifted.
+    # rows are contiguous, so each neighbour of a pixel is at a constant offset
     laplacian = flat[:, : -2 * width] + flat[:, 2 * width :]
     laplacian += flat[:, width - 1 : -width - 1]
     laplacian += flat[:, width + 1 : flat.shape[1] - width + 1]
     flat *= 4
     laplacian -= flat[:, width:-width]
     rows = laplacian.reshape(len(flat), height - 2, width)
-    rows[:, :, 0] = rows[:, :, -1] = 0  # their neighbours at one side are in another row
+    rows[:, :, 0] = rows[:, :, -1] = 0  # one of their neighbours is in another row
     pixels = (height - 2) * (width - 2)
     mean = laplacian.sum(axis=1) / pixels
     sharpness = np.sqrt(np.maximum(_squares(laplacian) / pixels - mean**2, 0))
@@ -69,5 +69,5 @@ def _grey_features(grey: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
 
 
 def _squares(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Their sum in each row."""
+    """Return the sum of squares of each row."""
     return np.asarray(np.vecdot(values, values))

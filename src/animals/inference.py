@@ -17,12 +17,10 @@ ONNX_OUTPUT: Final = "logits"
 """Name of an exported model's output: float32 of shape (pictures, labels)."""
 
 ONNX_PROJECTION: Final = "projection"
-"""Name of its second output, which older models lack: what the network sees before it decides, as a few numbers.
+"""Name of the second output: the pooled features times a fixed random matrix, float32 of shape (pictures, dimensions).
 
-The pooled features times a fixed random matrix, float32 of shape (pictures, dimensions): pictures of another kind than
-those trained on lie elsewhere.
+Pictures that differ from the training pictures lie elsewhere in it. Networks without pooled features do not have it.
 """
-
 
 # ONNX Runtime's exceptions have no common base. These are what damaged files and files of another shape raise.
 ONNX_ERRORS: Final = (
@@ -48,7 +46,7 @@ def open_session(model: bytes | Path, *, threads: int = 1) -> onnxruntime.Infere
     """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
-    options.log_severity_level = 4  # errors are raised; lines on stderr would say them twice
+    options.log_severity_level = 4  # errors are raised, so that they need not be logged
     try:
         return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     except ONNX_ERRORS as error:
@@ -56,12 +54,11 @@ def open_session(model: bytes | Path, *, threads: int = 1) -> onnxruntime.Infere
 
 
 def probabilities(logits: NDArray[np.floating], temperature: float) -> NDArray[np.float64]:
-    """Logits to probabilities along the last axis, in double precision.
+    """Return the softmax of logits divided by a temperature, along the last axis, in double precision.
 
     Args:
         logits: shape (..., labels).
-        temperature: what the logits are divided by first. Over 1 the answers become less sure, under 1 surer; which
-            label is the likeliest stays the same.
+        temperature: above 1 the confidence becomes lower, below 1 higher; the likeliest label stays the same.
     """
     wide = logits.astype(np.float64) / temperature
     powers = np.exp(wide - wide.max(axis=-1, keepdims=True))  # the largest becomes 1, so that nothing overflows

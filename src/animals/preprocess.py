@@ -1,4 +1,4 @@
-"""One picture -> one array: the only place that does it, for training, evaluation and serving alike."""
+"""Turn a picture into the input of a model, for training, evaluation and serving alike."""
 
 import math
 import struct
@@ -15,16 +15,16 @@ from PIL import ExifTags, Image
 from animals.errors import ConfigError, NotAPicture, PictureTooLarge
 
 FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
-"""Formats that are decoded; each further one would be attack surface that nobody asked for."""
+"""Supported formats; each additional one would add attack surface."""
 
 MAX_PIXELS: Final = 50_000_000
-"""A 48-megapixel camera's picture passes; decoded it takes 150 MB."""
+"""Enough for a camera of 48 megapixels, whose decoded picture takes 150 MB."""
 
 LARGE: Final = 1024
-"""Pixels on the longer side over which a JPEG is decoded at reduced scale where a model's input is made of it."""
+"""Pixels on the longer side above which a JPEG is decoded at reduced scale for a model's input."""
 
 Channels = tuple[float, float, float]
-"""One number for red, for green and for blue."""
+"""One number each for red, green and blue."""
 Box = tuple[float, float, float, float]
 """Left, top, right and bottom, in pixels from the upper left corner."""
 Resize = Literal["squash", "center"]
@@ -32,8 +32,8 @@ Interpolation = Literal["bilinear", "bicubic"]
 
 _RESAMPLING: Final = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
 
-# EXIF orientation -> the turn that sets the picture upright
-_TURNS: Final = {
+# EXIF orientation -> operation that makes the picture upright
+_TRANSPOSE: Final = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -43,10 +43,10 @@ _TURNS: Final = {
     8: Image.Transpose.ROTATE_90,
 }
 
-_LYING: Final = (5, 6, 7, 8)
-"""Orientations whose turn exchanges width and height."""
+_SWAPS_SIDES: Final = (5, 6, 7, 8)
+"""EXIF orientations whose operation swaps width and height."""
 
-# EXIF orientation -> what that turn makes of the margins left, top, right and bottom: places among those before it
+# EXIF orientation -> indices of the stored margins (left, top, right, bottom) that become those of the upright picture
 _MARGINS: Final = {
     1: (0, 1, 2, 3),
     2: (2, 1, 0, 3),
@@ -58,7 +58,7 @@ _MARGINS: Final = {
     8: (1, 2, 3, 0),
 }
 
-# Pillow's decoders let all of these through on damaged files, each seen from one format or another.
+# Pillow's decoders raise each of these for damaged files of some format.
 _DECODER_ERRORS: Final = (
     OSError,
     SyntaxError,
@@ -75,44 +75,44 @@ _DECODER_ERRORS: Final = (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class InputSpec:
-    """What a model wants to see."""
+    """Size and normalization of a model's input."""
 
     side: int
     """Width and height in pixels."""
     mean: Channels
-    """Mean of red, green and blue in [0, 1], subtracted."""
+    """Mean of red, green and blue in [0, 1], which is subtracted."""
     std: Channels
-    """Standard deviation of red, green and blue in [0, 1], divided by."""
+    """Standard deviation of red, green and blue in [0, 1], by which is divided."""
     resize: Resize = "center"
-    """`center`: scale the short side, cut the middle square. `squash`: scale both sides, keep everything."""
+    """`center`: cut the middle square and scale it. `squash`: scale both sides and keep everything."""
     crop_pct: float = 1.0
-    """Part of the short side that `center` keeps."""
+    """Fraction of the short side that `center` keeps."""
     interpolation: Interpolation = "bicubic"
 
     def __post_init__(self) -> None:
         if self.side < 1 or not 0 < self.crop_pct <= 1 or not min(self.std) > 0:
-            raise ConfigError(f"No picture can be made to fit {self}; expected side >= 1, 0 < crop_pct <= 1, std > 0.")
+            raise ConfigError(f"{self} is no possible input; expected side >= 1, 0 < crop_pct <= 1, std > 0.")
 
 
 @dataclass(frozen=True, slots=True)
 class DecodedPicture:
-    """A picture, and what its file was before it became upright and RGB."""
+    """A decoded picture, upright and in RGB, and properties of its file."""
 
     image: Image.Image
     box: Box
-    """Where the picture lies in `image`: all of it, except that at reduced scale it may end within the last pixels."""
+    """Part of `image` with the picture: at reduced scale the picture may end within the last pixels."""
     size: tuple[int, int]
-    """Width and height that the upright picture has at full scale."""
+    """Width and height of the upright picture at full scale."""
     format: str
-    """As Pillow names it: one of `FORMATS`, or MPO for a JPEG that carries further pictures."""
+    """Pillow's name: one of `FORMATS`, or MPO for a JPEG that contains more pictures."""
     mode: str
-    """As Pillow names it, such as L for greys."""
+    """Pillow's name of the file's colour mode, such as L for grey."""
     orientation: int
-    """As in EXIF: 1 for upright, also where there is none."""
+    """EXIF orientation; 1, upright, if there is none."""
 
 
 def open_picture(source: bytes | Path, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
-    """Decode a picture at full scale, upright and in RGB: the picture of `decode_picture` alone."""
+    """Return the image of `decode_picture` at full scale."""
     return decode_picture(source, max_pixels=max_pixels).image
 
 
@@ -123,121 +123,99 @@ def decode_picture(
 
     Args:
         source: the file's bytes or its path.
-        max_pixels: width times height that is still decoded.
-        spec: what the picture is decoded for. A JPEG over `LARGE` is then decoded at a half, a quarter or an eighth of
-            its scale, in a sixth of the time for a camera's picture, where that leaves `to_pixels` at least twice the
-            pixels of each side that it gives.
+        max_pixels: largest width times height that is decoded.
+        spec: input that the picture is decoded for. A JPEG over `LARGE` is then decoded at a half, a quarter or an
+            eighth of its scale, which takes a sixth of the time for a camera's picture, but never below twice the side
+            that `to_pixels` scales it to.
 
     Returns:
-        With a loaded picture of mode RGB: rotated as its EXIF orientation says, transparent parts on white, the first
-        frame of an animation, 16-bit greys scaled to 8 bits.
+        A picture of mode RGB: rotated as its EXIF orientation says, transparent parts on white, the first frame of an
+        animation, 16-bit grey scaled to 8 bits.
 
     Raises:
-        NotAPicture: no decoder reads it, or it ends too early.
-        PictureTooLarge: over `max_pixels`, before any pixel is decoded.
+        NotAPicture: the format is not supported, or the file is damaged.
+        PictureTooLarge: it has more than `max_pixels`; no pixel was decoded.
         OSError: the path cannot be read.
     """
     data = source if isinstance(source, bytes) else source.read_bytes()
     try:
         image = Image.open(BytesIO(data), formats=FORMATS)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise PictureTooLarge(f"The picture has too many pixels ({error}); up to {max_pixels:,} are read.") from error
+        raise PictureTooLarge(f"The picture has too many pixels ({error}); the limit is {max_pixels:,}.") from error
     except _DECODER_ERRORS as error:
         raise NotAPicture(f"This is no picture; expected one of {', '.join(FORMATS)}.") from error
     with image:
         if image.width * image.height > max_pixels:
             raise PictureTooLarge(
-                f"The picture has {image.width}x{image.height} pixels; up to {max_pixels:,} in all are read. "
-                "Send a smaller one."
+                f"The picture has {image.width}x{image.height} pixels; the limit is {max_pixels:,}. Send a smaller one."
             )
         mode, size = image.mode, image.size
         try:
             box = _reduce(image, spec) if spec and max(size) > LARGE else (0, 0, *size)
             image.load()
             orientation = _orientation(image)
-            upright = _to_rgb(_upright(image, orientation))
+            # not ImageOps.exif_transpose, which also rewrites the EXIF and fails if any tag has an odd value
+            upright = image if orientation == 1 else image.transpose(_TRANSPOSE[orientation])
+            rgb = _to_rgb(upright)
         except _DECODER_ERRORS as error:
             raise NotAPicture(f"The {image.format} picture is damaged or ends too early: {error}.") from error
-        if orientation in _LYING:
+        if orientation in _SWAPS_SIDES:
             size = size[1], size[0]
-        return DecodedPicture(
-            upright, _upright_box(box, image, orientation), size, image.format or "", mode, orientation
-        )
+        return DecodedPicture(rgb, _upright_box(box, image, orientation), size, image.format or "", mode, orientation)
 
 
 def _reduce(image: Image.Image, spec: InputSpec) -> Box:
-    """Have a JPEG decoded at the smallest scale that `to_pixels` still scales down by two or more.
-
-    Returns:
-        Where the picture lies in what will be decoded.
-    """
+    """Set a JPEG's decoder to the smallest scale that `to_pixels` still halves, and return the picture's box in it."""
     kept = spec.crop_pct if spec.resize == "center" else 1.0
-    least = math.ceil(2 * spec.side / kept)
-    drafted = image.draft(None, (least, least))
+    min_side = math.ceil(2 * spec.side / kept)
+    drafted = image.draft(None, (min_side, min_side))
     return drafted[1] if drafted else (0, 0, *image.size)
 
 
 def _upright_box(box: Box, image: Image.Image, orientation: int) -> Box:
-    """Where that part of a picture is when the picture has been turned upright."""
+    """Return the box of the upright picture, given that of the stored one."""
     margins = (box[0], box[1], image.width - box[2], image.height - box[3])
-    left, top, right, bottom = (margins[place] for place in _MARGINS[orientation])
-    width, height = image.size[::-1] if orientation in _LYING else image.size
+    left, top, right, bottom = (margins[index] for index in _MARGINS[orientation])
+    width, height = image.size[::-1] if orientation in _SWAPS_SIDES else image.size
     return left, top, width - right, height - bottom
 
 
 def read_pixels(source: bytes | Path, spec: InputSpec, *, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
-    """Decode a picture for a model and bring it to its side, shape (side, side, 3); errors as for `decode_picture`."""
+    """Decode and scale a picture for a model, shape (side, side, 3); errors as for `decode_picture`."""
     picture = decode_picture(source, max_pixels=max_pixels, spec=spec)
     return to_pixels(picture.image, spec, picture.box)
 
 
 def _orientation(image: Image.Image) -> int:
-    """What EXIF says; 1, upright, where it is broken or says nothing that is known."""
+    """Return the EXIF orientation; 1, upright, if it is missing, unknown or broken."""
     try:
         orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
-        return int(orientation) if orientation in _TURNS else 1
+        return int(orientation) if orientation in _TRANSPOSE else 1
     except _DECODER_ERRORS:
         return 1
 
 
-def _upright(image: Image.Image, orientation: int) -> Image.Image:
-    """The picture turned as its EXIF orientation says.
-
-    `ImageOps.exif_transpose` also writes the EXIF anew, and fails where any tag has an odd value.
-    """
-    return image if orientation == 1 else image.transpose(_TURNS[orientation])
-
-
 def _to_rgb(image: Image.Image) -> Image.Image:
-    """Any mode to RGB, without the surprises of a plain `convert`."""
-    if image.mode.startswith("I"):  # 16-bit greys: convert() would clip at 255 instead of scaling
+    """Convert a picture of any mode to RGB."""
+    if image.mode.startswith("I"):  # 16-bit grey, which convert() would clip at 255 instead of scaling
         grey = np.asarray(image, dtype=np.float64) / 257.0
         image = Image.fromarray(np.clip(grey, 0, 255).astype(np.uint8))
-    if image.has_transparency_data:  # convert() would show whatever colour hides under the transparent part
+    if image.has_transparency_data:  # convert() would show the colour of the transparent part
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
     return image.convert("RGB")
 
 
 def to_pixels(image: Image.Image, spec: InputSpec, box: Box | None = None) -> NDArray[np.uint8]:
-    """Scale and cut a picture of mode RGB to the model's side.
-
-    Args:
-        image: the picture.
-        spec: the side, and how to cut.
-        box: the part of `image` that is the picture; None: all of it.
-
-    Returns:
-        Height, width, colour: shape (side, side, 3).
-    """
+    """Scale and cut a picture of mode RGB, or the part `box` of it, to the model's side: shape (side, side, 3)."""
     box = box or (0, 0, *image.size)
     kept = box if spec.resize == "squash" else _center(box, spec.crop_pct)
     scaled = image.resize((spec.side, spec.side), _RESAMPLING[spec.interpolation], kept)
-    return np.array(scaled)  # a copy, since what Pillow hands out cannot be written to
+    return np.array(scaled)  # a copy, since Pillow's own array is read-only
 
 
 def _center(box: Box, crop_pct: float) -> Box:
-    """The middle square of `crop_pct` of the short side."""
+    """Return the middle square, whose side is `crop_pct` of the short side."""
     left, top, right, bottom = box
     kept = min(right - left, bottom - top) * crop_pct
     left, top = (left + right - kept) / 2, (top + bottom - kept) / 2
@@ -245,23 +223,23 @@ def _center(box: Box, crop_pct: float) -> Box:
 
 
 def normalize(pixels: NDArray[np.uint8], spec: InputSpec) -> NDArray[np.float32]:
-    """Pixels to the numbers that the model was trained on.
+    """Normalize pixels with a model's mean and standard deviation.
 
     Args:
         pixels: shape (..., side, side, 3), values 0 to 255.
-        spec: mean and standard deviation of each colour.
+        spec: mean and standard deviation of each channel.
 
     Returns:
         Channels first: shape (..., 3, side, side).
     """
     mean, std = np.asarray(spec.mean, np.float32), np.asarray(spec.std, np.float32)
-    # channels first, then the arithmetic in place: a tenth of the time of the other order
-    numbers = np.ascontiguousarray(np.moveaxis(pixels, -1, -3), dtype=np.float32)
-    numbers *= (1 / (255 * std))[:, None, None]
-    numbers -= (mean / std)[:, None, None]
-    return numbers
+    # transposing first and computing in place takes a tenth of the time of the other order
+    values = np.ascontiguousarray(np.moveaxis(pixels, -1, -3), dtype=np.float32)
+    values *= (1 / (255 * std))[:, None, None]
+    values -= (mean / std)[:, None, None]
+    return values
 
 
 def preprocess(image: Image.Image, spec: InputSpec, box: Box | None = None) -> NDArray[np.float32]:
-    """Turn one picture of mode RGB, or a part of it, into the model's input of shape (3, side, side)."""
+    """Turn one picture of mode RGB, or the part `box` of it, into the model's input of shape (3, side, side)."""
     return normalize(to_pixels(image, spec, box), spec)

@@ -1,11 +1,12 @@
 import pytest
 
-from animals.config.settings import ServiceSettings, explain_settings, read_settings
+from animals.config.settings import explain_settings, read_settings
 from animals.errors import ConfigError
+from animals.serving.settings import BackendSettings
 
 
 def test_nothing_need_be_set() -> None:
-    settings = read_settings()
+    settings = read_settings(BackendSettings)
     assert settings.bucket == "data/bucket"
     assert settings.secret is None
     assert settings.address == ("127.0.0.1", 8000)
@@ -22,7 +23,7 @@ def test_variables_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
         "GOOGLE_CLOUD_PROJECT": "my-project",
     }.items():
         monkeypatch.setenv(name, value)
-    settings = read_settings()
+    settings = read_settings(BackendSettings)
     assert settings.bucket == "gs://bucket/prefix"
     assert settings.secret is not None
     assert settings.secret.get_secret_value() == "s3cret"
@@ -34,7 +35,7 @@ def test_variables_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_variable_set_to_nothing_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("ANIMALS_BUCKET", "ANIMALS_SECRET", "PORT", "K_SERVICE"):
         monkeypatch.setenv(name, "")
-    assert read_settings() == ServiceSettings()
+    assert read_settings(BackendSettings) == BackendSettings()
 
 
 def test_all_impossible_values_are_named_as_they_were_set(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -42,7 +43,7 @@ def test_all_impossible_values_are_named_as_they_were_set(monkeypatch: pytest.Mo
     monkeypatch.setenv("ANIMALS_RELOAD_SECONDS", "0")
     monkeypatch.setenv("PORT", "80000")
     with pytest.raises(ConfigError) as refusal:
-        read_settings()
+        read_settings(BackendSettings)
     assert all(part in str(refusal.value) for part in ("ANIMALS_MAX_PIXELS=many", "ANIMALS_RELOAD_SECONDS=0"))
     assert " PORT=80000: " in str(refusal.value)
 
@@ -51,17 +52,17 @@ def test_all_impossible_values_are_named_as_they_were_set(monkeypatch: pytest.Mo
 def test_a_wait_is_a_finite_time(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.setenv("ANIMALS_RELOAD_SECONDS", value)
     with pytest.raises(ConfigError, match="ANIMALS_RELOAD_SECONDS"):
-        read_settings()
+        read_settings(BackendSettings)
 
 
 def test_a_secret_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANIMALS_SECRET", "s3cret")
-    assert "s3cret" not in repr(read_settings())
+    assert "s3cret" not in repr(read_settings(BackendSettings))
 
 
 def test_every_variable_is_explained() -> None:
-    lines = explain_settings().splitlines()
+    lines = explain_settings(BackendSettings).splitlines()
     assert "  ANIMALS_RELOAD_SECONDS" in lines
     assert "  PORT" in lines
-    assert len(lines) == 2 * len(ServiceSettings.model_fields)
+    assert len(lines) == 2 * len(BackendSettings.model_fields)
     assert not any("None" in line for line in lines)

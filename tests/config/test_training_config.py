@@ -7,7 +7,8 @@ from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 
 import animals.config
-from animals.config.hydra_errors import explain, to_train_config
+from animals.config.compose import compose_train_config
+from animals.config.hydra_errors import explain
 from animals.config.training import TrainConfig, register_schema
 from animals.errors import ConfigError
 
@@ -19,7 +20,7 @@ def composed(*overrides: str) -> DictConfig:
 
 
 def configured(*overrides: str) -> TrainConfig:
-    return to_train_config(composed(*overrides))
+    return compose_train_config(overrides)
 
 
 def test_a_bare_run_trains_the_sample_at_64_pixels() -> None:
@@ -64,9 +65,9 @@ def test_the_bucket_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) 
         ),
         ("scheduler.name=x", 'scheduler.name is "x"; expected one of constant, cosine.'),
         ("name=../up", 'name is "../up"; expected letters, digits, - and _ only.'),
-        ("license=MIT", 'license is "MIT"; expected it in small letters, such as mit or cc-by-4.0.'),
-        ("data=folder", "data.root is empty. Give the folder of label folders: data.root=path/to/pictures"),
-        ("+data.folder=x", "The configuration has a key that training does not know: "),
+        ("license=MIT", 'license is "MIT"; expected lower case, such as mit or cc-by-4.0.'),
+        ("data=folder", "data.root is empty. Set the folder of label folders: data.root=path/to/pictures"),
+        ("+data.folder=x", "The configuration has an unknown key: "),
     ],
 )
 def test_an_impossible_value_is_named(override: str, message: str) -> None:
@@ -76,15 +77,15 @@ def test_an_impossible_value_is_named(override: str, message: str) -> None:
 
 
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"data\.root=.*gone is no folder\. Expected a folder that holds"):
+    with pytest.raises(ConfigError, match=r"data\.root=.*gone is no folder\. Expected a folder with one"):
         configured("experiment=folder", f"data.root={tmp_path / 'gone'}")
 
 
-def test_a_missing_folder_of_extra_pictures_or_of_others_is_named(tmp_path: Path) -> None:
-    for key in ("extra", "others"):
+def test_a_missing_folder_of_extra_pictures_or_unknowns_is_named(tmp_path: Path) -> None:
+    for key in ("extra", "unknowns"):
         with pytest.raises(ConfigError, match=rf"data\.{key}=gone is no folder\. Expected"):
             configured("experiment=folder", f"data.root={tmp_path}", f"data.{key}=gone")
-    with pytest.raises(ConfigError, match="cannot be added to shards"):
+    with pytest.raises(ConfigError, match="cannot be used with shards"):
         configured("experiment=shards", "data.root=gs://name/shards", f"data.extra={tmp_path}")
 
 
@@ -104,7 +105,7 @@ def test_a_single_label_is_refused(tmp_path: Path) -> None:
     [
         ("optimizer.lrr=3", "There is no setting optimizer.lrr. Did you mean lr?"),
         ("seeds=3", "There is no setting seeds. Did you mean seed?"),
-        ("model.zzz=3", "There is no setting model.zzz. Known here: name, pretrained, drop_rate."),
+        ("model.zzz=3", "There is no setting model.zzz. Known settings: name, pretrained, drop_rate."),
         ("data.folders.mus=mouse", "There is no setting data.folders.mus. To add an entry, put a + before it: +data."),
         ("optimizer.lr=abc", "optimizer.lr: Value 'abc' of type 'str' could not be converted to Float."),
         ("experiment=foo", "In 'train': Could not find 'experiment/foo' Available options in 'experiment': animals10"),

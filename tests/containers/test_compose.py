@@ -5,14 +5,19 @@ from typing import Any
 import pytest
 import yaml
 
-from animals.config.settings import Listening, ServiceSettings
+from animals.config.settings import ServerSettings
 from animals.frontend.settings import PageSettings
 from animals.monitoring.settings import ReportSettings
+from animals.serving.settings import BackendSettings
 from tests.support.environments import ROOT
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))
 SERVICES: dict[str, Any] = COMPOSE["services"]
-SETTINGS: dict[str, type[Listening]] = {"backend": ServiceSettings, "frontend": PageSettings, "report": ReportSettings}
+SETTINGS: dict[str, type[ServerSettings]] = {
+    "backend": BackendSettings,
+    "frontend": PageSettings,
+    "report": ReportSettings,
+}
 
 
 @pytest.mark.parametrize("name", SERVICES)

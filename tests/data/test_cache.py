@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from animals.data import cache, decode
-from animals.data.cache import cached_pictures
+from animals.data.cache import load_cached
 from animals.data.decode import inspect_pictures
 from animals.data.duplicates import perceptual_hash
 from animals.data.folders import find_pictures
@@ -28,7 +28,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def load(root: Path, spec: InputSpec = SPEC, workers: int = 0) -> np.ndarray:
-    pixels, _ = cached_pictures(root, find_pictures(root, {}), spec, cache_dir=root.parent / "cache", workers=workers)
+    pixels, _ = load_cached(root, find_pictures(root, {}), spec, cache_dir=root.parent / "cache", workers=workers)
     return pixels
 
 
@@ -48,17 +48,15 @@ def test_a_second_run_decodes_nothing(root: Path, monkeypatch: pytest.MonkeyPatc
     np.testing.assert_array_equal(load(root), first)
 
 
-def test_another_size_or_cut_is_another_cache(root: Path) -> None:
+@pytest.mark.parametrize(
+    ("change", "caches"), [({"side": 8}, 2), ({"resize": "squash"}, 2), ({"mean": (0.1, 0.2, 0.3)}, 1)]
+)
+def test_the_size_and_the_cut_make_another_cache_and_the_mean_does_not(
+    change: dict[str, Any], caches: int, root: Path
+) -> None:
     load(root)
-    load(root, replace(SPEC, side=8))
-    load(root, replace(SPEC, resize="squash"))
-    assert len(made(root)) == 3
-
-
-def test_other_statistics_use_the_same_cache(root: Path) -> None:
-    load(root)
-    load(root, replace(SPEC, mean=(0.1, 0.2, 0.3)))
-    assert len(made(root)) == 1
+    load(root, replace(SPEC, **change))
+    assert len(made(root)) == caches
 
 
 def test_a_changed_picture_is_decoded_again(root: Path) -> None:
@@ -82,35 +80,30 @@ def test_several_processes_give_the_same_pixels_as_one(tmp_path: Path, monkeypat
 
 def test_two_runs_that_start_at_once_make_it_once(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[Path] = []
-    original = cache._make
+    original = cache._decode
 
-    def make(folder: Path, *rest: Any) -> None:
+    def decode_all(folder: Path, *rest: Any) -> None:
         calls.append(folder)
         original(folder, *rest)
 
-    monkeypatch.setattr(cache, "_make", make)
+    monkeypatch.setattr(cache, "_decode", decode_all)
     with ThreadPoolExecutor(4) as pool:
         results = list(pool.map(load, [root] * 4))
     assert len(calls) == 1
     assert all(np.array_equal(result, results[0]) for result in results)
 
 
-def test_unreadable_files_are_told_with_their_reason(root: Path) -> None:
+def test_unreadable_files_are_inspected_with_their_reason(root: Path) -> None:
     (root / "blue/000.jpg").write_text("no picture", encoding="utf-8")
     (root / "blue/001.jpg").write_bytes((root / "blue/001.jpg").read_bytes()[:700])
     files = find_pictures(root, {})
-    pixels, inspections = cached_pictures(root, files, SPEC, cache_dir=root.parent / "cache", workers=0)
+    pixels, inspections = load_cached(root, files, SPEC, cache_dir=root.parent / "cache", workers=0)
     assert "This is no picture" in inspections[0].problem
     assert "damaged or ends too early" in inspections[1].problem
     assert [inspection.problem for inspection in inspections[2:]] == [""] * 7
     assert not pixels[:2].any()
-
-
-def test_a_file_that_may_not_be_read_is_told(root: Path) -> None:
-    names = ["blue/000.jpg", "blue/gone.jpg"]
-    inspections = inspect_pictures(root, names, SPEC, out=None, workers=0)
-    assert inspections[0].width == 40
-    assert inspections[1].problem == "cannot be read: No such file or directory"
+    (inspection,) = inspect_pictures(root, ["blue/gone.jpg"], SPEC, out=None, workers=0)
+    assert inspection.problem == "cannot be read: No such file or directory"
 
 
 def test_what_each_file_is_comes_back_from_the_cache(root: Path) -> None:
@@ -118,14 +111,14 @@ def test_what_each_file_is_comes_back_from_the_cache(root: Path) -> None:
     scene(2).convert("L").save(root / "blue/001.jpg", format="PNG")
     (root / "blue/002.jpg").write_text("no picture", encoding="utf-8")
     files = find_pictures(root, {})
-    found = [cached_pictures(root, files, SPEC, cache_dir=root.parent / "cache", workers=0)[1] for _ in range(2)]
-    assert found[0] == found[1] == inspect_pictures(root, [file.name for file in files], SPEC, out=None, workers=0)
-    rotated, grey, broken = found[1][:3]
+    results = [load_cached(root, files, SPEC, cache_dir=root.parent / "cache", workers=0)[1] for _ in range(2)]
+    assert results[0] == results[1] == inspect_pictures(root, [file.name for file in files], SPEC, out=None, workers=0)
+    rotated, grey, broken = results[1][:3]
     assert (rotated.format, rotated.mode, rotated.orientation, rotated.width) == ("JPEG", "RGB", 6, 40)
     assert (grey.format, grey.mode, grey.orientation) == ("PNG", "L", 1)
-    assert grey.look == perceptual_hash(open_picture(root / "blue/001.jpg"))
+    assert grey.perceptual_hash == perceptual_hash(open_picture(root / "blue/001.jpg"))
     assert broken.problem
-    assert (broken.width, broken.look) == (0, "")
+    assert (broken.width, broken.perceptual_hash) == (0, "")
 
 
 def test_a_full_disk_is_one_sentence_and_leaves_nothing(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,7 +126,7 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing(root: Path, monkeypatch:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(decode.PixelFile, "write", full)
-    with pytest.raises(StorageUnavailable, match=r"\(0 MB\) could not be kept in .*cache: No space left on device"):
+    with pytest.raises(StorageUnavailable, match=r"\(0 MB\) could not be stored in .*cache: No space left on device"):
         load(root)
     assert made(root) == []
 

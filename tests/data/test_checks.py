@@ -46,7 +46,7 @@ def test_what_training_copes_with_is_shown_and_passes(root: Path, capsys: pytest
     shown = capsys.readouterr().out
     assert "unreadable" in shown
     assert "cat/[grey].jpg: mode L" in shown
-    assert "Training copes with all of this." in shown
+    assert "Training handles all of this." in shown
 
 
 def test_a_picture_under_two_labels_ends_with_exit_code_1(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -54,7 +54,7 @@ def test_a_picture_under_two_labels_ends_with_exit_code_1(root: Path, capsys: py
     with pytest.raises(SystemExit) as caught:
         check()
     assert caught.value.code == 1
-    assert "This would spoil a training: two labels." in capsys.readouterr().out
+    assert "Fix this before training: two labels." in capsys.readouterr().out
 
 
 def test_a_label_that_would_vanish_ends_with_exit_code_1(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -83,9 +83,9 @@ def test_the_markdown_is_a_table_whatever_files_are_called(root: Path) -> None:
         (root / f"cat/a|{number}.jpg").write_text("no picture", encoding="utf-8")
     check()
     lines = (REPORT / "findings.md").read_text(encoding="utf-8").splitlines()
-    assert lines[2:4] == ["| Finding | Count | For example | What to do |", "| --- | --: | --- | --- |"]
+    assert lines[2:4] == ["| Finding | Count | For example | What to do |", "| --- | --- | --- | --- |"]
     assert lines[4].startswith("| unreadable | 2 | cat/a&#124;0.jpg: This is no picture")
-    assert lines[-1] == "Training copes with all of this."
+    assert lines[-1] == "Training handles all of this."
 
 
 def test_the_sheet_shows_readable_finds_with_duplicates_side_by_side(root: Path) -> None:

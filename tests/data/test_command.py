@@ -10,8 +10,8 @@ import pytest
 
 from animals.animals10 import ANIMALS10_FOLDERS
 from animals.data import __main__ as command
-from animals.data.sources.import_pictures import Fetched
-from animals.data.sources.parse import PICTURES_ROOT, SAMPLE_ROOT
+from animals.data.sources.folder import ImportResult
+from animals.data.sources.import_pictures import PICTURES_ROOT, SAMPLE_ROOT
 from tests.support.pictures import write_label_folders
 
 
@@ -38,17 +38,17 @@ def test_a_fetch_ends_with_a_table_of_the_labels_and_what_to_do_next(
     assert rows == [["blue", "2"], ["green", "2"], ["red", "3"], ["All", "7"]]
     assert told.out.endswith(
         f"""
-{PICTURES_ROOT}: 6 pictures are new, 0 were there already.
+{PICTURES_ROOT}: 6 new pictures, 0 existed already.
 Left out, since no picture in a label folder: archive/list.csv.
-Files there that are not from this source: 1.
+Files from elsewhere in this folder: 1.
 Next: uv run invoke train --args "experiment=folder data.root={PICTURES_ROOT}"
 """
     )
 
 
 def test_many_files_that_are_left_out_are_named_in_part() -> None:
-    fetched = Fetched(new=0, kept=0, left_out=("a", "b", "c", "d", "e"))
-    said = command.summary(fetched, Counter(), PICTURES_ROOT)
+    result = ImportResult(new=0, existing=0, left_out=("a", "b", "c", "d", "e"))
+    said = command.summary(result, Counter(), PICTURES_ROOT)
     assert "Left out, since no picture in a label folder: a, b, c and 2 more." in said
 
 
@@ -61,7 +61,7 @@ def test_many_files_that_are_left_out_are_named_in_part() -> None:
     ],
 )
 def test_the_next_command_is_the_experiment_that_looks_there(root: Path, next_command: str) -> None:
-    said = command.summary(Fetched(10, 0, ()), Counter(ANIMALS10_FOLDERS.keys()), root)
+    said = command.summary(ImportResult(10, 0), Counter(ANIMALS10_FOLDERS.keys()), root)
     assert said.endswith(f"Next: uv run invoke {next_command}")
 
 
@@ -74,8 +74,8 @@ def test_a_folder_of_animals_10_is_shown_with_its_label() -> None:
     ("words", "code", "message"),
     [
         (["fetch", "gone"], 2, "error: There is no source gone. Expected sample, kaggle, feedback, a URL"),
-        (["version"], 2, "error: data/raw/raw-img is no folder. Bring pictures there first: invoke data --source"),
-        (["check", "experiment=shards", "data.root=gs://a/b"], 2, "error: gs://a/b holds shards, whose pictures were"),
+        (["version"], 2, "error: data/raw/raw-img is no folder. Import pictures first: invoke data --source"),
+        (["check", "experiment=shards", "data.root=gs://a/b"], 2, "error: gs://a/b holds shards, which were checked"),
         (["shards"], 2, "usage: python -m animals.data shards"),
         (["fetch"], 2, "usage: python -m animals.data fetch"),
         ([], 2, "usage: python -m animals.data"),

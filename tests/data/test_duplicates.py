@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageEnhance
 
-from animals.config.training import DataConfig
+from animals.config.data import DataConfig
 from animals.data.duplicates import BITS, group_duplicates, perceptual_hash
 from tests.support.pictures import scene
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from animals.config.training import DataConfig
+from animals.config.data import DataConfig
 from animals.data.load import inspect_folder, load_data_set
 from animals.data.split import sha256_of_test
 from animals.errors import DataError
@@ -37,7 +37,7 @@ def test_targets_and_pixels_belong_to_the_manifests_rows(config: DataConfig) -> 
     write_picture(root / "blue/new.jpg", COLORS["blue"], seed=99)
     data_set = load_data_set(config, SPEC)
     assert data_set.pixels is not None
-    for row, target, place in zip(data_set.manifest, data_set.targets, data_set.places, strict=True):
+    for row, target, place in zip(data_set.manifest, data_set.targets, data_set.pixel_rows, strict=True):
         assert data_set.labels[target] == row.label == row.name.split("/")[0]
         np.testing.assert_array_equal(data_set.pixels[place], to_pixels(open_picture(root / row.name), SPEC))
 
@@ -69,7 +69,7 @@ def test_unreadable_files_are_counted_named_and_left_out(config: DataConfig, cap
 def test_a_label_without_a_readable_picture_is_an_error(config: DataConfig) -> None:
     for path in (Path(config.root) / "green").iterdir():
         path.write_text("no picture", encoding="utf-8")
-    with pytest.raises(DataError, match=r"No file of green in .* is a readable picture"):
+    with pytest.raises(DataError, match="has no readable picture of green"):
         load_data_set(config, SPEC)
 
 
@@ -94,7 +94,7 @@ def test_a_picture_and_its_smaller_copies_are_in_one_split(
     splits = {row.name: row.split for row in data_set.manifest if "copy" in row.name}
     assert all(splits[f"red/copy-{seed}-1.jpg"] == splits[f"red/copy-{seed}-3.jpg"] for seed in range(12))
     assert set(splits.values()) == {"train", "val", "test"}
-    assert "24 of 66 pictures are duplicates of others" in caplog.text
+    assert "24 of 66 pictures are duplicates, each" in caplog.text
 
 
 def test_a_smaller_distance_lets_copies_go_apart(config: DataConfig) -> None:
@@ -111,7 +111,7 @@ def test_a_picture_under_two_labels_is_warned_of(config: DataConfig, caplog: pyt
         scene(1).save(Path(config.root) / label / "same.png")
     with caplog.at_level(logging.WARNING):
         data_set = load_data_set(config, SPEC)
-    assert "1 pictures are there again under another label" in caplog.text
+    assert "1 pictures have duplicates under another label" in caplog.text
     assert len({row.split for row in data_set.manifest if "same" in row.name}) == 1
 
 
@@ -143,8 +143,8 @@ def test_extra_pictures_are_trained_on_and_leave_val_and_test_as_they_are(
     assert sha256_of_test(data_set.manifest) == sha256_of_test(before.manifest)
     new = data_set.read_pixels(np.array([30, 31]))
     np.testing.assert_array_equal(new[1], to_pixels(open_picture(extra / "red/2.jpg"), SPEC))
-    assert "2 pictures of " in caplog.text
-    assert "1 more are left out: val or test has them already" in caplog.text
+    assert "Training on 2 more pictures" in caplog.text
+    assert "left out: they are duplicates of val or test" in caplog.text
 
 
 def test_an_extra_picture_that_looks_like_a_measuring_one_is_left_out(config: DataConfig, tmp_path: Path) -> None:
@@ -182,7 +182,7 @@ def test_extra_folders_go_by_the_label_or_by_the_name_of_its_folder(config: Data
 def test_extra_folders_of_other_labels_or_without_files_are_refused(config: DataConfig, tmp_path: Path) -> None:
     config.extra = str(tmp_path / "feedback")
     (tmp_path / "feedback" / "red").mkdir(parents=True)
-    with pytest.raises(DataError, match="holds no files in label folders"):
+    with pytest.raises(DataError, match="has no files in label folders"):
         load_data_set(config, SPEC)
     write_picture(tmp_path / "feedback/violet/1.jpg", (120, 0, 200), seed=1)
     with pytest.raises(DataError, match=r"no label of .*: violet\. Expected: blue, green, red"):

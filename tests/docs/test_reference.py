@@ -14,11 +14,11 @@ from fastapi.routing import APIRoute
 from pydantic import Field
 
 from animals import registry
-from animals.config.settings import ServiceSettings
 from animals.config.training import TrainConfig
 from animals.monitoring.trigger import RetrainRequest
 from animals.records import Record, feedback_name, picture_name
 from animals.serving.app import create_app
+from animals.serving.settings import BackendSettings
 from docs.generate import environment, errors, metrics
 from docs.generate.attributes import Attribute, attributes
 from docs.generate.bucket import TREE, bucket_page
@@ -84,8 +84,8 @@ def test_every_experiment_is_in_the_reference() -> None:
 
 
 def test_every_class_of_settings_is_in_the_reference() -> None:
-    bases = {"Listening", "GitHubSettings"}
-    known = {"BaseSettings", "ServiceSettings", *bases}
+    bases = {"EnvironmentSettings", "BucketSettings", "ServerSettings", "GitHubSettings"}
+    known = {"BaseSettings", *bases}
     found = {node.name for node in syntax(ast.ClassDef) if known & {getattr(base, "id", "") for base in node.bases}}
     assert found - bases == {kind.__name__ for kind in environment.READERS.values()}
 
@@ -147,7 +147,7 @@ def test_every_route_is_in_the_reference_with_its_meaning() -> None:
 
 
 def test_routes_that_the_application_does_not_document_are_mentioned() -> None:
-    app = create_app(ServiceSettings(secret="documentation"))  # noqa: S106
+    app = create_app(BackendSettings(secret="documentation"))  # noqa: S106
     paths = {route.path.rstrip("/") for route in app.routes if isinstance(route, APIRoute)}
     missing = [path for path in paths if f" {path}" not in routes_page() and f" {path}/" not in routes_page()]
     assert missing == []

@@ -12,7 +12,7 @@ import yaml
 from google.cloud.monitoring_v3 import AlertPolicy
 
 from animals.monitoring.gauges import gauges
-from animals.monitoring.retrain_check import Checked
+from animals.monitoring.retrain_check import CheckResult
 from animals.records import now
 from animals.serving.metrics import Metrics
 from tests.monitoring.test_gauges import summary
@@ -67,11 +67,11 @@ def test_every_rule_is_tested_for_firing() -> None:
 
 def test_the_rules_look_at_numbers_that_are_told() -> None:
     backend = Metrics()
-    backend.serves("r1", ["cat"], now())
+    backend.set_model("r1", ["cat"], now())
     report = gauges(summary(feedback=feedback(100, 75, (0.65, 0.83)), drift=DRIFTED, days_drifted=3))
     text = backend.text().decode() + report.decode()
-    backend.begun()
-    backend.ended("/classify", 200, 0.1)
+    backend.begin_request()
+    backend.end_request("/classify", 200, 0.1)
     told = set(re.findall(r"^(animals_\w+)", text + backend.text().decode(), re.MULTILINE))
     for rule in RULES:
         wanted = set(re.findall(r"\banimals_\w+", rule["expr"]))
@@ -99,8 +99,8 @@ def test_a_policy_that_looks_at_logs_finds_the_line_of_the_daily_check(path: Pat
         return
     assert found.alert_strategy.notification_rate_limit.period.total_seconds() > 0  # without it the policy is refused
     fields = re.findall(r"jsonPayload\.(\w+)", log.filter + str(dict(log.label_extractors)))
-    assert {"event", "version"} < set(fields) <= set(Checked.model_fields)
-    assert f'jsonPayload.event="{Checked.model_fields["event"].default}"' in log.filter
+    assert {"event", "version"} < set(fields) <= set(CheckResult.model_fields)
+    assert f'jsonPayload.event="{CheckResult.model_fields["event"].default}"' in log.filter
 
 
 def test_the_queries_of_the_policies_are_right_in_form(tmp_path: Path) -> None:

@@ -10,13 +10,13 @@ import grpc
 import pytest
 from pydantic import SecretStr
 
-from animals.errors import AnimalsError, ConfigError, RequestRefused, ServiceUnavailable
+from animals.errors import AnimalsError, ConfigError, RequestRefused, ServiceError
 from animals.monitoring import trigger
-from animals.monitoring.trigger import RetrainRequest, Trigger, TriggerSettings, ask_once, open_trigger
+from animals.monitoring.trigger import RetrainRequest, Trigger, TriggerSettings, open_trigger, send_once
 from animals.storage import FolderStorage, Storage
-from tests.support import github_server, recorders
-from tests.support.github_server import GitHub
-from tests.support.recorders import Topic
+from tests.support import pubsub
+from tests.support.http import GitHub
+from tests.support.pubsub import Topic
 
 TOPIC = "projects/zoo/topics/retrain"
 TOKEN = "ghp_nobody-may-see-this"  # noqa: S105 - not a real one
@@ -24,15 +24,9 @@ TOKEN = "ghp_nobody-may-see-this"  # noqa: S105 - not a real one
 
 @pytest.fixture
 def topic(monkeypatch: pytest.MonkeyPatch) -> Iterator[Topic]:
-    with recorders.pubsub() as topic:
+    with pubsub.running_topic() as topic:
         monkeypatch.setenv("PUBSUB_EMULATOR_HOST", topic.address)
         yield topic
-
-
-@pytest.fixture
-def github() -> Iterator[GitHub]:
-    with github_server.github() as github:
-        yield github
 
 
 @pytest.fixture
@@ -41,7 +35,7 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trigger, "SECONDS", 0.5)
 
 
-def request(version: str = "r1", day: int = 24) -> RetrainRequest:
+def retrain_request(version: str = "r1", day: int = 24) -> RetrainRequest:
     return RetrainRequest(
         created=datetime(2026, 11, day, 8, tzinfo=UTC), version=version, bucket="gs://zoo", reasons=("It is time.",)
     )
@@ -69,21 +63,9 @@ def test_by_default_nobody_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     "setting",
     [
-        *(
-            "prin",
-            "pubsub://",
-            "pubsub://projects/zoo",
-            "pubsub://projects/zoo/topics/",
-            "pubsub://projects/z/topics/a/b",
-        ),
-        *(
-            "github://",
-            "github://zoo",
-            "github://zoo/animals/x",
-            "github://../user",
-            "github://zoo/..",
-            "http://zoo/animals",
-        ),
+        *("prin", "pubsub://", "pubsub://projects/zoo", "pubsub://projects/zoo/topics/"),
+        *("pubsub://projects/z/topics/a/b", "github://", "github://zoo", "github://zoo/animals/x"),
+        *("github://../user", "github://zoo/..", "http://zoo/animals"),
     ],
 )
 def test_a_setting_of_another_form_is_refused_with_those_that_there_are(
@@ -99,7 +81,7 @@ def test_a_setting_of_another_form_is_refused_with_those_that_there_are(
 
 
 def test_pubsub_gets_the_request_as_a_message_with_what_to_filter_by(topic: Topic) -> None:
-    asked = request()
+    asked = retrain_request()
     to_pubsub()(asked)
     [published] = topic.requests
     assert published.topic == TOPIC
@@ -115,7 +97,7 @@ def test_pubsub_gets_the_request_as_a_message_with_what_to_filter_by(topic: Topi
         (grpc.StatusCode.NOT_FOUND, RequestRefused, f"There is no topic {TOPIC}. Create it or set ANIMALS_TRIGGER."),
         (grpc.StatusCode.PERMISSION_DENIED, RequestRefused, "Pub/Sub Publisher"),
         (grpc.StatusCode.UNAUTHENTICATED, RequestRefused, "gcloud auth application-default login"),
-        (grpc.StatusCode.UNAVAILABLE, ServiceUnavailable, f"{TOPIC} cannot be reached"),
+        (grpc.StatusCode.UNAVAILABLE, ServiceError, f"{TOPIC} cannot be reached"),
     ],
 )
 @pytest.mark.usefixtures("soon")
@@ -124,47 +106,41 @@ def test_what_pubsub_refuses_is_said_with_what_to_do(
 ) -> None:
     topic.refusal = status
     with pytest.raises(error, match=said):
-        to_pubsub()(request())
+        to_pubsub()(retrain_request())
     assert not topic.requests
 
 
 @pytest.mark.usefixtures("soon")
 def test_pubsub_away_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PUBSUB_EMULATOR_HOST", "127.0.0.1:1")
-    with pytest.raises(ServiceUnavailable, match=f"{TOPIC} cannot be reached"):
-        to_pubsub()(request())
+    with pytest.raises(ServiceError, match=f"{TOPIC} cannot be reached"):
+        to_pubsub()(retrain_request())
 
 
 def test_pubsub_without_a_log_in_says_how_to_get_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path))
     with pytest.raises(RequestRefused, match="gcloud auth application-default login"):
-        to_pubsub()(request())
+        to_pubsub()(retrain_request())
 
 
 def test_github_gets_the_event_with_the_request(github: GitHub) -> None:
-    asked = request()
+    asked = retrain_request()
     opened(to_github(github.url + "/", f"{TOKEN}\n"))(asked)
-    [posted] = github.posted
-    assert posted.path == "/repos/zoo/animals/dispatches"
-    assert posted.headers["Authorization"] == f"Bearer {TOKEN}"
-    assert posted.body["event_type"] == "retrain"
-    assert RetrainRequest.model_validate_json(json.dumps(posted.body["client_payload"])) == asked
-    assert len(posted.body["client_payload"]) <= 10  # as many as GitHub takes
-
-
-def test_github_without_a_token_is_refused_before_anything_is_sent(github: GitHub) -> None:
-    with pytest.raises(ConfigError, match="GITHUB_TOKEN"):
-        to_github(github.url, None)
-    assert not github.posted
+    [request] = github.requests
+    assert request.path == "/repos/zoo/animals/dispatches"
+    assert request.headers["Authorization"] == f"Bearer {TOKEN}"
+    assert request.json()["event_type"] == "retrain"
+    assert RetrainRequest.model_validate_json(json.dumps(request.json()["client_payload"])) == asked
+    assert len(request.json()["client_payload"]) <= 10  # as many as GitHub takes
 
 
 def test_a_training_is_asked_for_once_a_day_and_version(bucket: Storage) -> None:
     sent: list[RetrainRequest] = []
-    first = request()
-    assert ask_once(sent.append, first, bucket)
-    assert not ask_once(sent.append, request(), bucket)
-    assert ask_once(sent.append, request("r2"), bucket)
-    assert ask_once(sent.append, request(day=25), bucket)
+    first = retrain_request()
+    assert send_once(sent.append, first, bucket)
+    assert not send_once(sent.append, retrain_request(), bucket)
+    assert send_once(sent.append, retrain_request("r2"), bucket)
+    assert send_once(sent.append, retrain_request(day=25), bucket)
     assert [(asked.version, asked.created.day) for asked in sent] == [("r1", 24), ("r2", 24), ("r1", 25)]
     assert RetrainRequest.model_validate_json(bucket.read("retrain/date=2026-11-24/r1.json").data) == first
 
@@ -175,7 +151,7 @@ def test_of_many_who_ask_at_once_one_gets_through(bucket: Storage) -> None:
 
     def ask() -> None:
         start.wait()
-        ask_once(sent.append, request(), bucket)
+        send_once(sent.append, retrain_request(), bucket)
 
     threads = [threading.Thread(target=ask) for _ in range(5)]
     for thread in threads:
@@ -187,12 +163,12 @@ def test_of_many_who_ask_at_once_one_gets_through(bucket: Storage) -> None:
 
 def test_what_could_not_be_sent_is_tried_again(bucket: Storage) -> None:
     def away(_: RetrainRequest) -> None:
-        raise ServiceUnavailable("away")
+        raise ServiceError("away")
 
     sent: list[RetrainRequest] = []
-    with pytest.raises(ServiceUnavailable):
-        ask_once(away, request(), bucket)
-    assert ask_once(sent.append, request(), bucket)
+    with pytest.raises(ServiceError):
+        send_once(away, retrain_request(), bucket)
+    assert send_once(sent.append, retrain_request(), bucket)
     assert len(sent) == 1
 
 
@@ -202,7 +178,7 @@ def test_that_it_was_not_sent_is_said_even_if_the_bucket_is_away_by_then(tmp_pat
     def away(_: RetrainRequest) -> None:
         for path in sorted(folder.root.rglob("*.json")):
             path.unlink()
-        raise ServiceUnavailable("nobody there")
+        raise ServiceError("nobody there")
 
-    with pytest.raises(ServiceUnavailable, match="nobody there"):
-        ask_once(away, request(), folder)
+    with pytest.raises(ServiceError, match="nobody there"):
+        send_once(away, retrain_request(), folder)

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
-from animals.config.settings import ServiceSettings
 from animals.serving.app import create_app
+from animals.serving.settings import BackendSettings
 from animals.storage import FolderStorage
 from tests.support.published import KEY, Started, publish, until
 
@@ -20,15 +20,15 @@ def folder(tmp_path: Path) -> FolderStorage:
 
 
 @pytest.fixture
-def settings(folder: FolderStorage) -> ServiceSettings:
+def settings(folder: FolderStorage) -> BackendSettings:
     """Settings for that bucket; it is looked at often, so that tests need not wait."""
-    return ServiceSettings(
+    return BackendSettings(
         bucket=folder.url, secret=KEY, max_pixels=10_000, max_upload_bytes=50_000, reload_seconds=0.02
     )
 
 
 @contextmanager
-def _started(settings: ServiceSettings) -> Iterator[TestClient]:
+def _started(settings: BackendSettings) -> Iterator[TestClient]:
     with TestClient(create_app(settings)) as client:
         yield client
 
@@ -40,7 +40,7 @@ def started() -> Started:
 
 
 @pytest.fixture
-def client(folder: FolderStorage, settings: ServiceSettings) -> Iterator[TestClient]:
+def client(folder: FolderStorage, settings: BackendSettings) -> Iterator[TestClient]:
     """The backend, ready to answer."""
     publish(folder)
     with _started(settings) as client:

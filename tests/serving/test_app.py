@@ -7,12 +7,14 @@ import pytest
 from fastapi.testclient import TestClient
 
 from animals import registry
-from animals.config.settings import ServiceSettings
+from animals.api import Prediction, Problem
 from animals.cpus import available_cpus
 from animals.errors import ConfigError
-from animals.records import Prediction, Problem, Rejection
+from animals.records import Rejection
 from animals.serving.app import create_app
-from animals.serving.classifier import Classifier, Prepared
+from animals.serving.classifier import Classifier
+from animals.serving.decoder import ModelInput
+from animals.serving.settings import BackendSettings
 from animals.serving.tokens import Tokens
 from animals.storage import FolderStorage
 from tests.support.published import KEY, LABELS, Started, certainty, colour_model, plain, publish, until
@@ -85,13 +87,14 @@ def test_the_model_is_described_by_the_public_part_of_its_card(client: TestClien
     assert answer["architecture"] == "colour"
     assert answer["input"]["side"] == 8
     assert answer["metrics"]["accuracy"] == 0.9
-    assert answer["unknown_below"] is None
+    assert answer["unknown_below"] == 0
+    assert answer["data_title"] is None
     assert {"created", "promoted"} < set(answer)
     assert "secret_of_the_run" not in str(answer)
 
 
 def test_the_model_tells_under_which_confidence_an_answer_counts_as_none_of_the_labels(
-    started: Started, settings: ServiceSettings, folder: FolderStorage
+    started: Started, settings: BackendSettings, folder: FolderStorage
 ) -> None:
     publish(
         folder,
@@ -106,7 +109,7 @@ def test_the_docs_page_reads_the_openapi_document(client: TestClient) -> None:
     assert "'/openapi.json'" in client.get("/docs").text
 
 
-def test_without_a_model_the_service_is_alive_but_not_ready(started: Started, settings: ServiceSettings) -> None:
+def test_without_a_model_the_service_is_alive_but_not_ready(started: Started, settings: BackendSettings) -> None:
     with started(settings.model_copy(update={"reload_seconds": 6.5})) as client:
         assert "No model is published" in reason_not_ready(client)
         assert client.get("/healthz").json() == {"status": "alive"}
@@ -122,7 +125,7 @@ def test_without_a_model_the_service_is_alive_but_not_ready(started: Started, se
 
 
 def test_a_model_published_later_makes_it_ready(
-    started: Started, settings: ServiceSettings, folder: FolderStorage
+    started: Started, settings: BackendSettings, folder: FolderStorage
 ) -> None:
     with started(settings) as client:
         reason_not_ready(client)
@@ -142,7 +145,7 @@ def test_a_model_published_later_makes_it_ready(
     ],
 )
 def test_a_version_that_does_not_fit_its_card_is_not_served(
-    started: Started, settings: ServiceSettings, folder: FolderStorage, changes: dict[str, Any], said: str
+    started: Started, settings: BackendSettings, folder: FolderStorage, changes: dict[str, Any], said: str
 ) -> None:
     publish(folder)
     card = registry.read_card(folder, "r1").model_copy(update=changes)
@@ -153,7 +156,7 @@ def test_a_version_that_does_not_fit_its_card_is_not_served(
 
 
 def test_a_version_without_its_file_is_not_served(
-    started: Started, settings: ServiceSettings, folder: FolderStorage
+    started: Started, settings: BackendSettings, folder: FolderStorage
 ) -> None:
     publish(folder)
     folder.delete(registry.file_name("r1", registry.ONNX))
@@ -161,13 +164,13 @@ def test_a_version_without_its_file_is_not_served(
         assert "model.onnx is missing" in reason_not_ready(client)
 
 
-def test_a_damaged_pointer_is_not_followed(started: Started, settings: ServiceSettings, folder: FolderStorage) -> None:
+def test_a_damaged_pointer_is_not_followed(started: Started, settings: BackendSettings, folder: FolderStorage) -> None:
     folder.write(registry.CURRENT, b"{")
     with started(settings) as client:
         assert "models/current.json" in reason_not_ready(client)
 
 
-def test_any_number_of_labels_is_served(started: Started, settings: ServiceSettings, folder: FolderStorage) -> None:
+def test_any_number_of_labels_is_served(started: Started, settings: BackendSettings, folder: FolderStorage) -> None:
     labels = tuple(f"label {number}" for number in range(25))
     publish(folder, model=colour_model(25), labels=labels)
     with started(settings) as client:
@@ -181,9 +184,9 @@ def test_at_most_as_many_pictures_as_cpus_are_worked_on_and_others_are_answered_
     client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     working, most, lock, release = 0, 0, threading.Lock(), threading.Event()
-    prepare = Classifier.open
+    prepare = Classifier.decode
 
-    def slow(self: Classifier, picture: bytes) -> Prepared:
+    def slow(self: Classifier, picture: bytes) -> ModelInput:
         nonlocal working, most
         with lock:
             working += 1
@@ -193,7 +196,7 @@ def test_at_most_as_many_pictures_as_cpus_are_worked_on_and_others_are_answered_
             working -= 1
         return prepare(self, picture)
 
-    monkeypatch.setattr(Classifier, "open", slow)
+    monkeypatch.setattr(Classifier, "decode", slow)
     requests = available_cpus() + 3
     with ThreadPoolExecutor(requests) as pool:
         answers = [pool.submit(client.post, "/classify/", files={"file": plain("red")}) for _ in range(requests)]
@@ -208,7 +211,7 @@ def test_at_most_as_many_pictures_as_cpus_are_worked_on_and_others_are_answered_
 
 def test_a_bucket_that_cannot_be_is_refused_before_the_start() -> None:
     with pytest.raises(ConfigError, match="s3://somewhere"):
-        create_app(ServiceSettings(bucket="s3://somewhere", secret=KEY))
+        create_app(BackendSettings(bucket="s3://somewhere", secret=KEY))
 
 
 def test_settings_come_from_the_environment_when_none_are_given(monkeypatch: pytest.MonkeyPatch) -> None:

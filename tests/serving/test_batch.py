@@ -5,9 +5,8 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from animals.records import Prediction
-from animals.serving.classifier import Answers, Classifier
-from animals.serving.error_responses import MAX_PICTURES
+from animals.api import MAX_PICTURES, Prediction
+from animals.serving.classifier import Classifier, ModelOutput
 from animals.serving.tokens import Tokens
 from animals.storage import FolderStorage
 from tests.support.published import KEY, plain, publish, until
@@ -77,15 +76,15 @@ def test_all_answers_of_a_batch_are_of_one_version(
     client: TestClient, folder: FolderStorage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gate, seen = threading.Event(), list[str]()
-    answer = Classifier.answer
+    answer = Classifier.infer
 
-    def note_and_wait(self: Classifier, batch: Any) -> Answers:
-        if threading.current_thread().name != "model watcher":
+    def note_and_wait(self: Classifier, batch: Any) -> ModelOutput:
+        if threading.current_thread().name != "model reloader":
             seen.append(self.card.version)
             gate.wait(20)
         return answer(self, batch)
 
-    monkeypatch.setattr(Classifier, "answer", note_and_wait)
+    monkeypatch.setattr(Classifier, "infer", note_and_wait)
     with ThreadPoolExecutor(1) as pool:
         asked = pool.submit(post, client, ("a", plain("red")), ("b", plain("red")), ("c", plain("red")))
         until(lambda: seen == ["r1"])
@@ -98,14 +97,14 @@ def test_all_answers_of_a_batch_are_of_one_version(
 
 def test_a_batch_lets_single_pictures_in_between(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     order: list[str] = []
-    answer = Classifier.answer
+    answer = Classifier.infer
 
-    def note(self: Classifier, batch: Any) -> Answers:
+    def note(self: Classifier, batch: Any) -> ModelOutput:
         order.append("red" if batch[0, 0, 0, 0] > 0 else "blue")
         threading.Event().wait(0.02)
         return answer(self, batch)
 
-    monkeypatch.setattr(Classifier, "answer", note)
+    monkeypatch.setattr(Classifier, "infer", note)
     with ThreadPoolExecutor(1) as pool:
         batch = pool.submit(post, client, *[("x", plain("red", (8, 8)))] * 40)
         until(lambda: len(order) > 2)

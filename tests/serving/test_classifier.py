@@ -7,7 +7,8 @@ from PIL import Image
 from animals.errors import BrokenModel, NotAPicture, PictureTooLarge
 from animals.preprocess import InputSpec
 from animals.serving.classifier import Classifier
-from tests.support.published import INPUT, certainty, colour_model, encode, make_card, plain
+from tests.support.cards import INPUT
+from tests.support.published import certainty, colour_model, encode, make_card, plain
 
 
 def made(**changes: Any) -> Classifier:
@@ -23,9 +24,9 @@ def test_the_answer_is_the_softmax_of_the_logits_in_the_order_of_the_card() -> N
 
 
 def test_probabilities_of_a_batch_are_those_of_its_pictures() -> None:
-    answers = made()
-    pictures = [answers.prepare(plain(colour)) for colour in ("red", "blue")]
-    batch = answers.probabilities(np.stack(pictures))
+    classifier = made()
+    pictures = [classifier.decode(plain(colour)).pixels for colour in ("red", "blue")]
+    batch = classifier.infer(np.stack(pictures)).probabilities
     assert batch[0] == pytest.approx(certainty(1, 0, 0), abs=1e-6)
     assert batch[1] == pytest.approx(certainty(0, 0, 1), abs=1e-6)
 
@@ -56,7 +57,7 @@ def test_the_limit_of_pixels_is_the_one_given() -> None:
 
 
 @pytest.mark.parametrize(
-    ("model", "labels", "said"),
+    ("model", "labels", "message"),
     [
         (b"rubbish", ("a", "b", "c"), "cannot be loaded"),
         (b"", ("a", "b", "c"), "cannot be loaded"),
@@ -68,8 +69,8 @@ def test_the_limit_of_pixels_is_the_one_given() -> None:
         (colour_model().replace(b"logits", b"scores"), ("a", "b", "c"), "does not run"),
     ],
 )
-def test_a_model_that_does_not_fit_its_card_is_refused(model: bytes, labels: tuple[str, ...], said: str) -> None:
-    with pytest.raises(BrokenModel, match=said) as refusal:
+def test_a_model_that_does_not_fit_its_card_is_refused(model: bytes, labels: tuple[str, ...], message: str) -> None:
+    with pytest.raises(BrokenModel, match=message) as refusal:
         Classifier(make_card(model, labels=labels), model)
     assert "r1" in str(refusal.value)
     assert "promote another" in str(refusal.value)

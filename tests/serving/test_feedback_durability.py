@@ -163,7 +163,7 @@ class People:
 
 
 def lost(people: People, storage: Storage) -> list[str]:
-    """Answers of which something else is stored than was said last."""
+    """ModelOutput of which something else is stored than was said last."""
     names = {name.rpartition("/")[2].removesuffix(".json"): name for name in storage.names("feedback/")}
 
     def is_right(identity: str) -> bool:

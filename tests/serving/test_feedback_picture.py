@@ -1,4 +1,4 @@
-"""Of a picture that is kept, only the pixels are."""
+"""A picture that comes with feedback keeps nothing but its pixels."""
 
 from io import BytesIO
 
@@ -6,31 +6,27 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image, ImageCms, PngImagePlugin
 
-from animals.errors import NotAPicture, PictureTooLarge, WrongFeedback
+from animals.errors import NotAPicture, PictureTooLarge
 from animals.preprocess import FORMATS
-from animals.serving.feedback_picture import LONGEST, kept_picture
-from animals.serving.tokens import Answer, Tokens
-from tests.support.judging import TOKENS, base64_of, token
+from animals.serving.feedback_picture import MAX_SIDE, make_feedback_picture
+from animals.serving.tokens import Tokens
+from tests.support.feedback import TOKENS, base64_of, token
 from tests.support.pictures import scene, turned
 from tests.support.published import encode
 
 SECRETS = (b"Exif", b"GPS", b"somewhere", b"someone", b"ICC_PROFILE", b"http://ns.adobe.com", b"Photoshop")
 
 
-def answer_on(data: bytes | None) -> Answer:
-    return TOKENS.read(token(data))
-
-
 def kept(data: bytes, max_pixels: int = 1_000_000) -> bytes:
-    return kept_picture(answer_on(data), base64_of(data), max_pixels=max_pixels)
+    return make_feedback_picture(TOKENS.read(token(data)), base64_of(data), max_pixels)
 
 
 def opened(data: bytes) -> Image.Image:
     return Image.open(BytesIO(data))
 
 
-def told_on(picture: Image.Image) -> bytes:
-    """A JPEG that says where it was taken, when, by whom and how, and has a comment."""
+def with_metadata(picture: Image.Image) -> bytes:
+    """A JPEG with place, time, author, colour profile and comment."""
     exif = Image.Exif()
     exif[ExifTags.Base.Artist] = "someone"
     exif[ExifTags.Base.DateTime] = "2026:11:24 12:00:00"
@@ -43,20 +39,20 @@ def told_on(picture: Image.Image) -> bytes:
 
 
 def test_where_by_whom_and_how_a_picture_was_taken_stays_behind() -> None:
-    sent = told_on(scene(1))
+    sent = with_metadata(scene(1))
     assert opened(sent).getexif().get_ifd(ExifTags.IFD.GPSInfo)
     assert opened(sent).info.keys() >= {"comment", "exif", "icc_profile", "xmp"}
-    found = kept(sent)
-    assert dict(opened(found).getexif()) == {}
-    assert opened(found).info.keys() <= {"jfif", "jfif_version", "jfif_unit", "jfif_density"}
-    assert not any(secret in found for secret in SECRETS)
+    stored = kept(sent)
+    assert dict(opened(stored).getexif()) == {}
+    assert opened(stored).info.keys() <= {"jfif", "jfif_version", "jfif_unit", "jfif_density"}
+    assert not any(secret in stored for secret in SECRETS)
 
 
 def test_text_in_a_png_stays_behind() -> None:
     text = PngImagePlugin.PngInfo()
     text.add_text("Comment", "someone was somewhere")
-    found = kept(encode(scene(1), "PNG", pnginfo=text))
-    assert not any(secret in found for secret in SECRETS)
+    stored = kept(encode(scene(1), "PNG", pnginfo=text))
+    assert not any(secret in stored for secret in SECRETS)
 
 
 def test_what_hangs_behind_the_picture_stays_behind() -> None:
@@ -66,17 +62,17 @@ def test_what_hangs_behind_the_picture_stays_behind() -> None:
 @pytest.mark.parametrize("kind", FORMATS)
 def test_every_format_is_kept_as_a_jpeg_that_looks_the_same(kind: str) -> None:
     sent = scene(2)
-    found = opened(kept(encode(sent, kind)))
-    assert (found.format, found.mode, found.size) == ("JPEG", "RGB", sent.size)
+    stored = opened(kept(encode(sent, kind)))
+    assert (stored.format, stored.mode, stored.size) == ("JPEG", "RGB", sent.size)
     colours = 40 if kind == "GIF" else 12  # which has 256 of them
-    assert np.abs(np.asarray(found, int) - np.asarray(sent, int)).mean() < colours
+    assert np.abs(np.asarray(stored, int) - np.asarray(sent, int)).mean() < colours
 
 
 def test_a_picture_that_lies_is_kept_upright() -> None:
     picture = scene(3)
-    found = opened(kept(encode(picture.transpose(Image.Transpose.ROTATE_90), "JPEG", exif=turned(6))))
-    assert found.size == picture.size
-    assert np.abs(np.asarray(found, int) - np.asarray(picture, int)).mean() < 12
+    stored = opened(kept(encode(picture.transpose(Image.Transpose.ROTATE_90), "JPEG", exif=turned(6))))
+    assert stored.size == picture.size
+    assert np.abs(np.asarray(stored, int) - np.asarray(picture, int)).mean() < 12
 
 
 @pytest.mark.parametrize(
@@ -84,9 +80,9 @@ def test_a_picture_that_lies_is_kept_upright() -> None:
 )
 def test_a_large_picture_is_scaled_down(size: tuple[int, int], expected: tuple[int, int]) -> None:
     picture = scene(4, size)
-    found = opened(kept(encode(picture, "JPEG"), max_pixels=10_000_000))
-    assert found.size == expected == (found.width, found.height)
-    assert np.abs(np.asarray(found, int) - np.asarray(picture.resize(expected), int)).mean() < 12
+    stored = opened(kept(encode(picture, "JPEG"), max_pixels=10_000_000))
+    assert stored.size == expected == (stored.width, stored.height)
+    assert np.abs(np.asarray(stored, int) - np.asarray(picture.resize(expected), int)).mean() < 12
 
 
 def test_a_line_keeps_a_pixel_of_its_short_side() -> None:
@@ -94,8 +90,8 @@ def test_a_line_keeps_a_pixel_of_its_short_side() -> None:
 
 
 def test_the_longest_side_is_never_over_the_limit() -> None:
-    for width in (LONGEST - 1, LONGEST, LONGEST + 1, 1777):
-        assert max(opened(kept(encode(Image.new("RGB", (width, 9)), "PNG"))).size) == min(width, LONGEST)
+    for width in (MAX_SIDE - 1, MAX_SIDE, MAX_SIDE + 1, 1777):
+        assert max(opened(kept(encode(Image.new("RGB", (width, 9)), "PNG"))).size) == min(width, MAX_SIDE)
 
 
 def test_the_same_limits_hold_as_for_classifying() -> None:
@@ -103,16 +99,6 @@ def test_the_same_limits_hold_as_for_classifying() -> None:
         kept(encode(Image.new("RGB", (101, 100)), "PNG"), max_pixels=10_000)
     with pytest.raises(NotAPicture):
         kept(encode(scene(1), "JPEG")[:500])
-
-
-def test_only_the_picture_of_the_answer_is_kept() -> None:
-    one, other = encode(scene(1), "JPEG"), encode(scene(2), "JPEG")
-    with pytest.raises(WrongFeedback, match="not the picture that was classified"):
-        kept_picture(answer_on(one), base64_of(other), max_pixels=10**6)
-    with pytest.raises(WrongFeedback, match="not given on a picture's file"):
-        kept_picture(answer_on(None), base64_of(one), max_pixels=10**6)
-    with pytest.raises(WrongFeedback, match='The field "picture" is no base64'):
-        kept_picture(answer_on(one), base64_of(one)[:-1] + "!", max_pixels=10**6)
 
 
 def test_a_token_carries_the_digest_and_no_picture() -> None:

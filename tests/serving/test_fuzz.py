@@ -20,14 +20,15 @@ from schemathesis import BaseSchema
 from schemathesis.checks import negative_data_rejection, positive_data_acceptance
 from schemathesis.core.result import Ok
 
-from animals.config.settings import ServiceSettings
+from animals.api import Problem
 from animals.errors import PictureError
 from animals.preprocess import FORMATS, decode_picture
-from animals.records import Problem
 from animals.serving.app import create_app
+from animals.serving.settings import BackendSettings
 from animals.storage import FolderStorage
+from tests.support.cards import INPUT
 from tests.support.process import Process, running
-from tests.support.published import INPUT, KEY, encode, plain, publish, until
+from tests.support.published import KEY, encode, plain, publish, until
 
 TIMES = int(os.environ.get("ANIMALS_FUZZ", "1"))
 
@@ -107,7 +108,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     """The backend, ready to answer."""
     folder = FolderStorage(tmp_path_factory.mktemp("fuzz") / "bucket")
     publish(folder)
-    service = ServiceSettings(bucket=folder.url, secret=KEY, max_pixels=2_000_000, max_upload_bytes=50_000)
+    service = BackendSettings(bucket=folder.url, secret=KEY, max_pixels=2_000_000, max_upload_bytes=50_000)
     with TestClient(create_app(service)) as client:
         until(lambda: client.get("/readyz").status_code == 200)
         yield client

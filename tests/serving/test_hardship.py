@@ -102,7 +102,7 @@ def test_a_broken_version_promoted_under_load_disturbs_nobody(folder: FolderStor
         load = Load(lambda: process.port)
         with load.asking(4):
             publish(folder, "r2", colour_model(scale=float("nan")))
-            process.wait_for("(r1 serves on)")
+            process.wait_for("(r1 keeps serving)")
             load.wait_for("right from r1")
         counts = httpx.get(f"{process.url}/metrics").text
     assert set(load.answers) == {"right from r1"}

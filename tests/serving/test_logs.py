@@ -17,6 +17,7 @@ from starlette.routing import Route
 
 from animals.config.settings import read_settings
 from animals.serving.logs import CloudFormatter, TraceMiddleware, log_config, trace_id
+from animals.serving.settings import BackendSettings
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 
@@ -93,7 +94,7 @@ def test_a_line_about_a_request_has_the_fields_that_cloud_logging_shows_as_one()
 @pytest.mark.parametrize("service", ["", "backend"])
 def test_the_lines_are_json_on_cloud_run_only(service: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("K_SERVICE", service)
-    config = log_config(read_settings())
+    config = log_config(read_settings(BackendSettings))
     formatter = logging.config.DictConfigurator(config).configure_formatter(config["formatters"]["line"])
     assert isinstance(formatter, logging.Formatter)
     line = formatter.format(logging.LogRecord("x", logging.INFO, "f", 1, "said", (), None))

@@ -12,7 +12,7 @@ from animals.errors import BrokenModel, NoModel, StorageUnavailable
 from animals.records import Current
 from animals.serving import model_reloader
 from animals.serving.metrics import Metrics
-from animals.serving.model_reloader import Watcher, load
+from animals.serving.model_reloader import ModelReloader, load
 from animals.storage import FolderStorage, Storage, StoredObject
 from tests.support.published import colour_model, make_card, plain, publish, until
 
@@ -21,8 +21,8 @@ def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
 
 
-def watching(storage: Storage) -> Watcher:
-    return Watcher(storage, Metrics(), max_pixels=10_000, interval=0.01)
+def watching(storage: Storage) -> ModelReloader:
+    return ModelReloader(storage, Metrics(), max_pixels=10_000, interval=0.01)
 
 
 def test_the_promoted_version_is_loaded(bucket: Storage) -> None:
@@ -90,12 +90,12 @@ def test_a_mistake_in_loading_is_logged_with_its_traceback_and_tried_again(
 
     with watching(Mistaken(folder.root)) as watch:
         until(lambda: watch.served is not None)
-    assert "by a mistake of this service" in caplog.text
+    assert "because of a bug" in caplog.text
     assert "Traceback" in caplog.text
 
 
 def test_the_end_does_not_wait_for_the_next_try(folder: FolderStorage) -> None:
-    with Watcher(folder, Metrics(), max_pixels=1, interval=60) as watch:
+    with ModelReloader(folder, Metrics(), max_pixels=1, interval=60) as watch:
         until(lambda: "No model is published" in watch.reason)
         started = time.monotonic()
     assert time.monotonic() - started < model_reloader.JOIN_SECONDS / 2
@@ -119,7 +119,7 @@ def looked(storage: Recorded, times: int = 3) -> None:
     until(lambda: storage.reads.count(registry.CURRENT) >= before + times)
 
 
-def outcomes(watch: Watcher, outcome: str) -> float:
+def outcomes(watch: ModelReloader, outcome: str) -> float:
     return watch.metrics.registry.get_sample_value("animals_reloads_total", {"outcome": outcome}) or 0.0
 
 
@@ -128,10 +128,10 @@ def test_a_version_promoted_later_replaces_the_one_that_serves(bucket: Storage) 
     with watching(bucket) as watch:
         until(lambda: watch.served is not None)
         publish(bucket, "r2", colour_model(scale=2))
-        until(lambda: watch.serving().current.version == "r2")
-        assert watch.serving().classifier.card.version == "r2"
+        until(lambda: watch.require_model().current.version == "r2")
+        assert watch.require_model().classifier.card.version == "r2"
         registry.rollback(bucket, reason="test")
-        until(lambda: watch.serving().classifier.card.version == "r1")
+        until(lambda: watch.require_model().classifier.card.version == "r1")
     assert outcomes(watch, "served") == 3
     assert watch.metrics.registry.get_sample_value("animals_model_info", {"version": "r1"}) == 1
 
@@ -141,11 +141,11 @@ def test_a_model_is_read_once_however_often_the_pointer_is_looked_at(folder: Fol
     storage = Recorded(folder.root)
     with watching(storage) as watch:
         until(lambda: watch.served is not None)
-        classifier = watch.serving().classifier
+        classifier = watch.require_model().classifier
         looked(storage)
         registry.promote(folder, "r1", reason="for another reason")
-        until(lambda: watch.serving().current.reason == "for another reason")
-        assert watch.serving().classifier is classifier
+        until(lambda: watch.require_model().current.reason == "for another reason")
+        assert watch.require_model().classifier is classifier
     assert storage.reads.count("models/r1/model.onnx") == 1
 
 
@@ -198,15 +198,15 @@ def test_a_version_that_cannot_serve_is_refused_once_and_the_old_one_serves_on(
         promote(folder)
         until(lambda: outcomes(watch, "refused") > 0)
         looked(storage)
-        assert watch.serving().classifier.card.version == "r1"
-        assert watch.serving().classifier.classify(plain("red"))["red"] > 0.9
+        assert watch.require_model().classifier.card.version == "r1"
+        assert watch.require_model().classifier.classify(plain("red"))["red"] > 0.9
         publish(folder, "r3")
-        until(lambda: watch.serving().current.version == "r3")
+        until(lambda: watch.require_model().current.version == "r3")
     assert outcomes(watch, "refused") == 1
     assert storage.reads.count("models/r2/card.json") == 1
     assert storage.reads.count("models/r2/model.onnx") <= 1
     (warning,) = warnings(caplog)
-    assert re.match(rf"r1 serves on, .*{said}", warning)
+    assert re.match(rf"r1 keeps serving, .*{said}", warning)
 
 
 def test_a_damaged_pointer_changes_nothing(folder: FolderStorage) -> None:
@@ -215,7 +215,7 @@ def test_a_damaged_pointer_changes_nothing(folder: FolderStorage) -> None:
         until(lambda: watch.served is not None)
         folder.write(registry.CURRENT, b"{")
         until(lambda: "models/current.json" in watch.reason)
-        assert watch.serving().current.version == "r1"
+        assert watch.require_model().current.version == "r1"
 
 
 def test_who_starts_while_a_broken_version_is_promoted_serves_the_one_before(
@@ -226,7 +226,7 @@ def test_who_starts_while_a_broken_version_is_promoted_serves_the_one_before(
     storage = Recorded(folder.root)
     with watching(storage) as watch:
         until(lambda: watch.served is not None)
-        assert watch.serving().current.version == "r1"
+        assert watch.require_model().current.version == "r1"
         looked(storage)
     assert storage.reads.count("models/r2/model.onnx") == 1
     assert "checksum" in caplog.text
@@ -246,13 +246,13 @@ def test_the_version_before_is_waited_for_if_the_bucket_is_away_just_then(folder
 
     with watching(Leaving(folder.root)) as watch:
         until(lambda: watch.served is not None)
-        assert watch.serving().current.version == "r1"
+        assert watch.require_model().current.version == "r1"
 
 
 def test_without_any_other_a_refused_version_is_tried_again_in_the_end(
     folder: FolderStorage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(model_reloader, "REFUSED_LOOKS", 3)
+    monkeypatch.setattr(model_reloader, "REFUSED_CHECKS", 3)
     publish(folder, "r1")
     name = registry.file_name("r1", registry.ONNX)
     folder.write(name, b"damaged on its way")
@@ -269,7 +269,7 @@ def test_neither_version_can_serve_is_said_of_both(folder: FolderStorage) -> Non
         until(lambda: "Nor can r1" in watch.reason)
         assert "r2" in watch.reason
         with pytest.raises(NoModel, match="Nor can r1"):
-            watch.serving()
+            watch.require_model()
 
 
 def test_while_the_bucket_is_away_the_model_serves_on(folder: FolderStorage, caplog: pytest.LogCaptureFixture) -> None:
@@ -287,10 +287,10 @@ def test_while_the_bucket_is_away_the_model_serves_on(folder: FolderStorage, cap
         for _ in range(2):
             away.set()
             until(lambda: watch.reason == "It is away.")
-            assert watch.serving().current.version == "r1"
+            assert watch.require_model().current.version == "r1"
             away.clear()
             until(lambda: watch.reason == "")
-    assert caplog.text.count("r1 serves on") == 2
+    assert caplog.text.count("r1 keeps serving") == 2
     assert caplog.text.count("The bucket answers again.") == 2
 
 
@@ -308,5 +308,5 @@ def test_the_end_does_not_wait_for_a_bucket_that_hangs(folder: FolderStorage, mo
     assert time.monotonic() - started < 0.8
     release.set()
     for thread in threading.enumerate():
-        if thread.name == "model watcher":
+        if thread.name == "model reloader":
             thread.join()

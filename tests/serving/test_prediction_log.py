@@ -12,18 +12,20 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper
-from prometheus_client.parser import text_string_to_metric_families
 
-from animals.config.settings import ServiceSettings
+from animals.api import Prediction
 from animals.errors import StorageUnavailable
 from animals.preprocess import normalize
 from animals.records import LoggedPrediction
 from animals.serving import prediction_log
+from animals.serving.decoder import ModelInput
 from animals.serving.metrics import Metrics
 from animals.serving.prediction_log import PredictionLog
+from animals.serving.settings import BackendSettings
 from animals.serving.tokens import Tokens
 from animals.storage import FolderStorage, Storage
-from tests.support.published import INPUT, KEY, SIDE, Started, colour_model, plain, publish, until
+from tests.support.cards import INPUT, SIDE
+from tests.support.published import KEY, Started, colour_model, plain, publish, until
 
 
 def made(storage: Storage, **changes: Any) -> tuple[PredictionLog, Metrics]:
@@ -34,18 +36,18 @@ def made(storage: Storage, **changes: Any) -> tuple[PredictionLog, Metrics]:
     ), metrics
 
 
-def add(log: PredictionLog, identity: str, **changes: Any) -> None:
+def add(log: PredictionLog, identity: str, projection: tuple[float, ...] | None = (0.5, -1.25)) -> None:
     grey = np.full((SIDE, SIDE, 3), 51, np.uint8)
-    answer: dict[str, Any] = {
-        "version": "r1",
-        "probabilities": {"red": 0.7, "green": 0.2, "blue": 0.1},
-        "prepared": normalize(grey, INPUT),
-        "spec": INPUT,
-        "size": (40, 30),
-        "projection": np.array([0.5, -1.25], np.float32),
-        "milliseconds": 12.3456,
-    }
-    log.add(prediction_id=identity, **{**answer, **changes})
+    prediction = Prediction(
+        filename="",
+        prediction="red",
+        confidence=0.7,
+        probabilities={"red": 0.7, "green": 0.2, "blue": 0.1},
+        model_version="r1",
+        prediction_id="",
+    )
+    projected = None if projection is None else np.array(projection, np.float32)
+    log.add(identity, prediction, ModelInput(normalize(grey, INPUT), (40, 30)), INPUT, projected, 12.3456)
 
 
 def stored(storage: Storage) -> list[LoggedPrediction]:
@@ -58,13 +60,7 @@ def ids(storage: Storage) -> list[str]:
 
 
 def count(metrics: Metrics, outcome: str) -> float:
-    """Entries with that outcome, as Prometheus is told."""
-    [family] = [
-        family
-        for family in text_string_to_metric_families(metrics.text().decode())
-        if family.name == "animals_prediction_log_entries"
-    ]
-    return next(sample.value for sample in family.samples if sample.labels["outcome"] == outcome)
+    return metrics.registry.get_sample_value("animals_prediction_log_entries_total", {"outcome": outcome}) or 0.0
 
 
 class Away(FolderStorage):
@@ -250,7 +246,7 @@ def test_a_mistake_in_writing_is_logged_and_loses_nothing(
     with made(Mistaken(folder.root))[0] as log:
         add(log, "a")
     assert ids(folder) == ["a"]
-    assert "by a mistake of this service" in caplog.text
+    assert "because of a bug" in caplog.text
     assert "ZeroDivisionError" in caplog.text
 
 
@@ -259,11 +255,11 @@ def test_a_number_that_is_none_is_told_and_counted_instead_of_failing_the_answer
 ) -> None:
     log, metrics = made(folder)
     with log:
-        add(log, "a", projection=np.array([np.nan], np.float32))
+        add(log, "a", projection=(np.nan,))
         add(log, "b", projection=None)
     assert [(entry.id, entry.projection) for entry in stored(folder)] == [("b", ())]
     assert count(metrics, "dropped") == 1
-    assert "An answer of r1 cannot be written to the prediction log: projection.0" in caplog.text
+    assert "A prediction of r1 cannot be written to the prediction log: projection.0" in caplog.text
 
 
 def test_with_no_memory_for_it_the_log_is_off(folder: FolderStorage) -> None:
@@ -286,7 +282,7 @@ def with_projection(model: bytes) -> bytes:
 
 @pytest.mark.parametrize(("model", "expected"), [(colour_model(), ()), (with_projection(colour_model()), (2.0, 4.0))])
 def test_the_service_logs_each_answer_with_the_projection_where_the_model_gives_one(
-    started: Started, settings: ServiceSettings, folder: FolderStorage, model: bytes, expected: tuple[float, ...]
+    started: Started, settings: BackendSettings, folder: FolderStorage, model: bytes, expected: tuple[float, ...]
 ) -> None:
     publish(folder, model=model)
     with started(settings) as client:

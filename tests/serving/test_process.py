@@ -15,7 +15,8 @@ import httpx
 import pytest
 
 from animals.storage import FolderStorage, open_storage
-from tests.support.emulator import Answer, Emulator, Proxy
+from tests.support.emulator import Emulator
+from tests.support.http import Proxy, Response
 from tests.support.process import SERVING, running
 from tests.support.published import KEY, plain, publish
 
@@ -96,8 +97,8 @@ def test_a_bucket_that_comes_back_makes_it_ready(emulator: Emulator, gcs_url: st
     away = threading.Event()
     away.set()
 
-    def spoil(_: str, answer: Answer) -> Answer:
-        return Answer(503, {}, b"away") if away.is_set() else answer
+    def spoil(response: Response) -> Response:
+        return Response(503, b"away") if away.is_set() else response
 
     with (
         Proxy(emulator.port, spoil) as proxy,
@@ -105,7 +106,7 @@ def test_a_bucket_that_comes_back_makes_it_ready(emulator: Emulator, gcs_url: st
             tmp_path, ANIMALS_BUCKET=gcs_url, STORAGE_EMULATOR_HOST=proxy.url, ANIMALS_RELOAD_SECONDS="0.2"
         ) as process,
     ):
-        process.wait_for("(Not ready, looking again each 0.2 s: gs://.* cannot be reached)")
+        process.wait_for("(Not ready, next check in 0.2 s: gs://.* cannot be reached)")
         assert "cannot be reached" in httpx.get(f"{process.url}/readyz").text
         away.clear()
         started = time.monotonic()

@@ -4,10 +4,10 @@ import pytest
 from fastapi.testclient import TestClient
 from pydantic import SecretStr
 
-from animals.config.settings import ServiceSettings
+from animals.api import Problem
 from animals.errors import ConfigError
-from animals.records import Problem
 from animals.serving.app import create_app
+from animals.serving.settings import BackendSettings
 from animals.storage import FolderStorage
 from tests.support.published import Started, plain, publish, until
 
@@ -26,7 +26,7 @@ def wait(client: TestClient) -> None:
 
 
 @pytest.mark.usefixtures("ready")
-def test_with_keys_only_those_who_have_one_are_answered(started: Started, settings: ServiceSettings) -> None:
+def test_with_keys_only_those_who_have_one_are_answered(started: Started, settings: BackendSettings) -> None:
     with started(settings.model_copy(update={"api_keys": SecretStr("first, schlüssel")})) as client:
         wait(client)
         for wrong in ("second", "", "first, schlüssel", "ü"):
@@ -47,7 +47,7 @@ def test_without_keys_the_document_asks_for_none(client: TestClient) -> None:
 
 
 @pytest.mark.usefixtures("ready")
-def test_a_client_that_asks_too_often_is_told_when_to_come_back(started: Started, settings: ServiceSettings) -> None:
+def test_a_client_that_asks_too_often_is_told_when_to_come_back(started: Started, settings: BackendSettings) -> None:
     limited = settings.model_copy(update={"rate_limit": "3/minute", "k_service": "backend"})
     with started(limited) as client:
         wait(client)  # probes are not counted
@@ -68,20 +68,20 @@ def test_without_a_limit_nobody_is_counted(client: TestClient) -> None:
 
 
 @pytest.mark.usefixtures("ready")
-def test_outside_of_the_cloud_no_header_says_who_a_client_is(started: Started, settings: ServiceSettings) -> None:
+def test_outside_of_the_cloud_no_header_says_who_a_client_is(started: Started, settings: BackendSettings) -> None:
     with started(settings.model_copy(update={"rate_limit": "2/minute"})) as client:
         wait(client)
         answers = [client.get("/model", headers={"X-Forwarded-For": f"203.0.113.{last}"}) for last in range(3)]
     assert [answer.status_code for answer in answers] == [200, 200, 429]
 
 
-def test_a_rate_that_is_none_is_refused_before_the_start(settings: ServiceSettings) -> None:
+def test_a_rate_that_is_none_is_refused_before_the_start(settings: BackendSettings) -> None:
     with pytest.raises(ConfigError, match="ANIMALS_RATE_LIMIT=often"):
         create_app(settings.model_copy(update={"rate_limit": "often"}))
 
 
 @pytest.mark.usefixtures("ready")
-def test_only_pages_that_are_configured_may_ask_from_a_browser(started: Started, settings: ServiceSettings) -> None:
+def test_only_pages_that_are_configured_may_ask_from_a_browser(started: Started, settings: BackendSettings) -> None:
     page, other = "https://example.org", "https://example.com"
     allowed = settings.model_copy(update={"cors_origins": f"{page}, https://example.net", "api_keys": SecretStr("k")})
     with started(allowed) as client:
@@ -99,13 +99,13 @@ def test_by_default_no_page_may_ask(client: TestClient) -> None:
 
 
 @pytest.mark.usefixtures("ready")
-def test_large_bodies_that_come_at_once_are_bounded_together(started: Started, settings: ServiceSettings) -> None:
+def test_large_bodies_that_come_at_once_are_bounded_together(started: Started, settings: BackendSettings) -> None:
     with started(settings.model_copy(update={"max_uploads_bytes": 20_000})) as client:
         wait(client)
         files = {"file": bytes(30_000)}
         refusal = client.post("/classify/", files=files)
         assert refusal.status_code == 503
-        assert "on their way" in Problem.model_validate_json(refusal.content).detail
+        assert "being sent at once" in Problem.model_validate_json(refusal.content).detail
         assert refusal.headers["retry-after"] == "1"
         for _ in range(5):  # what was answered counts no longer
             assert client.post("/classify/", files={"file": plain("red")}).status_code == 200

@@ -1,10 +1,10 @@
-"""Turns at computing: how many at once, how long a queue, and for whom nothing is computed."""
+"""The request queue: how many jobs run at once, how long it grows, and which jobs are not run."""
 
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
-from typing import Any
+from typing import Any, cast
 
 import anyio
 import pytest
@@ -13,33 +13,48 @@ from starlette.types import Message
 
 from animals.errors import Busy, ClientGone, NotAPicture
 from animals.serving.metrics import Metrics
-from animals.serving.queue import TOGETHER, Engine
+from animals.serving.predict import Predictor, PredictRequest
+from animals.serving.queue import MAX_BATCH, RequestQueue
 from tests.support.published import until
 
+pytestmark = pytest.mark.anyio
+
 Job = Callable[[], Any]
+Submit = Callable[..., Any]
 
 
-def each(jobs: Sequence[Job]) -> list[Any]:
-    """Run jobs one after the other."""
-    outcomes: list[Any] = []
-    for job in jobs:
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+class JobRunner:
+    """Runs jobs in the place of a predictor."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.batches: list[int] = []
+
+    def predict(self, jobs: Sequence[Job]) -> list[Any]:
+        self.batches.append(len(jobs))
+        return [self._run(job) for job in jobs]
+
+    def _run(self, job: Job) -> Any:
         try:
-            outcomes.append(job())
+            return job()
         except (ArithmeticError, NotAPicture) as error:
-            outcomes.append(error)
-    return outcomes
+            return error
 
 
-@asynccontextmanager
-async def engine(
-    turns: int = 1, *, deadline: float = 1.0, guess: float = 0.1, work: Callable[[Sequence[Job]], list[Any]] = each
-) -> AsyncIterator[Engine[Job, Any]]:
-    async with Engine(turns, work=work, deadline=deadline, guess=lambda: guess, metrics=Metrics()) as taking:
-        yield taking
+class BrokenRunner(JobRunner):
+    """Fails as a whole where a job does."""
+
+    def _run(self, job: Job) -> Any:
+        return job()
 
 
 class Client:
-    """Sends a request, waits for its answer, and may go away."""
+    """Sends a request, waits for its response, and may disconnect."""
 
     def __init__(self) -> None:
         self.gone = False
@@ -51,21 +66,48 @@ class Client:
         return {"type": "http.disconnect"}
 
 
-def sleeping(seconds: float) -> Callable[[], None]:
+@asynccontextmanager
+async def running(
+    slots: int = 1, *, deadline: float = 1.0, seconds: float = 0.1, runner: JobRunner | None = None
+) -> AsyncIterator[tuple[RequestQueue, Submit]]:
+    """A queue, and a function that waits for a job in it."""
+    predictor = cast(Predictor, runner or JobRunner(seconds))
+    async with RequestQueue(predictor, slots=slots, deadline=deadline, metrics=Metrics()) as queue:
+
+        async def submit(job: Job, request: Request | None = None, admitted: bool = False) -> Any:
+            job_as_picture = cast(PredictRequest, job)
+            return await queue.submit(request or Client().request, job_as_picture, admitted=admitted)
+
+        yield queue, submit
+
+
+@asynccontextmanager
+async def occupied(submit: Submit, jobs: int = 1) -> AsyncIterator[threading.Event]:
+    """Keep jobs in the queue until the event is set, at the latest at the end."""
+    release = threading.Event()
+    async with anyio.create_task_group() as tasks:
+        for _ in range(jobs):
+            tasks.start_soon(submit, lambda: until(release.is_set))
+        await anyio.wait_all_tasks_blocked()
+        yield release
+        release.set()
+
+
+def sleeping(seconds: float) -> Job:
     return lambda: time.sleep(seconds)
 
 
-def test_a_job_runs_beside_the_event_loop_and_its_result_comes_back() -> None:
-    async def main() -> tuple[int, bool]:
-        async with engine() as taking:
-            found = await taking.compute(Client().request, threading.get_ident)
-        return found, found == threading.get_ident()
-
-    assert anyio.run(main)[1] is False
+def fail() -> None:
+    raise ZeroDivisionError
 
 
-@pytest.mark.parametrize("turns", [1, 3])
-def test_as_many_jobs_run_at_once_as_there_are_turns(turns: int) -> None:
+async def test_a_job_runs_beside_the_event_loop_and_its_result_is_returned() -> None:
+    async with running() as (_, submit):
+        assert await submit(threading.get_ident) not in (None, threading.get_ident())
+
+
+@pytest.mark.parametrize("slots", [1, 3])
+async def test_as_many_jobs_run_at_once_as_there_are_slots(slots: int) -> None:
     working, most, lock = 0, 0, threading.Lock()
 
     def job() -> None:
@@ -77,238 +119,155 @@ def test_as_many_jobs_run_at_once_as_there_are_turns(turns: int) -> None:
         with lock:
             working -= 1
 
-    async def main() -> None:
-        async with engine(turns) as taking, anyio.create_task_group() as tasks:
-            for _ in range(7):
-                tasks.start_soon(taking.compute, Client().request, job)
-
-    anyio.run(main)
-    assert most == turns
+    async with running(slots) as (_, submit), anyio.create_task_group() as tasks:
+        for _ in range(7):
+            tasks.start_soon(submit, job)
+    assert most == slots
 
 
-def test_a_queue_longer_than_the_deadline_is_refused_at_once_with_the_time_to_wait() -> None:
-    async def main() -> None:
-        async with engine(deadline=0.35, guess=0.1) as taking:
-            release = threading.Event()
-            async with anyio.create_task_group() as tasks:
-                for _ in range(3):
-                    tasks.start_soon(taking.compute, Client().request, lambda: until(release.is_set))
-                await anyio.wait_all_tasks_blocked()
-                assert taking.accepted == taking.room == 3
-                with pytest.raises(Busy, match="Try again in 1 s") as refusal:
-                    taking.check()
-                with pytest.raises(Busy):
-                    await taking.compute(Client().request, sleeping(0))
-                release.set()
-            assert refusal.value.wait == 1
-            taking.check()
-            assert taking.accepted == 0
-
-    anyio.run(main)
+async def test_a_job_that_would_miss_the_deadline_is_rejected_with_the_time_to_wait() -> None:
+    async with running(deadline=0.35, seconds=0.1) as (queue, submit):
+        async with occupied(submit, 3):
+            assert len(queue) == queue.capacity == 3
+            with pytest.raises(Busy, match="Try again in 1 s") as refusal:
+                queue.check()
+            with pytest.raises(Busy):
+                await submit(sleeping(0))
+        assert refusal.value.wait == 1
+        queue.check()
+        assert len(queue) == 0
 
 
-def test_a_part_of_an_accepted_request_is_not_refused() -> None:
-    async def main() -> None:
-        async with engine(deadline=10, guess=10) as taking:
-            release = threading.Event()
-            async with anyio.create_task_group() as tasks:
-                for _ in range(2):
-                    tasks.start_soon(taking.compute, Client().request, lambda: until(release.is_set))
-                await anyio.wait_all_tasks_blocked()
-                release.set()
-                await taking.compute(Client().request, sleeping(0), accepted=True)
-
-    anyio.run(main)
+async def test_a_part_of_an_admitted_request_is_not_rejected() -> None:
+    async with running(deadline=10, seconds=10) as (_, submit), occupied(submit, 2) as release:
+        release.set()
+        await submit(sleeping(0), admitted=True)
 
 
-def test_who_was_let_in_by_too_good_a_guess_is_refused_in_the_end() -> None:
-    async def main() -> tuple[int, int]:
-        async with engine(deadline=0.05, guess=0.001) as taking:
-            answered = refused = 0
+async def test_jobs_that_wait_much_too_long_because_of_a_wrong_estimate_are_rejected() -> None:
+    async with running(deadline=0.05, seconds=0.001) as (_, submit):
+        outcomes: list[bool] = []
 
-            async def ask() -> None:
-                nonlocal answered, refused
-                try:
-                    await taking.compute(Client().request, sleeping(0.04))
-                    answered += 1
-                except Busy:
-                    refused += 1
+        async def try_one() -> None:
+            try:
+                await submit(sleeping(0.04))
+            except Busy:
+                outcomes.append(False)
+            else:
+                outcomes.append(True)
 
-            async with anyio.create_task_group() as tasks:
-                for _ in range(20):
-                    tasks.start_soon(ask)
-            return answered, refused
-
-    answered, refused = anyio.run(main)
-    assert 1 <= answered <= 1 + TOGETHER
-    assert answered + refused == 20
+        async with anyio.create_task_group() as tasks:
+            for _ in range(20):
+                tasks.start_soon(try_one)
+    assert len(outcomes) == 20
+    assert 1 <= sum(outcomes) <= 1 + MAX_BATCH
 
 
-def test_nothing_is_computed_for_a_client_that_has_gone_away() -> None:
-    async def main() -> None:
-        async with engine() as taking:
-            release, computed = threading.Event(), False
-            gone = Client()
+async def test_the_job_of_a_client_that_has_disconnected_is_not_run() -> None:
+    client, ran = Client(), []
 
-            def job() -> None:
-                nonlocal computed
-                computed = True
+    async def submit_and_leave() -> None:
+        with pytest.raises(ClientGone):
+            await submit(lambda: ran.append(1), client.request)
 
-            async def ask_and_leave() -> None:
-                with pytest.raises(ClientGone):
-                    await taking.compute(gone.request, job)
-
-            async with anyio.create_task_group() as tasks:
-                tasks.start_soon(taking.compute, Client().request, lambda: until(release.is_set))
-                await anyio.wait_all_tasks_blocked()
-                tasks.start_soon(ask_and_leave)
-                await anyio.wait_all_tasks_blocked()
-                gone.gone = True
-                release.set()
-            assert not computed
-            assert taking.accepted == 0
-
-    anyio.run(main)
+    async with running() as (queue, submit):
+        async with anyio.create_task_group() as tasks, occupied(submit):
+            tasks.start_soon(submit_and_leave)
+            await anyio.wait_all_tasks_blocked()
+            client.gone = True
+        assert (len(queue), ran) == (0, [])
 
 
-def pace_after(jobs: list[Callable[[], None]], turns: int = 1) -> float:
-    async def main() -> float:
-        async with engine(turns, deadline=100, guess=0.5) as taking:
-
-            async def run(job: Callable[[], None]) -> None:
-                with suppress(NotAPicture):
-                    await taking.compute(Client().request, job)
-
-            async with anyio.create_task_group() as tasks:
-                for job in jobs:
-                    tasks.start_soon(run, job)
-            return taking.pace
-
-    return anyio.run(main)
+async def test_a_job_that_is_cancelled_while_it_waits_is_not_run() -> None:
+    ran: list[int] = []
+    async with running() as (queue, submit):
+        async with occupied(submit):
+            with anyio.move_on_after(0.01):
+                await submit(lambda: ran.append(1))
+        assert (len(queue), ran) == (0, [])
 
 
-@pytest.mark.parametrize("turns", [1, 2])
-def test_the_pace_is_learnt_under_load(turns: int) -> None:
-    assert pace_after([sleeping(0.02)] * 12, turns) == pytest.approx(0.02 / turns, rel=0.6)
+async def seconds_after(jobs: Sequence[Job], slots: int = 1) -> float:
+    """The average that the queue has after some jobs; it begins with half a second."""
+    async with running(slots, deadline=100, seconds=0.5 * slots) as (queue, submit):
+
+        async def run(job: Job) -> None:
+            with suppress(NotAPicture):
+                await submit(job)
+
+        async with anyio.create_task_group() as tasks:
+            for job in jobs:
+                tasks.start_soon(run, job)
+        return queue.seconds_per_result
 
 
-def test_one_job_alone_tells_nothing_of_the_pace() -> None:
-    assert pace_after([sleeping(0.02)]) == 0.5
+@pytest.mark.parametrize("slots", [1, 2])
+async def test_the_average_is_measured_under_load(slots: int) -> None:
+    assert await seconds_after([sleeping(0.02)] * 12, slots) == pytest.approx(0.02 / slots, rel=0.6)
 
 
-def test_files_that_are_no_pictures_do_not_make_the_pace_look_quick() -> None:
+async def test_a_job_alone_does_not_change_the_average() -> None:
+    assert await seconds_after([sleeping(0.02)]) == 0.5
+
+
+async def test_files_that_are_no_pictures_do_not_lower_the_average() -> None:
     def junk() -> None:
         raise NotAPicture("junk")
 
-    assert pace_after([sleeping(0.02), *[junk] * 30, sleeping(0.02), sleeping(0.02), sleeping(0.02)]) > 0.015
+    jobs = [sleeping(0.02), *[junk] * 30, sleeping(0.02), sleeping(0.02), sleeping(0.02)]
+    assert await seconds_after(jobs) > 0.015
 
 
-def test_what_a_job_raises_is_raised_and_the_next_has_its_turn() -> None:
-    async def main() -> None:
-        async with engine() as taking:
-            with pytest.raises(ZeroDivisionError):
-                await taking.compute(Client().request, lambda: 1 / 0)
-            assert await taking.compute(Client().request, lambda: 1) == 1
+@pytest.mark.parametrize(("jobs", "slots", "expected"), [(MAX_BATCH + 2, 1, [MAX_BATCH, 2]), (3, 2, [2, 1])])
+async def test_jobs_that_wait_are_run_in_batches_that_the_slots_share(
+    jobs: int, slots: int, expected: list[int]
+) -> None:
+    runner, results = JobRunner(0.1), []
 
-    anyio.run(main)
+    async def submit_number(number: int) -> None:
+        results.append(await submit(lambda: number))
 
-
-def sizes_of_batches(jobs: int, turns: int) -> list[int]:
-    """How many are run together when some wait behind others that have all the turns."""
-    sizes: list[int] = []
-    release = threading.Event()
-
-    def work(batch: Sequence[Job]) -> list[Any]:
-        sizes.append(len(batch))
-        return each(batch)
-
-    async def main() -> list[int]:
-        answers = []
-
-        async def ask(number: int) -> None:
-            answers.append(await taking.compute(Client().request, lambda: number))
-
-        async with engine(turns, deadline=10, work=work) as taking, anyio.create_task_group() as tasks:
-            for _ in range(turns):
-                tasks.start_soon(taking.compute, Client().request, lambda: until(release.is_set))
-            await anyio.wait_all_tasks_blocked()
-            for number in range(jobs):
-                tasks.start_soon(ask, number)
-            await anyio.wait_all_tasks_blocked()
-            release.set()
-        return answers
-
-    assert sorted(anyio.run(main)) == list(range(jobs))
-    assert sizes[:turns] == [1] * turns  # nobody waits for others to come
-    return sizes[turns:]
+    async with (
+        running(slots, deadline=10, runner=runner) as (_, submit),
+        anyio.create_task_group() as tasks,
+        occupied(submit, slots),
+    ):
+        for number in range(jobs):
+            tasks.start_soon(submit_number, number)
+        await anyio.wait_all_tasks_blocked()
+    assert sorted(results) == list(range(jobs))
+    assert runner.batches[:slots] == [1] * slots  # no job waits for others
+    assert sorted(runner.batches[slots:], reverse=True) == expected
 
 
-def test_jobs_that_wait_are_run_together_a_few_at_a_time() -> None:
-    assert sizes_of_batches(TOGETHER + 2, turns=1) == [TOGETHER, 2]
+@pytest.mark.parametrize("runner", [JobRunner(0.1), BrokenRunner(0.1)])
+async def test_an_error_is_raised_for_its_job_and_the_next_is_run(runner: JobRunner) -> None:
+    async with running(runner=runner) as (_, submit):
+        with pytest.raises(ZeroDivisionError):
+            await submit(fail)
+        assert await submit(lambda: 1) == 1
 
 
-def test_jobs_that_wait_are_shared_between_the_turns() -> None:
-    assert max(sizes_of_batches(3, turns=2)) == 2
+async def test_a_job_that_fails_does_not_fail_the_others_in_its_batch() -> None:
+    results: list[Any] = []
+
+    async def try_one(job: Job) -> None:
+        try:
+            results.append(await submit(job))
+        except ZeroDivisionError:
+            results.append("failed")
+
+    async with running() as (_, submit), anyio.create_task_group() as tasks:
+        for job in (sleeping(0.05), lambda: 1, fail, lambda: 3):
+            tasks.start_soon(try_one, job)
+    assert results == [None, 1, "failed", 3]
 
 
-def test_a_job_that_fails_takes_none_of_those_beside_it_along() -> None:
-    outcomes: list[Any] = []
-
-    async def main() -> None:
-        async def ask(job: Job) -> None:
-            try:
-                outcomes.append(await taking.compute(Client().request, job))
-            except ZeroDivisionError as error:
-                outcomes.append(type(error))
-
-        async with engine() as taking, anyio.create_task_group() as tasks:
-            for job in (sleeping(0.05), lambda: 1, lambda: 1 / 0, lambda: 3):
-                tasks.start_soon(ask, job)
-
-    anyio.run(main)
-    assert outcomes == [None, 1, ZeroDivisionError, 3]
-
-
-def test_work_that_fails_as_a_whole_is_told_to_all_and_the_next_have_their_turn() -> None:
-    def work(batch: Sequence[Job]) -> list[Any]:
-        return [job() for job in batch]
-
-    async def main() -> int:
-        async with engine(work=work) as taking:
-            with pytest.raises(ZeroDivisionError):
-                await taking.compute(Client().request, lambda: 1 / 0)
-            answer: int = await taking.compute(Client().request, lambda: 1)
-            return answer
-
-    assert anyio.run(main) == 1
-
-
-def test_a_request_that_breaks_takes_neither_the_engine_nor_others_along() -> None:
+async def test_a_broken_connection_fails_neither_the_queue_nor_other_jobs() -> None:
     async def broken() -> Message:
         raise ZeroDivisionError
 
-    async def main() -> int:
-        async with engine() as taking:
-            with pytest.raises(ZeroDivisionError):
-                await taking.compute(Request({"type": "http"}, broken), lambda: 1)
-            answer: int = await taking.compute(Client().request, lambda: 2)
-            return answer
-
-    assert anyio.run(main) == 2
-
-
-def test_a_job_that_is_cancelled_before_its_turn_is_not_run() -> None:
-    ran: list[int] = []
-    release = threading.Event()
-
-    async def main() -> None:
-        async with engine() as taking, anyio.create_task_group() as tasks:
-            tasks.start_soon(taking.compute, Client().request, lambda: until(release.is_set))
-            await anyio.wait_all_tasks_blocked()
-            with anyio.move_on_after(0.01):
-                await taking.compute(Client().request, lambda: ran.append(1))
-            release.set()
-        assert taking.accepted == 0
-
-    anyio.run(main)
-    assert not ran
+    async with running() as (_, submit):
+        with pytest.raises(ZeroDivisionError):
+            await submit(lambda: 1, Request({"type": "http"}, broken))
+        assert await submit(lambda: 2) == 2

@@ -3,8 +3,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from animals.config.settings import ServiceSettings, read_settings
+from animals.config.settings import read_settings
 from animals.errors import ConfigError, InvalidToken
+from animals.serving.settings import BackendSettings
 from animals.serving.tokens import Tokens, signing_key
 from tests.support.published import KEY
 
@@ -34,7 +35,7 @@ def test_a_token_of_ten_labels_is_short_enough_for_a_url() -> None:
 
 @pytest.mark.parametrize("forged", ["", "x", "a.b.c", "é", "\ud800", "x" * 100_000])
 def test_what_was_never_a_token_is_refused(forged: str) -> None:
-    with pytest.raises(InvalidToken, match="not given out by this service"):
+    with pytest.raises(InvalidToken, match="not issued by this service"):
         Tokens("key").read(forged)
 
 
@@ -63,12 +64,12 @@ def test_a_signed_token_that_holds_no_answer_is_refused() -> None:
 
 
 def test_the_key_is_the_secret_in_the_settings() -> None:
-    assert signing_key(ServiceSettings(secret=KEY)) == KEY
+    assert signing_key(BackendSettings(secret=KEY)) == KEY
 
 
 def test_without_a_secret_the_key_is_random_and_a_warning_says_so(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING, "animals.serving"):
-        keys = {signing_key(ServiceSettings()) for _ in range(2)}
+        keys = {signing_key(BackendSettings()) for _ in range(2)}
     assert len(keys) == 2
     assert "ANIMALS_SECRET is not set" in caplog.text
     assert not any(key in caplog.text for key in keys)
@@ -77,4 +78,4 @@ def test_without_a_secret_the_key_is_random_and_a_warning_says_so(caplog: pytest
 def test_on_cloud_run_a_secret_is_demanded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("K_SERVICE", "backend")
     with pytest.raises(ConfigError, match="ANIMALS_SECRET is not set"):
-        signing_key(read_settings())
+        signing_key(read_settings(BackendSettings))

@@ -10,8 +10,8 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from animals.config.settings import ServiceSettings
-from animals.records import Prediction, Problem
+from animals.api import Prediction, Problem
+from animals.serving.settings import BackendSettings
 from tests.support.published import Started, certainty, encode, plain
 
 
@@ -231,6 +231,6 @@ def test_an_address_that_is_none_is_answered_with_404(client: TestClient) -> Non
     Problem.model_validate_json(response.content)
 
 
-def test_a_request_is_checked_before_the_missing_model_is_told(started: Started, settings: ServiceSettings) -> None:
+def test_a_request_is_checked_before_the_missing_model_is_told(started: Started, settings: BackendSettings) -> None:
     with started(settings) as client:
         assert client.post("/classify/", files={"file": bytes(50_001)}).status_code == 413

@@ -12,19 +12,19 @@ from onnx import TensorProto, helper
 from PIL import Image
 
 from animals import registry
-from animals.config.settings import ServiceSettings
-from animals.preprocess import InputSpec
-from animals.records import Card, ExportCheck, Metrics, SplitInfo, now
+from animals.records import Card, now
+from animals.serving.settings import BackendSettings
 from animals.storage import Storage
+from tests.support import cards
 
-Started = Callable[[ServiceSettings], AbstractContextManager[TestClient]]
+Started = Callable[[BackendSettings], AbstractContextManager[TestClient]]
 """Type of the fixture that starts the application, whether or not it has a model."""
 
 KEY = "for tests"
 """Signs prediction ids in tests."""
 LABELS = ("red", "green", "blue")
-SIDE = 8
-INPUT = InputSpec(side=SIDE, mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25))
+SIDE = cards.SIDE
+INPUT = cards.INPUT
 
 
 def until(reached: Callable[[], bool]) -> None:
@@ -52,23 +52,15 @@ def colour_model(outputs: int = 3, *, scale: float = 1.0) -> bytes:
 
 
 def make_card(model: bytes, version: str = "r1", labels: tuple[str, ...] = LABELS, **changes: Any) -> Card:
-    """The card of such a model."""
-    card = Card(
-        version=version,
-        created=now(),
-        run=version,
-        architecture="colour",
-        labels=labels,
-        input=INPUT,
-        metrics=Metrics(accuracy=0.9, f1_macro=0.9, f1_weighted=0.9, loss=0.1, pictures=30, per_label={}),
-        split=SplitInfo(manifest_sha256="0", seed=1, counts={"train": 10, "val": 10, "test": 30}),
-        export=ExportCheck(pictures=30, same_label=30, max_probability_difference=0.0),
-        config={"secret_of_the_run": 1},
-        git_commit=None,
-        packages={},
-        files={registry.ONNX: registry.describe(model)},
-    )
-    return card.model_copy(update=changes)
+    """Return the card of such a model."""
+    fields: dict[str, Any] = {
+        "created": now(),
+        "architecture": "colour",
+        "labels": labels,
+        "config": {"secret_of_the_run": 1},
+        "files": {registry.ONNX: registry.describe(model)},
+    }
+    return cards.make_card(version, **{**fields, **changes})
 
 
 def publish(storage: Storage, version: str = "r1", model: bytes | None = None, **changes: Any) -> None:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from animals.config.training import DataConfig
+from animals.config.data import DataConfig
 from animals.data.load import load_data_set
 from animals.data.shards.index import ShardSet
 from animals.data.shards.write import write_shards

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from animals.data.cache import cached_pictures
+from animals.data.cache import load_cached
 from animals.data.folders import find_pictures
 from animals.preprocess import LARGE, open_picture, read_pixels, to_pixels
 from animals.serving.classifier import Classifier
@@ -20,20 +20,20 @@ SIZE = (LARGE + 7, 803)
 @pytest.fixture(scope="module")
 def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("large")
-    for place, (label, color) in enumerate(COLORS.items()):
+    for index, (label, color) in enumerate(COLORS.items()):
         for number in range(3):
-            write_picture(root / label / f"{number}.jpg", color, seed=10 * place + number, size=SIZE)
+            write_picture(root / label / f"{number}.jpg", color, seed=10 * index + number, size=SIZE)
     return root
 
 
 def test_no_answer_changes(trained: Trained, large: Path) -> None:
     spec = trained.card.input
-    ask = onnx_predictor(trained.run / "version" / "model.onnx", spec)
+    predict = onnx_predictor(trained.run / "version" / "model.onnx", spec)
     paths = [large / picture.name for picture in find_pictures(large, {})]
     whole = np.stack([to_pixels(open_picture(path), spec) for path in paths])
     reduced = np.stack([read_pixels(path, spec) for path in paths])
     assert not np.array_equal(whole, reduced)
-    assert np.array_equal(ask(whole).argmax(1), ask(reduced).argmax(1))
+    assert np.array_equal(predict(whole).argmax(1), predict(reduced).argmax(1))
 
 
 def test_serving_sees_what_the_cache_of_training_holds(trained: Trained, large: Path, tmp_path: Path) -> None:
@@ -41,9 +41,9 @@ def test_serving_sees_what_the_cache_of_training_holds(trained: Trained, large: 
     spec = replace(trained.card.input, mean=(0.0, 0.0, 0.0), std=(1 / 255, 1 / 255, 1 / 255))  # pixels as they are
     card = trained.card.model_copy(update={"input": spec})
     classifier = Classifier(card, (trained.run / "version" / "model.onnx").read_bytes())
-    cached, _ = cached_pictures(large, pictures, spec, cache_dir=tmp_path, workers=0)
+    cached, _ = load_cached(large, pictures, spec, cache_dir=tmp_path, workers=0)
     for picture, pixels in zip(pictures, cached, strict=True):
-        prepared = classifier.prepare((large / picture.name).read_bytes())
+        prepared = classifier.decode((large / picture.name).read_bytes()).pixels
         np.testing.assert_allclose(np.moveaxis(prepared, 0, -1), pixels, atol=1e-3)
 
 
@@ -53,5 +53,5 @@ def test_the_cache_knows_the_size_of_the_whole_picture(trained: Trained, tmp_pat
     (root / "b").mkdir()
     open_picture(root / "a" / "lying.jpg").save(root / "b" / "standing.jpg", exif=turned(6))
     spec = trained.card.input
-    _, found = cached_pictures(root, find_pictures(root, {}), spec, cache_dir=tmp_path / "cache", workers=0)
+    _, found = load_cached(root, find_pictures(root, {}), spec, cache_dir=tmp_path / "cache", workers=0)
     assert [(it.width, it.height) for it in found] == [SIZE, SIZE[::-1]]

@@ -6,8 +6,9 @@ import pytest
 import timm
 import torch
 
-from animals.config.training import DataConfig, ModelConfig, OptimizerConfig, TrainerConfig
-from animals.errors import ConfigError, WeightsUnavailable
+from animals.config.data import DataConfig
+from animals.config.training import ModelConfig, OptimizerConfig, TrainerConfig
+from animals.errors import AnimalsError, ConfigError
 from animals.training.hardware import choose_device, choose_precision, describe_hardware, processor
 from animals.training.model import build_model, check_names, input_spec
 
@@ -25,7 +26,7 @@ def test_a_vision_transformer_is_built_for_the_side() -> None:
 def test_missing_pretrained_weights_say_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
-    with pytest.raises(WeightsUnavailable, match=r"resnet18 are not cached .* model\.pretrained=false"):
+    with pytest.raises(AnimalsError, match=r"resnet18 are not cached .* model\.pretrained=false"):
         build_model(ModelConfig(pretrained=True), labels=3, side=64)
 
 

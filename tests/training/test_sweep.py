@@ -20,7 +20,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from animals.config import compose
 from animals.config.training import CONF_DIR
-from animals.errors import ConfigError, DataError, SweepFailed, UsageError
+from animals.errors import AnimalsError, ConfigError, DataError, UsageError
 from animals.training.sweep import __main__ as command
 from animals.training.sweep import report, study, trial, workers
 from animals.training.sweep.space import check_space, overrides, read_space, suggest
@@ -147,10 +147,15 @@ def test_the_best_trial_is_an_experiment_that_trains_with_its_settings(
 
 def test_the_same_seed_tries_the_same_values_also_after_a_break(sweep: Sweep) -> None:
     whole, parts = optuna.create_study(sampler=NumberedSampler(0)), optuna.create_study()
-    whole.optimize(lambda trial: suggest(trial, sweep.space)["optimizer.lr"], n_trials=12)
+
+    def objective(trial: optuna.Trial) -> float:
+        suggest(trial, sweep.space)
+        return float(trial.params["optimizer.lr"])
+
+    whole.optimize(objective, n_trials=12)
     for trials in (1, 5, 6):
         parts.sampler = NumberedSampler(0)
-        parts.optimize(lambda trial: suggest(trial, sweep.space)["optimizer.lr"], n_trials=trials)
+        parts.optimize(objective, n_trials=trials)
     assert len({trial.params["optimizer.lr"] for trial in parts.trials}) == 12
     assert [trial.params for trial in parts.trials] == [trial.params for trial in whole.trials]
 
@@ -266,7 +271,7 @@ def test_a_failed_trial_is_recorded_and_the_sweep_goes_on(sweep: Sweep, monkeypa
 
 def test_three_failures_in_a_row_end_the_sweep_with_the_error(sweep: Sweep, folder: Path) -> None:
     (folder / "cache").write_text("no folder", encoding="utf-8")
-    with pytest.raises(SweepFailed, match=r"3 trials failed .*, the last one with: The decoded pictures"):
+    with pytest.raises(AnimalsError, match=r"3 trials failed .*, the last one with: The decoded pictures"):
         run_trials(replace(sweep, trials=9))
     assert states(trials_of("tiny")) == ["FAIL"] * 3
 

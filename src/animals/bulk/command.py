@@ -14,6 +14,7 @@ from animals.bulk.work import REMOTE, Model, Row, printable
 from animals.concurrency import progress_bar
 from animals.config.settings import read_settings
 from animals.errors import Interrupted
+from animals.serving.settings import BackendSettings
 from animals.storage import open_storage
 
 CHUNK: Final = 16
@@ -43,7 +44,7 @@ def classify(sources: Sequence[str], out: str, *, version: str | None, workers: 
         StorageUnavailable: a bucket or the disk cannot be used.
         Interrupted: by Ctrl-C, or because a worker was killed.
     """
-    settings = read_settings()
+    settings = read_settings(BackendSettings)
     storage = open_storage(settings.bucket)
     card = registry.read_card(storage, version or registry.read_current(storage).version)
     model = Model(settings.bucket, card.version, settings.max_pixels)

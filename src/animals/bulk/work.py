@@ -74,7 +74,7 @@ def _classify(name: str, found: bytes | str, classifier: Classifier) -> Row:
     if isinstance(found, str):
         return Row(printable(name), problem=found)
     try:
-        probabilities = classifier.probabilities(classifier.prepare(found)[None])[0]
+        probabilities = classifier.infer(classifier.decode(found).pixels[None]).probabilities[0]
     except PictureError as error:
         return Row(printable(name), problem=str(error))
     return Row(printable(name), tuple(probabilities.tolist()))

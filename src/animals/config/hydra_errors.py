@@ -1,4 +1,4 @@
-"""Hydra's and OmegaConf's errors, in one sentence each."""
+"""Errors of Hydra and OmegaConf as one sentence each."""
 
 import difflib
 from dataclasses import fields, is_dataclass
@@ -13,41 +13,38 @@ from animals.errors import ConfigError
 
 
 def to_train_config(config: DictConfig) -> TrainConfig:
-    """The composed configuration as the dataclass that is its schema.
+    """Return the composed configuration as a `TrainConfig`.
 
     Raises:
-        ConfigError: a value is impossible or missing, or a key was added that the schema does not know.
+        ConfigError: a value is impossible or missing, or an added key is not in the schema.
     """
     try:
         typed = OmegaConf.to_object(config)
     except OmegaConfBaseException as error:
         raise ConfigError(explain(error)) from error
     except AttributeError as error:  # what OmegaConf raises for a key added with +
-        raise ConfigError(f"The configuration has a key that training does not know: {error}.") from error
+        raise ConfigError(f"The configuration has an unknown key: {error}.") from error
     if not isinstance(typed, TrainConfig):
         raise ConfigError(f"The configuration is a {type(typed).__name__}; expected a TrainConfig.")
     return typed
 
 
 def explain(error: Exception) -> str:
-    """What is wrong with the configuration.
-
-    Args:
-        error: a HydraException or an OmegaConfBaseException.
-    """
+    """Return what is wrong with the configuration, given a HydraException or an OmegaConfBaseException."""
     cause = error.__cause__ if isinstance(error, HydraException) else error
     if isinstance(cause, ConfigAttributeError | ConfigKeyError):
         return f"There is no setting {cause.full_key}.{_nearest(cause)}"
     if isinstance(cause, OmegaConfBaseException):
         return f"{cause.full_key}: {str(cause).splitlines()[0]}."
-    # the first lines say it; the search path and links that follow are for Hydra's own developers
-    told = str(error).split("Config search path")[0].split("See http")[0]
-    return " ".join(told.split())
+    # the search path and links that follow are for Hydra's own developers
+    message = str(error).split("Config search path")[0].split("See http")[0]
+    return " ".join(message.split())
 
 
 def _nearest(error: Any) -> str:
+    """Return a hint: the closest known setting, or all of them."""
     if not is_dataclass(error.object_type):
         return f" To add an entry, put a + before it: +{error.full_key}=..."
     known = [field.name for field in fields(error.object_type)]
     close = difflib.get_close_matches(str(error.key), known, n=1)
-    return f" Did you mean {close[0]}?" if close else f" Known here: {', '.join(known)}."
+    return f" Did you mean {close[0]}?" if close else f" Known settings: {', '.join(known)}."

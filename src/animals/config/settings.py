@@ -1,25 +1,42 @@
-"""Settings of the services, taken from environment variables: most start with `ANIMALS_`, the rest are the cloud's."""
+"""Bases of all settings that come from environment variables, and what the services' commands do with them.
 
+Each service has its own class beside it, such as `serving/settings.py`. Most variables begin with `ANIMALS_`; the
+others are those of the cloud.
+"""
+
+import argparse
+import socket
 from typing import Annotated, TypeVar
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from animals.cli import split_commas
-from animals.errors import ConfigError
-from animals.preprocess import MAX_PIXELS
+from animals.errors import AnimalsError, ConfigError
+from animals.github import API
 
 DEFAULT_BUCKET = "data/bucket"
 
-Settings = TypeVar("Settings", bound="Listening")
 
-
-class Listening(BaseSettings):
-    """What each service reads from its environment; a variable that is set to nothing counts as not set."""
+class EnvironmentSettings(BaseSettings):
+    """Base of all settings; an empty variable counts as not set."""
 
     model_config = SettingsConfigDict(
         env_prefix="ANIMALS_", env_ignore_empty=True, frozen=True, use_attribute_docstrings=True
     )
+
+
+Settings = TypeVar("Settings", bound=EnvironmentSettings)
+
+
+class BucketSettings(EnvironmentSettings):
+    """The bucket, for everything that reads or writes it."""
+
+    bucket: str = DEFAULT_BUCKET
+    """A local folder or gs://name/prefix."""
+
+
+class ServerSettings(EnvironmentSettings):
+    """The address of a service."""
 
     host: str | None = None
     """Address to listen on. By default this machine only; on Cloud Run every address."""
@@ -36,68 +53,25 @@ class Listening(BaseSettings):
     @property
     def address(self) -> tuple[str, int]:
         """Host and port to listen on."""
-        return self.host or ("0.0.0.0" if self.in_cloud else "127.0.0.1"), self.port  # noqa: S104 - it must be there
+        return self.host or ("0.0.0.0" if self.in_cloud else "127.0.0.1"), self.port  # noqa: S104 - Cloud Run needs it
 
 
-class ServiceSettings(Listening):
-    """What the backend and the report function read."""
+class GitHubSettings(EnvironmentSettings):
+    """Access to GitHub."""
 
-    bucket: str = DEFAULT_BUCKET
-    """A local folder or gs://name/prefix."""
-    secret: SecretStr | None = None
-    """Key that signs prediction ids. Without one a random key is made at start, so ids end with the process."""
-    secret_name: str | None = None
-    """Where Secret Manager keeps that key, if it is not set: projects/PROJECT/secrets/NAME/versions/latest."""
-    token_days: Annotated[float, Field(gt=0, le=3650)] = 30.0
-    """How long feedback on an answer is accepted."""
-    max_upload_bytes: Annotated[int, Field(ge=1)] = 20_000_000
-    """Largest request that is read."""
-    max_pixels: Annotated[int, Field(ge=1)] = MAX_PIXELS
-    """Largest picture, width times height, that is decoded."""
-    max_uploads_bytes: Annotated[int, Field(ge=1)] = 100_000_000
-    """Of all requests together that are not answered yet."""
-    upload_seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 30.0
-    """How long a request's body may take to come."""
-    deadline_seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.9
-    """How long a picture may wait for its turn; if it would be longer, the answer is 503 at once."""
-    api_keys: SecretStr | None = None
-    """Keys, with commas between, of which a request must send one as X-API-Key. By default anybody may ask."""
-    rate_limit: str | None = None
-    """How often one client may ask, such as 60/minute, at each instance. By default as often as it likes."""
-    cors_origins: str | None = None
-    """Web pages, with commas between, whose scripts may ask, such as https://example.org; * for all."""
-    reload_seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 5.0
-    """How long to wait before looking again for a promoted model."""
-    predictions_batch: Annotated[int, Field(ge=1)] = 500
-    """Entries of the prediction log that make one object in the bucket."""
-    predictions_seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 30.0
-    """After how long fewer entries are stored too."""
-    predictions_bytes: Annotated[int, Field(ge=0)] = 8_000_000
-    """Memory for entries that are not stored yet, beyond which the oldest are dropped; 0 turns the log off."""
-    project: Annotated[str | None, Field(validation_alias="GOOGLE_CLOUD_PROJECT")] = None
-    """The Google Cloud project, so that log lines are found by their trace."""
+    model_config = SettingsConfigDict(validate_by_name=True, validate_by_alias=True)
 
-    @property
-    def keys(self) -> frozenset[str]:
-        """API keys, of which a request must send one; none: anybody may ask."""
-        return frozenset(split_commas(self.api_keys.get_secret_value() if self.api_keys else ""))
-
-    @property
-    def origins(self) -> list[str]:
-        """Web pages whose scripts may ask."""
-        return split_commas(self.cors_origins or "")
+    github_token: Annotated[SecretStr | None, Field(validation_alias="GITHUB_TOKEN")] = None
+    """With the right to write the repository's contents."""
+    github_api: Annotated[str, Field(validation_alias="GITHUB_API_URL")] = API
+    """Another one for GitHub Enterprise."""
 
 
-def read_settings() -> ServiceSettings:
-    """The backend's settings in the environment; errors as for `read`."""
-    return read(ServiceSettings)
-
-
-def read(kind: type[Settings]) -> Settings:
-    """The settings in the environment.
+def read_settings(kind: type[Settings]) -> Settings:
+    """Read settings from the environment.
 
     Raises:
-        ConfigError: a variable has an impossible value; all such are named.
+        ConfigError: variables have impossible values; the message names all of them.
     """
     try:
         return kind()
@@ -108,8 +82,8 @@ def read(kind: type[Settings]) -> Settings:
         raise ConfigError(f"The environment has impossible settings. {problems}.") from error
 
 
-def explain_settings(kind: type[Listening] = ServiceSettings) -> str:
-    """Each variable with its meaning, for a program's help."""
+def explain_settings(kind: type[EnvironmentSettings]) -> str:
+    """Return each variable with its meaning, for a program's help."""
     return "\n".join(
         f"  {_variable(str(field.validation_alias or name))}\n      {field.description}"
         + ("" if field.default is None else f" [{field.default}]")
@@ -117,6 +91,40 @@ def explain_settings(kind: type[Listening] = ServiceSettings) -> str:
     )
 
 
-def _variable(place: str) -> str:
+def _variable(name: str) -> str:
     # pydantic names a setting by its field, or by its alias where it has one
-    return place if place.isupper() else f"ANIMALS_{place.upper()}"
+    return name if name.isupper() else f"ANIMALS_{name.upper()}"
+
+
+def parse_no_arguments(command: str, description: str, settings: type[EnvironmentSettings]) -> None:
+    """Print the variables that configure a service on --help; refuse arguments.
+
+    Raises:
+        SystemExit: after the help, or because of an argument.
+    """
+    argparse.ArgumentParser(
+        prog=command,
+        description=f"{description} Environment variables configure it:",
+        epilog=explain_settings(settings),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    ).parse_args()
+
+
+def listen(address: tuple[str, int], *, otherwise: str) -> socket.socket:
+    """Listen on a port; connections wait from then on.
+
+    Args:
+        address: host and port; port 0 takes any free one.
+        otherwise: the command that chooses another port, for the error message.
+
+    Raises:
+        AnimalsError: another program listens there, or this machine has no such address.
+    """
+    host, port = address
+    try:
+        return socket.create_server(address, family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        reason = str(error.strerror).partition(" (")[0]  # Python adds the address in brackets
+        raise AnimalsError(
+            f"Cannot listen on {host}:{port}: {reason}. Stop what listens there, or choose another port: {otherwise}"
+        ) from error

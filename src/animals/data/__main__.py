@@ -12,19 +12,25 @@ from rich.table import Table
 
 from animals.animals10 import ANIMALS10_FOLDERS
 from animals.cli import exit_on_error
-from animals.data.sources.import_pictures import Fetched, count_pictures
-from animals.data.sources.parse import FEEDBACK_ROOT, PICTURES_ROOT, SAMPLE_ROOT, bring, default_root
+from animals.data.sources.folder import ImportResult, count_pictures
+from animals.data.sources.import_pictures import (
+    FEEDBACK_ROOT,
+    PICTURES_ROOT,
+    SAMPLE_ROOT,
+    default_root,
+    import_pictures,
+)
 from animals.data.versioning import add_version, pointer
 
 
 def fetch(arguments: argparse.Namespace) -> None:
     """Bring pictures, and show how many there are of each label."""
     root = arguments.root or default_root(arguments.source)
-    fetched = bring(arguments.source, root, bucket=arguments.bucket)
+    result = import_pictures(arguments.source, root, bucket=arguments.bucket)
     counts = count_pictures(root)
     console = Console(highlight=False, soft_wrap=True)
     console.print(table(counts))
-    console.print(summary(fetched, counts, root), markup=False)
+    console.print(summary(result, counts, root), markup=False)
 
 
 def table(counts: Counter[str]) -> Table:
@@ -41,15 +47,15 @@ def _label(folder: str) -> str:
     return f"{ANIMALS10_FOLDERS[folder]} ({folder})" if folder in ANIMALS10_FOLDERS else escape(folder)
 
 
-def summary(fetched: Fetched, counts: Counter[str], root: Path) -> str:
+def summary(result: ImportResult, counts: Counter[str], root: Path) -> str:
     """What was done, what was not, and what may be done next."""
-    lines = [f"{root}: {fetched.new:,} pictures are new, {fetched.kept:,} were there already."]
-    if fetched.left_out:
-        lines.append(f"Left out, since {fetched.because}: {_some(fetched.left_out)}.")
-    if fetched.removed:
-        lines.append(f"Removed, since deleted or judged otherwise: {fetched.removed:,}.")
-    if others := counts.total() - fetched.new - fetched.kept:
-        lines.append(f"Files there that are not from this source: {others:,}.")
+    lines = [f"{root}: {result.new:,} new pictures, {result.existing:,} existed already."]
+    if result.left_out:
+        lines.append(f"Left out, since {result.reason}: {_some(result.left_out)}.")
+    if result.removed:
+        lines.append(f"Removed, since they were deleted or their label changed: {result.removed:,}.")
+    if others := counts.total() - result.new - result.existing:
+        lines.append(f"Files from elsewhere in this folder: {others:,}.")
     return "\n".join([*lines, *_next(counts, root)])
 
 

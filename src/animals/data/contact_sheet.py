@@ -1,4 +1,4 @@
-"""Many pictures on one sheet, to look at a data set at a glance."""
+"""Many small pictures on one sheet."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,15 +12,15 @@ _GAP: Final = 4
 
 
 def contact_sheet(paths: Sequence[Path], columns: int = 8, cell: tuple[int, int] = (150, 112)) -> Image.Image:
-    """Put pictures in a grid, row by row in the order given.
+    """Draw pictures in a grid, row by row in their order.
 
     Args:
         paths: pictures of any size.
-        columns: pictures a row.
-        cell: width and height in pixels that each picture is fitted into, whole.
+        columns: pictures in a row.
+        cell: width and height in pixels that each picture is scaled to fit into.
 
     Returns:
-        RGB on white, large enough for all rows, the last of which may be short.
+        RGB on white.
 
     Raises:
         ValueError: no pictures, or no columns.
@@ -31,7 +31,7 @@ def contact_sheet(paths: Sequence[Path], columns: int = 8, cell: tuple[int, int]
     rows = -(-len(paths) // columns)
     width, height = cell[0] + _GAP, cell[1] + _GAP
     sheet = Image.new("RGB", (columns * width + _GAP, rows * height + _GAP), "white")
-    for k, path in enumerate(paths):
+    for index, path in enumerate(paths):
         thumbnail = ImageOps.pad(open_picture(path), cell, color="white")
-        sheet.paste(thumbnail, (_GAP + k % columns * width, _GAP + k // columns * height))
+        sheet.paste(thumbnail, (_GAP + index % columns * width, _GAP + index // columns * height))
     return sheet

@@ -1,4 +1,4 @@
-"""Decode pictures in parallel: what each file is, and its pixels at the model's size.
+"""Decode pictures in parallel: properties of each file, and its pixels at the model's size.
 
 Worker processes import this module, so it must stay quick to import.
 """
@@ -21,37 +21,28 @@ from animals.errors import PictureError
 from animals.preprocess import InputSpec, decode_picture, read_pixels, to_pixels
 
 CHUNK: Final = 64
-"""Pictures that a worker takes at once: some tenths of a second's work."""
+"""Pictures that a worker decodes at once: some tenths of a second of work."""
 
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """What decoding told of one file; where there is a problem, no more than that and the hash of the file."""
+    """Properties of one file; if there is a problem, only that and the file's hash."""
 
     sha256: str
-    """Of the file; empty where it cannot be read."""
+    """Hash of the file; empty if it cannot be read."""
     problem: str = ""
-    """Why it cannot be used; empty where it can."""
+    """Why the file cannot be used; empty if it can."""
     width: int = 0
-    """Of the upright picture, in pixels."""
+    """Width of the upright picture in pixels."""
     height: int = 0
     format: str = ""
-    """As Pillow names it."""
+    """Pillow's name of the format."""
     mode: str = ""
-    """As Pillow names it: how the file keeps its colours."""
+    """Pillow's name of the file's colour mode."""
     orientation: int = 1
-    """As in EXIF: 1 for upright."""
-    look: str = ""
-    """The perceptual hash; empty for a plain picture."""
-
-
-@dataclass(frozen=True, slots=True)
-class Chunk:
-    """Pictures that a worker takes at once."""
-
-    first: int
-    """Place of the first of them among all."""
-    names: tuple[str, ...]
+    """EXIF orientation; 1 is upright."""
+    perceptual_hash: str = ""
+    """Empty for a plain picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +54,9 @@ class PixelFile:
     """Bytes before the first picture."""
 
     def write(self, first: int, pixels: NDArray[np.uint8]) -> None:
-        """Store pictures of shape (pictures, side, side, 3) from place `first` on.
+        """Write pictures of shape (pictures, side, side, 3), beginning with picture number `first`.
 
-        Written as a file, not through a memory map: a full disk is then an OSError instead of a killed process.
+        A plain file instead of a memory map: a full disk is an OSError instead of a killed process.
         """
         with self.path.open("r+b") as file:
             file.seek(self.offset + first * pixels[0].nbytes)
@@ -79,30 +70,33 @@ def inspect_pictures(
 
     Args:
         root: folder that the names are relative to.
-        names: of the picture files.
-        spec: the size that they are brought to.
-        out: where their pixels go, in the order of the names; an unreadable one leaves its place as it is.
-        workers: processes; -1 for one a CPU, 0 for none but this one.
+        names: names of the files.
+        spec: size and cut of the pixels.
+        out: file for the pixels, in the order of the names; 0 for an unreadable picture.
+        workers: number of processes; -1 for one on each CPU, 0 for this process only.
 
     Returns:
-        One inspection a name, in their order.
+        One inspection for each name, in their order.
     """
     job = partial(_inspect_chunk, root=root, spec=spec, out=out)
-    chunks = [Chunk(first, tuple(names[first : first + CHUNK])) for first in range(0, len(names), CHUNK)]
-    results: dict[Chunk, list[Inspection]] = {}
+    chunks = [(first, names[first : first + CHUNK]) for first in range(0, len(names), CHUNK)]
+    results: dict[int, list[Inspection]] = {}
     with progress_bar() as progress:
         task = progress.add_task("Decoding pictures", total=len(names))
-        for chunk, result in in_processes(job, chunks, workers=available_cpus() if workers < 0 else workers):
-            results[chunk] = result
-            progress.advance(task, len(result))
-    return [inspection for chunk in chunks for inspection in results[chunk]]
+        for (first, _), inspections in in_processes(job, chunks, workers=available_cpus() if workers < 0 else workers):
+            results[first] = inspections
+            progress.advance(task, len(inspections))
+    return [inspection for _, inspections in sorted(results.items()) for inspection in inspections]
 
 
-def _inspect_chunk(chunk: Chunk, *, root: Path, spec: InputSpec, out: PixelFile | None) -> list[Inspection]:
-    pixels = np.zeros((len(chunk.names), spec.side, spec.side, 3), np.uint8)
-    inspections = [_inspect(root / name, spec, pixels[place]) for place, name in enumerate(chunk.names)]
+def _inspect_chunk(
+    chunk: tuple[int, Sequence[str]], *, root: Path, spec: InputSpec, out: PixelFile | None
+) -> list[Inspection]:
+    first, names = chunk
+    pixels = np.zeros((len(names), spec.side, spec.side, 3), np.uint8)
+    inspections = [_inspect(root / name, spec, pixels[index]) for index, name in enumerate(names)]
     if out:
-        out.write(chunk.first, pixels)
+        out.write(first, pixels)
     return inspections
 
 
@@ -126,24 +120,21 @@ def _inspect(path: Path, spec: InputSpec, pixels: NDArray[np.uint8]) -> Inspecti
         format=picture.format,
         mode=picture.mode,
         orientation=picture.orientation,
-        look=perceptual_hash(picture.image),
+        perceptual_hash=perceptual_hash(picture.image),
     )
 
 
 def count_values_of_files(names: Sequence[str], *, root: Path, spec: InputSpec) -> NDArray[np.int64]:
-    """How often each value is there in each channel of some readable pictures, decoded now; as `count_values`."""
+    """Decode some readable pictures and return their `count_values`."""
     return count_values(np.stack([read_pixels(root / name, spec) for name in names]))
 
 
 def count_values(pixels: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """How often each value is there in each channel.
+    """Return how often each value occurs in each channel, shape (3, 256).
 
     Args:
         pixels: shape (pictures, side, side, 3).
-
-    Returns:
-        Shape (3, 256).
     """
-    below_each_other = pixels.reshape(-1, *pixels.shape[2:])
+    rows = pixels.reshape(-1, *pixels.shape[2:])
     # Pillow counts five times as fast as numpy
-    return np.array(Image.fromarray(below_each_other).histogram(), np.int64).reshape(3, 256)
+    return np.array(Image.fromarray(rows).histogram(), np.int64).reshape(3, 256)

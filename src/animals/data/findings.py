@@ -1,4 +1,4 @@
-"""What may be wrong with a folder of pictures."""
+"""Find what may be wrong with a folder of pictures."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -9,87 +9,87 @@ from typing import Final
 
 from PIL import Image
 
-from animals.config.training import DataConfig
+from animals.config.data import DataConfig
 from animals.data.decode import Inspection
 from animals.data.folders import Picture
-from animals.data.load import Inspected
+from animals.data.load import InspectedFolder
 from animals.data.split import scarce_labels, stratified_split
 
 TINY_SIDE: Final = 32
-"""Pixels of the short side below which a picture is tiny whatever the model's side."""
+"""Pixels of the short side below which a picture is tiny for any model."""
 
 HUGE_PIXELS: Final = 20_000_000
 """Pixels above which a picture takes a quarter of a second or more to decode."""
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
-    """A sort of findings."""
+class FindingType:
+    """A type of finding."""
 
     name: str
     advice: str
-    """What a person should do."""
-    spoils: bool = False
-    """Whether a training would fail or learn what is wrong; it copes with all else by itself."""
+    """What the user should do."""
+    blocking: bool = False
+    """Whether a training would fail or learn something wrong; it handles all other findings."""
 
 
-SCARCE: Final = Kind("too few pictures", "Add some, or leave the label out: training refuses to start.", spoils=True)
-TWO_LABELS: Final = Kind("two labels", "Delete the picture where it does not belong.", spoils=True)
-LEAK: Final = Kind("would leak", "Nothing: duplicates are kept in one split. Any other split would flatter the result.")
-NEAR: Final = Kind("near duplicate", "Look at them, and delete all but the best.")
-DUPLICATE: Final = Kind("duplicate", "Delete all but one, so that none counts twice.")
-UNREADABLE: Final = Kind("unreadable", "Replace or delete the file; until then it is left out.")
-TINY: Final = Kind("tiny", "Look for a larger one; until then it is scaled up.")
-HUGE: Final = Kind("huge", "Scale it down, and it is decoded faster.")
-EXTENSION: Final = Kind("wrong extension", "Rename the file for other programs' sake; here its content counts.")
-MODE: Final = Kind("not RGB", "Nothing: it is converted.")
-ROTATED: Final = Kind("rotated", "Nothing: it is set upright, as its EXIF says.")
+SCARCE: Final = FindingType("too few pictures", "Add pictures or remove the label: training needs more.", blocking=True)
+TWO_LABELS: Final = FindingType("two labels", "Delete the picture from the wrong folder.", blocking=True)
+LEAK: Final = FindingType("would leak", "Nothing: duplicates stay in one split. Any other split would leak.")
+NEAR: Final = FindingType("near duplicate", "Compare them, and delete all but the best.")
+DUPLICATE: Final = FindingType("duplicate", "Delete all but one, so that none counts twice.")
+UNREADABLE: Final = FindingType("unreadable", "Replace or delete the file; training leaves it out.")
+TINY: Final = FindingType("tiny", "Find a larger picture; training scales it up.")
+HUGE: Final = FindingType("huge", "Scale it down to decode it faster.")
+EXTENSION: Final = FindingType("wrong extension", "Rename the file for other programs; training uses its content.")
+MODE: Final = FindingType("not RGB", "Nothing: training converts it.")
+ROTATED: Final = FindingType("rotated", "Nothing: training rotates it as its EXIF says.")
 
-KINDS: Final = (SCARCE, TWO_LABELS, LEAK, NEAR, DUPLICATE, UNREADABLE, TINY, HUGE, EXTENSION, MODE, ROTATED)
-"""The worst first."""
+FINDING_TYPES: Final = (SCARCE, TWO_LABELS, LEAK, NEAR, DUPLICATE, UNREADABLE, TINY, HUGE, EXTENSION, MODE, ROTATED)
+"""All types, the worst first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing about one file, or about a label."""
+    """A problem of one file or of one label."""
 
-    kind: Kind
+    type: FindingType
     name: str
-    """Of the file; empty where it is about a label."""
+    """Name of the file; empty if the finding is about a label."""
     label: str
     detail: str
     group: str = ""
-    """Of duplicates: the name of the first of them."""
+    """Name of the first duplicate of a group."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
-    """One readable picture."""
+class _Duplicate:
+    """A readable picture that has duplicates."""
 
     name: str
     label: str
     sha256: str
-    alone: str
-    """The split that it would be in if duplicates did not stay together; empty where no split is possible."""
+    naive_split: str
+    """The split it would be in if duplicates were not kept together; empty if no split is possible."""
 
 
-def find_all(inspected: Inspected, config: DataConfig) -> list[Finding]:
-    """All findings, the worst kind first, then by group and name."""
+def find_all(inspected: InspectedFolder, config: DataConfig) -> list[Finding]:
+    """Return all findings, the worst type first, then by group and name."""
     groups = inspected.groups(config.duplicate_distance)
-    labels = [inspected.files[place].label for place in inspected.readable]
-    found = list(_of_labels(inspected, labels, groups, config))
+    labels = [inspected.files[index].label for index in inspected.readable]
+    findings = list(_check_labels(inspected, labels, groups, config))
     splits = [""] * len(labels)
-    if not found and len(set(groups)) < len(groups):
+    if not findings and len(set(groups)) < len(groups):
         splits = stratified_split(labels, val=config.val, test=config.test, seed=config.split_seed)
     for file, inspection in zip(inspected.files, inspected.inspections, strict=True):
-        found += _of_file(file, inspection, config.side)
-    for rows in _duplicates(inspected, groups, splits):
-        found += _of_group(rows)
-    return sorted(found, key=lambda it: (KINDS.index(it.kind), it.group, it.name))
+        findings += _check_file(file, inspection, config.side)
+    for group in _duplicate_groups(inspected, groups, splits):
+        findings += _check_group(group)
+    return sorted(findings, key=lambda it: (FINDING_TYPES.index(it.type), it.group, it.name))
 
 
-def _of_labels(
-    inspected: Inspected, labels: Sequence[str], groups: Sequence[int], config: DataConfig
+def _check_labels(
+    inspected: InspectedFolder, labels: Sequence[str], groups: Sequence[int], config: DataConfig
 ) -> Iterator[Finding]:
     for label in sorted({file.label for file in inspected.files} - set(labels)):
         yield Finding(SCARCE, "", label, "none of its files is readable")
@@ -97,58 +97,56 @@ def _of_labels(
         yield Finding(SCARCE, "", it.label, f"{it.different} different pictures, {it.needed} needed")
 
 
-def _of_file(file: Picture, inspection: Inspection, side: int) -> Iterator[Finding]:
-    def found(kind: Kind, detail: str) -> Finding:
-        return Finding(kind, file.name, file.label, detail)
-
+def _check_file(file: Picture, inspection: Inspection, side: int) -> Iterator[Finding]:
+    finding = partial(Finding, name=file.name, label=file.label)
     if inspection.problem:
-        yield found(UNREADABLE, inspection.problem)
+        yield finding(UNREADABLE, detail=inspection.problem)
         return
     width, height = inspection.width, inspection.height
     suffix = PurePosixPath(file.name).suffix
     if min(width, height) < max(TINY_SIDE, side / 2):
-        yield found(TINY, f"{width}x{height} pixels")
+        yield finding(TINY, detail=f"{width}x{height} pixels")
     if width * height > HUGE_PIXELS:
-        yield found(HUGE, f"{width}x{height} pixels")
+        yield finding(HUGE, detail=f"{width}x{height} pixels")
     if not _fits(suffix, inspection.format):
-        yield found(EXTENSION, f"{inspection.format} named {suffix or 'without an ending'}")
+        yield finding(EXTENSION, detail=f"{inspection.format} named {suffix or 'without an extension'}")
     if inspection.mode != "RGB":
-        yield found(MODE, f"mode {inspection.mode}")
+        yield finding(MODE, detail=f"mode {inspection.mode}")
     if inspection.orientation != 1:
-        yield found(ROTATED, f"EXIF orientation {inspection.orientation}")
+        yield finding(ROTATED, detail=f"EXIF orientation {inspection.orientation}")
 
 
-def _fits(suffix: str, content: str) -> bool:
-    # MPO is a JPEG with more pictures behind it, as phones write them under .jpg
-    return Image.registered_extensions().get(suffix.lower()) == {"MPO": "JPEG"}.get(content, content)
+def _fits(suffix: str, format: str) -> bool:
+    # MPO is a JPEG followed by more pictures, which phones store as .jpg
+    return Image.registered_extensions().get(suffix.lower()) == ("JPEG" if format == "MPO" else format)
 
 
-def _duplicates(inspected: Inspected, groups: Sequence[int], splits: Sequence[str]) -> list[list[_Row]]:
-    """The members of each group of two or more."""
-    members: dict[int, list[_Row]] = {}
-    for place, group, split in zip(inspected.readable, groups, splits, strict=True):
-        file, inspection = inspected.files[place], inspected.inspections[place]
-        members.setdefault(group, []).append(_Row(file.name, file.label, inspection.sha256, split))
-    return [rows for rows in members.values() if len(rows) > 1]
+def _duplicate_groups(
+    inspected: InspectedFolder, groups: Sequence[int], splits: Sequence[str]
+) -> list[list[_Duplicate]]:
+    members: dict[int, list[_Duplicate]] = {}
+    for index, group, split in zip(inspected.readable, groups, splits, strict=True):
+        file, inspection = inspected.files[index], inspected.inspections[index]
+        members.setdefault(group, []).append(_Duplicate(file.name, file.label, inspection.sha256, split))
+    return [group for group in members.values() if len(group) > 1]
 
 
-def _of_group(rows: Sequence[_Row]) -> Iterator[Finding]:
-    labels = {row.label: row for row in reversed(rows)}
-    splits = {row.alone: row for row in reversed(rows)}
-    contents = {row.sha256: row for row in reversed(rows)}
-    files = Counter(row.sha256 for row in rows)
-    for row in rows:
-        found = partial(Finding, name=row.name, label=row.label, group=rows[0].name)
-        if other := _other(labels, row.label):
-            yield found(TWO_LABELS, detail=f"{other.name} is {other.label}")
-        if row.alone != "train" and (other := _other(splits, row.alone)):
-            yield found(LEAK, detail=f"in {row.alone}, with {other.name} in {other.alone}")
-        if other := _other(contents, row.sha256):
-            yield found(NEAR, detail=f"looks like {other.name}")
-        if files[row.sha256] > 1:
-            yield found(DUPLICATE, detail=f"one of {files[row.sha256]} files with this content")
+def _check_group(group: Sequence[_Duplicate]) -> Iterator[Finding]:
+    by_label = {it.label: it for it in reversed(group)}
+    by_split = {it.naive_split: it for it in reversed(group)}
+    by_file = {it.sha256: it for it in reversed(group)}
+    files = Counter(it.sha256 for it in group)
+    for it in group:
+        finding = partial(Finding, name=it.name, label=it.label, group=group[0].name)
+        if other := _first_other(by_label, it.label):
+            yield finding(TWO_LABELS, detail=f"{other.name} is {other.label}")
+        if it.naive_split != "train" and (other := _first_other(by_split, it.naive_split)):
+            yield finding(LEAK, detail=f"in {it.naive_split}, with {other.name} in {other.naive_split}")
+        if other := _first_other(by_file, it.sha256):
+            yield finding(NEAR, detail=f"looks like {other.name}")
+        if files[it.sha256] > 1:
+            yield finding(DUPLICATE, detail=f"one of {files[it.sha256]} files with this content")
 
 
-def _other(firsts: dict[str, _Row], own: str) -> _Row | None:
-    """A row of the group that differs in something, given a row for each that it may be."""
-    return next((row for key, row in firsts.items() if key != own), None)
+def _first_other(firsts: dict[str, _Duplicate], own: str) -> _Duplicate | None:
+    return next((it for value, it in firsts.items() if value != own), None)

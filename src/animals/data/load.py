@@ -1,204 +1,147 @@
-"""The data set of one run: found, checked, decoded and split."""
+"""Find, decode, check and split the pictures of a run."""
 
 import logging
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Final, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from animals.config.training import DataConfig
-from animals.data.cache import cached_pictures
-from animals.data.decode import Inspection, inspect_pictures
+from animals.config.data import DataConfig
+from animals.data.cache import load_pictures
+from animals.data.dataset import DataSet
+from animals.data.decode import Inspection
 from animals.data.duplicates import group_duplicates
 from animals.data.folders import Picture, find_extra, find_pictures
 from animals.data.sample.make import make_sample
-from animals.data.shards.index import ShardSet
-from animals.data.sources.remote import at_hand
-from animals.data.split import SPLITS, ManifestRow, stratified_split
+from animals.data.shards.load import load_shards
+from animals.data.sources.import_pictures import ensure_local
+from animals.data.split import ManifestRow, stratified_split
 from animals.errors import DataError
-from animals.preprocess import InputSpec, Resize, read_pixels
+from animals.preprocess import InputSpec, Resize
 
 log = logging.getLogger(__name__)
 
-NAMED = 5
-"""Unreadable files that the log names one by one."""
+MAX_NAMED: Final = 5
+"""Unreadable files that the log names."""
 
 
 @dataclass(frozen=True, slots=True)
-class DataSet:
-    """The readable pictures of a folder, each in one split; or of shards, whose training pictures are only streamed."""
-
-    root: Path
-    spec: InputSpec
-    labels: tuple[str, ...]
-    """In the order of the model's outputs."""
-    manifest: list[ManifestRow]
-    """One row a readable picture, sorted by name; from shards those of val and test."""
-    pixels: NDArray[np.uint8] | None
-    """All files' pixels, shape (files, side, side, 3); None when nothing is cached."""
-    places: NDArray[np.int64]
-    """Where each row's pixels lie in `pixels`."""
-    sizes: NDArray[np.int64]
-    """Width and height of each row's upright picture, shape (rows, 2)."""
-    split_seed: int = 0
-    """What the split was drawn with."""
-    shards: ShardSet | None = None
-    """Where the training pictures are streamed from; None where they are rows like all others."""
-
-    @property
-    def targets(self) -> NDArray[np.int64]:
-        """Each row's label as its place in `labels`."""
-        place = {label: number for number, label in enumerate(self.labels)}
-        return np.array([place[row.label] for row in self.manifest], np.int64)
-
-    def rows(self, split: str) -> NDArray[np.int64]:
-        """Places in the manifest of a split's pictures."""
-        return np.flatnonzero([row.split == split for row in self.manifest])
-
-    def read_pixels(self, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
-        """Pixels of some rows, from the cache or decoded now, shape (rows, side, side, 3)."""
-        if self.pixels is not None:
-            return np.asarray(self.pixels[self.places[rows]])
-        paths = [self.root / self.manifest[row].name for row in rows]
-        return np.stack([read_pixels(path, self.spec) for path in paths])
-
-    def label_counts(self, split: str) -> Counter[str]:
-        """Pictures of each label in a split."""
-        if self.shards:
-            return Counter({label: counts[split] for label, counts in self.shards.index.labels.items()})
-        return Counter(row.label for row in self.manifest if row.split == split)
-
-    def counts(self) -> dict[str, int]:
-        """Pictures in each split."""
-        return {split: self.label_counts(split).total() for split in SPLITS}
-
-    @property
-    def remembered(self) -> list[ManifestRow]:
-        """What a run's manifest holds: the rows, and a row for each shard of training pictures."""
-        return [*self.manifest, *(self.shards.train_rows if self.shards else [])]
-
-
-@dataclass(frozen=True, slots=True)
-class Inspected:
-    """The files of a folder, and what decoding told of them."""
+class InspectedFolder:
+    """The files of a folder, and what decoding revealed about each."""
 
     root: Path
     files: list[Picture]
     inspections: list[Inspection]
-    """One a file."""
+    """One for each file."""
     pixels: NDArray[np.uint8] | None
-    """Shape (files, side, side, 3); None when nothing is cached."""
+    """Shape (files, side, side, 3); None without a cache."""
 
     @property
     def readable(self) -> list[int]:
-        """Places of the files that can be used."""
-        return [place for place, inspection in enumerate(self.inspections) if not inspection.problem]
+        """Indices of the files that can be used."""
+        return [index for index, inspection in enumerate(self.inspections) if not inspection.problem]
 
-    def groups(self, distance: int, places: Sequence[int] | None = None) -> list[int]:
-        """A number for each of some files, by default the readable ones, and the same for duplicates."""
-        used = [self.inspections[place] for place in (self.readable if places is None else places)]
-        return group_duplicates([it.sha256 for it in used], [it.look for it in used], distance=distance)
+    def groups(self, distance: int, indices: Sequence[int] | None = None) -> list[int]:
+        """Return a group number for each of some files, by default the readable ones; duplicates share a number."""
+        used = [self.inspections[index] for index in (self.readable if indices is None else indices)]
+        return group_duplicates([it.sha256 for it in used], [it.perceptual_hash for it in used], distance=distance)
 
 
 def load_data_set(config: DataConfig, spec: InputSpec) -> DataSet:
-    """Find, check, decode and split the pictures that the configuration names; or look into its shards.
+    """Load the pictures that the configuration names: a folder, or the val and test pictures of shards.
 
     Raises:
-        DataError: the folder, or the index of the shards, cannot be used as it is.
+        DataError: the folder, or the index of the shards, cannot be used.
         PicturesUnavailable: a shard is missing or damaged.
-        StorageUnavailable: the disk is full or may not be written to, or the bucket of the shards is out of reach.
+        StorageUnavailable: the disk is full or not writable, or the bucket cannot be reached.
     """
-    if config.shards:
-        from animals.data.shards.load import load_shards  # only now: it imports this module
+    return load_shards(config, spec) if config.shards else _load_folder(config, spec)
 
-        return load_shards(config, spec)
+
+def _load_folder(config: DataConfig, spec: InputSpec) -> DataSet:
     inspected = inspect_folder(config, spec)
     files, inspections = inspected.files, inspected.inspections
-    _report_unreadable(files, inspections)
-    own = _split(inspected, config)
+    _log_unreadable(files, inspections)
+    own = _split_own(inspected, config)
     split_of = own | _split_extra(inspected, config, own)
     manifest = [
-        ManifestRow(files[place].name, files[place].label, split, inspections[place].sha256)
-        for place, split in split_of.items()
+        ManifestRow(files[index].name, files[index].label, split, inspections[index].sha256)
+        for index, split in split_of.items()
     ]
-    sizes = np.array([(inspections[place].width, inspections[place].height) for place in split_of], np.int64)
-    places = np.array(list(split_of), np.int64)
     return DataSet(
         root=inspected.root,
         spec=spec,
         labels=tuple(sorted({row.label for row in manifest})),
         manifest=manifest,
         pixels=inspected.pixels,
-        places=places,
-        sizes=sizes,
+        pixel_rows=np.array(list(split_of), np.int64),
+        sizes=np.array([(inspections[index].width, inspections[index].height) for index in split_of], np.int64),
         split_seed=config.split_seed,
     )
 
 
-def _split(inspected: Inspected, config: DataConfig) -> dict[int, str]:
-    """The split of each readable file of the folder itself, by its place."""
+def _split_own(inspected: InspectedFolder, config: DataConfig) -> dict[int, str]:
+    """Return the split of each readable file of `data.root`, by its index."""
     files = inspected.files
-    readable = [place for place in inspected.readable if not files[place].extra]
-    labels = [files[place].label for place in readable]
+    readable = [index for index in inspected.readable if not files[index].extra]
+    labels = [files[index].label for index in readable]
     if lost := sorted({file.label for file in files} - set(labels)):
-        raise DataError(f"No file of {', '.join(lost)} in {inspected.root} is a readable picture.")
+        raise DataError(
+            f"{inspected.root} has no readable picture of {', '.join(lost)}. Add pictures or remove the folder."
+        )
     groups = inspected.groups(config.duplicate_distance, readable)
-    _report_duplicates(labels, groups)
+    _log_duplicates(labels, groups)
     splits = stratified_split(labels, val=config.val, test=config.test, seed=config.split_seed, groups=groups)
     return dict(zip(readable, splits, strict=True))
 
 
-def _split_extra(inspected: Inspected, config: DataConfig, own: Mapping[int, str]) -> dict[int, str]:
-    """The readable files of `data.extra` by their places: all for training, but for those that measure already.
+def _split_extra(inspected: InspectedFolder, config: DataConfig, own: Mapping[int, str]) -> dict[int, str]:
+    """Return the readable files of `data.extra` by their index, all in train, without duplicates of val and test.
 
-    So val and test are the same pictures with them and without, and versions can be compared.
+    So val and test are the same with and without them, and versions can be compared.
     """
-    extra = [place for place in inspected.readable if inspected.files[place].extra]
+    extra = [index for index in inspected.readable if inspected.files[index].extra]
     if not extra:
         return {}
-    places = [*own, *extra]
-    group_of = dict(zip(places, inspected.groups(config.duplicate_distance, places), strict=True))
-    measuring = {group_of[place] for place, split in own.items() if split != "train"}
-    taken = {place: "train" for place in extra if group_of[place] not in measuring}
-    log.info("%d pictures of %s are trained on too", len(taken), config.extra)
-    if left := len(extra) - len(taken):
-        log.warning("%d more are left out: val or test has them already, and must not be trained on", left)
-    return taken
+    indices = [*own, *extra]
+    group_of = dict(zip(indices, inspected.groups(config.duplicate_distance, indices), strict=True))
+    held_out = {group_of[index] for index, split in own.items() if split != "train"}
+    used = {index: "train" for index in extra if group_of[index] not in held_out}
+    log.info("Training on %d more pictures, of %s", len(used), config.extra)
+    if duplicates := len(extra) - len(used):
+        log.warning("%d pictures of %s are left out: they are duplicates of val or test", duplicates, config.extra)
+    return used
 
 
-def inspect_folder(config: DataConfig, spec: InputSpec) -> Inspected:
+def inspect_folder(config: DataConfig, spec: InputSpec) -> InspectedFolder:
     """Find and decode the pictures that the configuration names, or take them from the cache.
 
     Raises:
-        DataError: the folder cannot be used as it is.
-        ModelError: the pictures are feedback, but no model is published that tells what its folders are called.
-        StorageUnavailable: the disk is full or may not be written to, or a bucket with pictures is out of reach.
+        DataError: the folder cannot be used.
+        ModelError: the pictures are feedback, and no published model says what its folders are called.
+        StorageUnavailable: the disk is full or not writable, or the bucket cannot be reached.
     """
     if config.shards:
-        raise DataError(f"{config.root} holds shards, whose pictures were looked at when they were written.")
+        raise DataError(f"{config.root} holds shards, which were checked when they were written. Name a folder.")
     cache_dir = Path(config.cache_dir)
-    root = at_hand(config.root, cache_dir)
+    root = ensure_local(config.root, cache_dir)
     if config.sample:
         make_sample(root, per_label=config.sample_per_label)
     files = find_pictures(root, config.folders)
     if config.extra:
-        extra = at_hand(config.extra, cache_dir)
+        extra = ensure_local(config.extra, cache_dir)
         files += find_extra(root, extra, config.folders, {file.label for file in files})
-    if config.cache:
-        pixels, inspections = cached_pictures(root, files, spec, cache_dir=cache_dir, workers=config.workers)
-        return Inspected(root, files, inspections, pixels)
-    names = [file.name for file in files]
-    return Inspected(root, files, inspect_pictures(root, names, spec, out=None, workers=config.workers), None)
+    pixels, inspections = load_pictures(root, files, spec, config)
+    return InspectedFolder(root, files, inspections, pixels)
 
 
 def spec_without_model(config: DataConfig) -> InputSpec:
-    """How the data's pictures are brought to their size, for looking at them without a model.
+    """Return how pictures are scaled, for commands that have no model.
 
-    Nine of ten models of timm interpolate bicubically; after a run of one of those no picture is decoded again.
+    The interpolation is bicubic, as for nine of ten models of timm, so their cached pictures are used.
     """
     return InputSpec(
         side=config.side,
@@ -209,23 +152,17 @@ def spec_without_model(config: DataConfig) -> InputSpec:
     )
 
 
-def _report_unreadable(files: Sequence[Picture], inspections: Sequence[Inspection]) -> None:
-    problems = [
-        f"{file.name}: {inspection.problem}"
-        for file, inspection in zip(files, inspections, strict=True)
-        if inspection.problem
-    ]
+def _log_unreadable(files: Sequence[Picture], inspections: Sequence[Inspection]) -> None:
+    problems = [f"{file.name}: {it.problem}" for file, it in zip(files, inspections, strict=True) if it.problem]
     if problems:
-        more = f"\n  and {len(problems) - NAMED} more" if len(problems) > NAMED else ""
-        named = "\n  ".join(problems[:NAMED])
+        named = "\n  ".join(problems[:MAX_NAMED])
+        more = f"\n  and {len(problems) - MAX_NAMED} more" if len(problems) > MAX_NAMED else ""
         log.warning("%d of %d files are unreadable and left out:\n  %s%s", len(problems), len(files), named, more)
 
 
-def _report_duplicates(labels: Sequence[str], groups: Sequence[int]) -> None:
+def _log_duplicates(labels: Sequence[str], groups: Sequence[int]) -> None:
     different = len(set(groups))
     if different < len(groups):
-        log.info("%d of %d pictures are duplicates of others, and in their split", len(groups) - different, len(groups))
+        log.info("%d of %d pictures are duplicates, each in its original's split", len(groups) - different, len(groups))
     if contradictions := len(set(zip(groups, labels, strict=True))) - different:
-        log.warning(
-            "%d pictures are there again under another label; `uv run invoke data --check` names them", contradictions
-        )
+        log.warning("%d pictures have duplicates under another label; list them: invoke data --check", contradictions)

@@ -1,4 +1,4 @@
-"""Versions of a folder of pictures: what they are goes to git, the pictures themselves to a bucket, by DVC."""
+"""Versions of a folder of pictures with DVC: a pointer file in git, the pictures in a bucket."""
 
 import importlib.util
 import os
@@ -10,24 +10,24 @@ from typing import Final
 from animals.errors import PicturesUnavailable, UsageError
 
 PLACEHOLDER: Final = "YOUR-BUCKET"
-"""Stands in `.dvc/config` until somebody names a bucket; capitals, so that no bucket can be called so."""
+"""Bucket in `.dvc/config` until you set your own; no real bucket has capitals in its name."""
 
 
 def add_version(root: Path) -> str:
-    """Make the pictures below a folder a version, and push them to the bucket. May be repeated until it succeeds.
+    """Add the pictures of a folder to DVC and push them to the bucket. May be repeated until it succeeds.
 
     Args:
-        root: below the working directory, which is the repository's.
+        root: folder in the repository, which is the working directory.
 
     Returns:
         The bucket's URL.
 
     Raises:
-        UsageError: there is no such folder, no bucket is named, or DVC or its repository is missing.
-        PicturesUnavailable: DVC failed, and has said why.
+        UsageError: the folder, the bucket, DVC or its repository is missing.
+        PicturesUnavailable: DVC failed; its own message is on stderr.
     """
     if not root.is_dir():
-        raise UsageError(f"{root} is no folder. Bring pictures there first: invoke data --source kaggle")
+        raise UsageError(f"{root} is no folder. Import pictures first: invoke data --source kaggle")
     url = remote_url()
     _dvc("add", str(root))
     _dvc("push", str(pointer(root)))
@@ -35,38 +35,42 @@ def add_version(root: Path) -> str:
 
 
 def pointer(root: Path) -> Path:
-    """The small file that stands in git for the pictures."""
+    """Return the path of the file that represents the pictures in git."""
     return root.with_name(f"{root.name}.dvc")
 
 
 def remote_url() -> str:
-    """Where DVC pushes to.
+    """Return the URL that DVC pushes to.
 
     Raises:
-        UsageError: no bucket is named, or DVC or its repository is missing.
+        UsageError: the bucket, DVC or its repository is missing.
     """
     if importlib.util.find_spec("dvc") is None:
         raise UsageError('DVC is not installed. Install it with: pip install "dvc[gs]"')
     if not Path(".dvc").is_dir():
-        raise UsageError(f"{Path.cwd()} is no repository of DVC: it has no folder .dvc. Run this in a clone.")
+        raise UsageError(
+            f"{Path.cwd()} is no DVC repository: it has no folder .dvc. Run this in a clone of the project."
+        )
     settings = dict(line.split("=", 1) for line in _dvc("config", "--list", quiet=True).splitlines())
     name = settings.get("core.remote", "")
     url = settings.get(f"remote.{name}.url", "")
     if not url or PLACEHOLDER in url:
         raise UsageError(
-            f"DVC knows no bucket to push to ({url or 'none is named'}). Name yours and commit .dvc/config: "
+            f"DVC has no bucket to push to ({url or 'none is set'}). Set yours and commit .dvc/config: "
             f"dvc remote add --force --default {name or 'bucket'} gs://NAME/dvc"
         )
     return url
 
 
 def _dvc(*words: str, quiet: bool = False) -> str:
-    """Run DVC, seen by the person who waits for it unless `quiet`; return what it wrote."""
-    # else gcsfs asks over gRPC first whether the bucket is of a rare kind, which an emulator never answers
+    """Run DVC and return its stdout, which is shown instead unless `quiet`."""
+    # else gcsfs first sends a request over gRPC, which an emulator never answers
     environment = {"GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT": "false", **os.environ}
     command = [sys.executable, "-m", "dvc", *words]
     stdout = subprocess.PIPE if quiet else None
     done = subprocess.run(command, env=environment, stdout=stdout, encoding="utf-8", check=False)  # noqa: S603
     if done.returncode:
-        raise PicturesUnavailable(f"`dvc {' '.join(words)}` failed; what it says is above. Then run the same again.")
+        raise PicturesUnavailable(
+            f"`dvc {' '.join(words)}` failed; its message is above. Fix that and run the same command again."
+        )
     return done.stdout or ""

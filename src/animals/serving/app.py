@@ -3,98 +3,83 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
-from typing import Any, TypedDict
+from typing import Any, Final, TypedDict
 
 from fastapi import FastAPI, Security
 from fastapi.middleware import Middleware
 from fastapi.security import APIKeyHeader
 
-from animals.config.settings import ServiceSettings, read_settings
+from animals.config.settings import read_settings
 from animals.cpus import available_cpus
-from animals.records import Prediction
 from animals.serving import batch, error_responses, feedback, routes
+from animals.serving.feedback import FeedbackHandler
+from animals.serving.feedback_store import FeedbackStore
 from animals.serving.logs import TraceMiddleware
 from animals.serving.metrics import Metrics
 from animals.serving.middleware import auth
 from animals.serving.middleware.access import AccessMiddleware
 from animals.serving.middleware.auth import KeyMiddleware
-from animals.serving.middleware.limits import Bodies, BodyLimitMiddleware, BodyLimits
-from animals.serving.model_reloader import Watcher, make_watcher
-from animals.serving.predict import Answering, Question
+from animals.serving.middleware.limits import BodyLimitMiddleware, Uploads
+from animals.serving.middleware.slashes import SlashMiddleware
+from animals.serving.model_reloader import ModelReloader, make_reloader
+from animals.serving.predict import Predictor
 from animals.serving.prediction_log import PredictionLog
-from animals.serving.queue import Engine
+from animals.serving.queue import RequestQueue
+from animals.serving.settings import BackendSettings
 from animals.serving.tokens import Tokens, signing_key
 from animals.serving.v2 import routes as v2
 
+ROUTERS: Final = (
+    routes.predict_router,
+    batch.router,
+    feedback.router,
+    routes.router,
+    v2.router,
+    v2.predict_router,
+)
+
 
 class State(TypedDict):
-    """What `request.state` carries."""
+    """The content of `request.state`."""
 
-    settings: ServiceSettings
-    tokens: Tokens
-    watcher: Watcher
-    engine: Engine[Question, Prediction]
+    settings: BackendSettings
+    reloader: ModelReloader
+    queue: RequestQueue
     metrics: Metrics
-    predictions: PredictionLog
-    feedback: feedback.FeedbackBox
+    feedback: FeedbackHandler
 
 
-def create_app(settings: ServiceSettings | None = None, watcher: Watcher | None = None) -> FastAPI:
+def create_app(settings: BackendSettings | None = None, reloader: ModelReloader | None = None) -> FastAPI:
     """Build the backend; nothing is loaded before it starts.
 
     Args:
-        settings: those in the environment if not given.
-        watcher: one for these settings that has begun already, while this module was being imported.
+        settings: those in the environment by default.
+        reloader: one for these settings that has started already, while this module was imported.
 
     Raises:
         ConfigError: a setting is impossible or missing.
     """
-    settings = read_settings() if settings is None else settings
-    watcher = make_watcher(settings) if watcher is None else watcher
+    settings = read_settings(BackendSettings) if settings is None else settings
+    reloader = make_reloader(settings) if reloader is None else reloader
     tokens = Tokens(signing_key(settings), days=settings.token_days)
-    metrics = watcher.metrics
-    limits = BodyLimits(
-        bytes_each=settings.max_upload_bytes,
-        bytes_together=settings.max_uploads_bytes,
+    uploads = Uploads(
+        reloader.metrics,
+        max_bytes=settings.max_upload_bytes,
+        max_total_bytes=settings.max_uploads_bytes,
         seconds=settings.upload_seconds,
     )
-    bodies = Bodies(limits, metrics)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[State]:
-        log = PredictionLog(
-            watcher.storage,
-            metrics,
-            batch=settings.predictions_batch,
-            seconds=settings.predictions_seconds,
-            max_bytes=settings.predictions_bytes,
-        )
-        engine: Engine[Question, Prediction] = Engine(
-            available_cpus(),
-            work=Answering(watcher, tokens, metrics, log),
-            deadline=settings.deadline_seconds,
-            guess=lambda: watcher.seconds,
-            metrics=metrics,
-        )
-        box = feedback.FeedbackBox(watcher.storage, tokens, metrics, max_pixels=settings.max_pixels)
-        with watcher, log:
-            async with engine:
-                yield State(
-                    settings=settings,
-                    tokens=tokens,
-                    watcher=watcher,
-                    engine=engine,
-                    metrics=metrics,
-                    predictions=log,
-                    feedback=box,
-                )
+        async with _running(settings, reloader, tokens) as state:
+            yield state
 
     app = FastAPI(
         title="animals",
         summary="Says what is on a picture.",
         version=version("animals"),
         lifespan=lifespan,
-        middleware=_middleware(settings, metrics, bodies),
+        middleware=_middleware(settings, reloader.metrics, uploads),
         dependencies=[Security(APIKeyHeader(name=auth.HEADER, auto_error=False))] if settings.keys else [],
         exception_handlers=error_responses.handlers(),
         form_limits={"max_files": 1, "max_fields": 10},
@@ -103,23 +88,43 @@ def create_app(settings: ServiceSettings | None = None, watcher: Watcher | None 
         docs_url=None,
         redoc_url=None,
     )
-    app.state.bodies = bodies  # for the server, which knows when it ends
-    app.include_router(routes.computing)
-    app.include_router(batch.router)
-    app.include_router(feedback.router)
-    app.include_router(routes.router)
-    app.include_router(v2.router)
-    app.include_router(v2.computing)
+    app.state.uploads = uploads  # for the server, which knows when it shuts down
+    for router in ROUTERS:
+        app.include_router(router)
     return app
 
 
-def _middleware(settings: ServiceSettings, metrics: Metrics, bodies: Bodies) -> list[Middleware]:
-    """What a request passes before its route, the outermost first; what is not configured is not there."""
-    wanted: list[Any] = [Middleware(TraceMiddleware), Middleware(AccessMiddleware, metrics=metrics)]
+@asynccontextmanager
+async def _running(settings: BackendSettings, reloader: ModelReloader, tokens: Tokens) -> AsyncIterator[State]:
+    """Start the threads of the service, and stop them at the end."""
+    metrics = reloader.metrics
+    log = PredictionLog(
+        reloader.storage,
+        metrics,
+        batch=settings.predictions_batch,
+        seconds=settings.predictions_seconds,
+        max_bytes=settings.predictions_bytes,
+    )
+    queue = RequestQueue(
+        Predictor(reloader, tokens, metrics, log),
+        slots=available_cpus(),
+        deadline=settings.deadline_seconds,
+        metrics=metrics,
+    )
+    handler = FeedbackHandler(FeedbackStore(reloader.storage, metrics), tokens, max_pixels=settings.max_pixels)
+    with reloader, log:
+        async with queue:
+            yield State(settings=settings, reloader=reloader, queue=queue, metrics=metrics, feedback=handler)
+
+
+def _middleware(settings: BackendSettings, metrics: Metrics, uploads: Uploads) -> list[Middleware]:
+    """Return what a request passes before its route, the outermost first; only what is configured."""
+    stack: list[Any] = [Middleware(TraceMiddleware), Middleware(SlashMiddleware)]
+    stack.append(Middleware(AccessMiddleware, metrics=metrics))
     if settings.origins:
         from fastapi.middleware.cors import CORSMiddleware
 
-        wanted.append(
+        stack.append(
             Middleware(
                 CORSMiddleware,
                 allow_origins=settings.origins,
@@ -129,10 +134,10 @@ def _middleware(settings: ServiceSettings, metrics: Metrics, bodies: Bodies) -> 
             )
         )
     if settings.keys:
-        wanted.append(Middleware(KeyMiddleware, keys=settings.keys))
+        stack.append(Middleware(KeyMiddleware, keys=settings.keys))
     if settings.rate_limit:
-        from animals.serving.middleware.rates import RateMiddleware, read_rate
+        from animals.serving.middleware.rates import RateMiddleware, parse_rate
 
-        rate = read_rate(settings.rate_limit)
-        wanted.append(Middleware(RateMiddleware, rate=rate, behind_proxy=settings.in_cloud))
-    return [*wanted, Middleware(BodyLimitMiddleware, bodies=bodies)]
+        rate = parse_rate(settings.rate_limit)
+        stack.append(Middleware(RateMiddleware, rate=rate, behind_proxy=settings.in_cloud))
+    return [*stack, Middleware(BodyLimitMiddleware, uploads=uploads)]

@@ -1,28 +1,21 @@
-"""Several pictures in one request, `POST /classify/batch`: fewer round trips for those who have many."""
+"""Several pictures in one request, `POST /classify/batch`: fewer round trips for clients that have many."""
 
 from typing import Annotated
 
 from fastapi import APIRouter, File, Request, Response, UploadFile
 
+from animals.api import BATCH_PATH, MAX_PICTURES, PictureProblem, Prediction
 from animals.errors import PictureError
-from animals.records import Prediction, Record
-from animals.serving.error_responses import BATCH, MAX_PICTURES, documented
-from animals.serving.middleware.admission import ComputingRoute
-from animals.serving.predict import picture, printable
+from animals.serving.error_responses import documented
+from animals.serving.middleware.admission import AdmissionRoute
+from animals.serving.predict import PredictRequest, printable
+from animals.serving.queue import RequestQueue
 
-router = APIRouter(route_class=ComputingRoute, form_limits={"max_files": MAX_PICTURES, "max_fields": 10})
-
-
-class PictureProblem(Record):
-    """Why one picture of several has no prediction."""
-
-    filename: str
-    detail: str
+router = APIRouter(route_class=AdmissionRoute, form_limits={"max_files": MAX_PICTURES, "max_fields": 10})
 
 
-@router.post(f"{BATCH}/", include_in_schema=False)
 @router.post(
-    BATCH,
+    BATCH_PATH,
     responses=documented(400, 401, 408, 413, 422, 429, 503),
     response_model=list[Prediction | PictureProblem],
 )
@@ -30,18 +23,20 @@ async def classify_batch(
     request: Request,
     files: Annotated[list[UploadFile], File(description=f"Up to {MAX_PICTURES} pictures, each a field of this name.")],
 ) -> Response:
-    """Which label fits each picture, in their order; one that cannot be read has the reason in its place.
+    """Classify several pictures; one that cannot be read has the reason in its place.
 
-    All answers are of one version. Each picture waits for its own turn, so that a batch does not hold up others.
+    All predictions are of one version. The pictures are queued one after the other, so that a batch does not delay
+    other clients.
     """
-    classifier = request.state.watcher.serving().classifier
-    answers: list[Prediction | PictureProblem] = []
+    queue: RequestQueue = request.state.queue
+    classifier = request.state.reloader.require_model().classifier
+    results: list[Prediction | PictureProblem] = []
     for file in files:
-        question = picture(await file.read(), file.filename, classifier)
+        picture = PredictRequest(await file.read(), file.filename or "", classifier)
         try:
-            # the first may be refused, like any newcomer; the others come after it, and never fill the queue
-            answers.append(await request.state.engine.compute(request, question, accepted=bool(answers)))
+            # the first may be rejected like any new request; the others never fill the queue
+            results.append(await queue.submit(request, picture, admitted=bool(results)))
         except PictureError as error:
-            answers.append(PictureProblem(filename=printable(file.filename), detail=str(error)))
-    listed = ",".join(answer.model_dump_json() for answer in answers)
-    return Response(f"[{listed}]", media_type="application/json")
+            results.append(PictureProblem(filename=printable(picture.filename), detail=str(error)))
+    joined = ",".join(result.model_dump_json() for result in results)
+    return Response(f"[{joined}]", media_type="application/json")

@@ -1,4 +1,4 @@
-"""A published model that answers: bytes of a picture in, probabilities out."""
+"""A published model in memory: a picture in, probabilities out."""
 
 import time
 from dataclasses import dataclass
@@ -10,42 +10,33 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from animals import inference
-from animals.errors import BrokenModel, NotAPicture
-from animals.preprocess import MAX_PIXELS, decode_picture, preprocess
+from animals.errors import BrokenModel
+from animals.preprocess import MAX_PIXELS
 from animals.records import Card
+from animals.serving.decoder import ModelInput, decode_file
 
 _REMEDY: Final = "Publish the run again or promote another version."
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
-    """A picture as the model wants it."""
-
-    pixels: NDArray[np.float32]
-    """Shape (3, side, side)."""
-    size: tuple[int, int]
-    """Width and height of the picture as it was sent, upright."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answers:
-    """What the model says of some pictures."""
+class ModelOutput:
+    """The model's output for a batch of pictures."""
 
     probabilities: NDArray[np.float64]
     """Shape (pictures, labels); each row sums to 1."""
     projections: NDArray[np.float32] | None
-    """Shape (pictures, dimensions), see `outputs.ONNX_PROJECTION`; None where the model does not give them."""
+    """Shape (pictures, dimensions), see `inference.ONNX_PROJECTION`; None where the network has no pooled features."""
 
 
 class Classifier:
-    """One version of the model in memory; several threads may ask it at once.
+    """One version of the model; safe to use from several threads.
 
     Args:
         card: of the version; its labels are in the order of the model's outputs.
         model: content of the ONNX file.
         max_pixels: largest picture that is decoded.
-        threads: that work on one picture. With as many pictures at once as there are CPUs, one thread for each answers
-            the most.
+        threads: ONNX Runtime threads per call. With one call per CPU at a time, one thread each has the highest
+            throughput.
 
     Raises:
         BrokenModel: the file cannot be run, or does not fit its card.
@@ -65,74 +56,52 @@ class Classifier:
             self._outputs.append(inference.ONNX_PROJECTION)
         self._self_test()
         self.seconds = self._time_one()
-        """That one inference takes on a CPU of its own."""
+        """Duration of one inference on an idle CPU."""
 
-    def classify(self, picture: bytes) -> dict[str, float]:
-        """Probabilities by label, in the order of the card; they sum to 1.
-
-        Raises:
-            NotAPicture: no decoder reads it, or it ends too early.
-            PictureTooLarge: more pixels than allowed.
-        """
-        probabilities = self.probabilities(self.prepare(picture)[np.newaxis])[0]
+    def classify(self, file: bytes) -> dict[str, float]:
+        """Return the probability of each label, in the order of the card; they sum to 1. Raises as `decode` does."""
+        probabilities = self.infer(self.decode(file).pixels[np.newaxis]).probabilities[0]
         return dict(zip(self.card.labels, probabilities.tolist(), strict=True))
 
-    def open(self, picture: bytes) -> Prepared:
-        """Decode a picture and bring it to the model's size.
+    def decode(self, file: bytes) -> ModelInput:
+        """Decode a picture's file and resize it to the model's size.
 
         Raises:
             NotAPicture: no decoder reads it, or it ends too early.
-            PictureTooLarge: more pixels than allowed.
+            PictureTooLarge: it has more pixels than allowed.
         """
-        if not picture:
-            raise NotAPicture("The file is empty; expected a picture.")
-        decoded = decode_picture(picture, max_pixels=self._max_pixels, spec=self.card.input)
-        return Prepared(preprocess(decoded.image, self.card.input, decoded.box), decoded.size)
+        return decode_file(file, self.card.input, max_pixels=self._max_pixels)
 
-    def prepare(self, picture: bytes) -> NDArray[np.float32]:
-        """The model's input for one picture, shape (3, side, side)."""
-        return self.open(picture).pixels
-
-    def answer(self, batch: NDArray[np.float32]) -> Answers:
-        """What the model says of prepared pictures, of shape (pictures, 3, side, side)."""
-        logits, *others = self._session.run(self._outputs, {inference.ONNX_INPUT: batch})
-        return Answers(inference.probabilities(logits, self.card.temperature), others[0] if others else None)
-
-    def probabilities(self, batch: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Probabilities of prepared pictures.
-
-        Args:
-            batch: shape (pictures, 3, side, side).
-
-        Returns:
-            Shape (pictures, labels); each row sums to 1.
-        """
-        return self.answer(batch).probabilities
+    def infer(self, batch: NDArray[np.float32]) -> ModelOutput:
+        """Run the model on decoded pictures, of shape (pictures, 3, side, side)."""
+        logits, *projections = self._session.run(self._outputs, {inference.ONNX_INPUT: batch})
+        probabilities = inference.probabilities(logits, self.card.temperature)
+        return ModelOutput(probabilities, projections[0] if projections else None)
 
     def _time_one(self) -> float:
         batch = np.zeros((1, 3, self.card.input.side, self.card.input.side), np.float32)
         started = time.perf_counter()
-        self.answer(batch)
+        self.infer(batch)
         return time.perf_counter() - started
 
     def _self_test(self) -> None:
-        """Answer one picture the way that every other is answered.
+        """Classify one picture as a request would.
 
         Raises:
-            BrokenModel: no answer, or not one finite number for each label of the card.
+            BrokenModel: the model fails, or does not return one finite number for each label of the card.
         """
-        picture = BytesIO()
-        Image.new("RGB", (1, 1), "grey").save(picture, "PNG")  # within every limit of pixels
-        pixels = self.prepare(picture.getvalue())
+        file = BytesIO()
+        Image.new("RGB", (1, 1), "grey").save(file, "PNG")  # within any limit of pixels
+        batch = self.decode(file.getvalue()).pixels[np.newaxis]
         try:
-            found = self.probabilities(pixels[np.newaxis])
+            probabilities = self.infer(batch).probabilities
         except inference.ONNX_ERRORS as error:
             raise BrokenModel(f"The model of {self.card.version} does not run: {error} {_REMEDY}") from error
         expected = (1, len(self.card.labels))
-        if found.shape != expected:
+        if probabilities.shape != expected:
             raise BrokenModel(
-                f"The model of {self.card.version} answers with shape {found.shape}; "
+                f"The model of {self.card.version} returns shape {probabilities.shape}; "
                 f"its card lists {expected[1]} labels, so {expected} was expected. {_REMEDY}"
             )
-        if not np.isfinite(found).all():
-            raise BrokenModel(f"The model of {self.card.version} answers with numbers that are not finite. {_REMEDY}")
+        if not np.isfinite(probabilities).all():
+            raise BrokenModel(f"The model of {self.card.version} returns numbers that are not finite. {_REMEDY}")

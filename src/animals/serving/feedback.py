@@ -1,248 +1,149 @@
-"""What people say of the answers: `POST /post_data/` stores it in the bucket, and says so only then."""
+"""Feedback on predictions: `POST /post_data/` responds only when it is stored in the bucket."""
 
-import contextlib
 from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import partial
-from typing import Annotated, Any, Final, Literal, TypeVar
+from typing import Any, Final, TypeVar, TypeVarTuple
 
 import anyio
 import anyio.to_thread
 from fastapi import APIRouter, Request
 from fastapi.exceptions import RequestValidationError
-from pydantic import Field, ValidationError
+from pydantic import ValidationError
 
-from animals.errors import Busy, NoSuchObject, ObjectChanged, WrongFeedback
-from animals.records import Feedback, Record, picture_name, pictures_of
-from animals.serving.error_responses import FEEDBACK, documented
-from animals.serving.feedback_picture import kept_picture
-from animals.serving.metrics import Metrics
-from animals.serving.tokens import Answer, Tokens
-from animals.storage import ABSENT, Storage
+from animals.api import FEEDBACK_PATH, FeedbackRequest, FeedbackResponse
+from animals.errors import Busy, WrongFeedback
+from animals.records import Feedback, picture_name
+from animals.serving.error_responses import documented
+from animals.serving.feedback_picture import make_feedback_picture
+from animals.serving.feedback_store import FeedbackStore
+from animals.serving.tokens import TokenPayload, Tokens
 
-T = TypeVar("T")
+Arguments = TypeVarTuple("Arguments")
+Result = TypeVar("Result")
 
-WRITERS: Final = 8
-"""Judgements that are stored at once: Google's client keeps ten connections open for all threads together."""
+MAX_WRITES: Final = 8
+"""Records that are written at once: Google's client keeps ten connections open for all threads together."""
 
 WAIT_SECONDS: Final = 2.0
-"""How long a judgement waits for its turn; while the bucket answers, hundreds have theirs in that time."""
+"""How long feedback waits for a thread; while the bucket answers, hundreds of records are written in that time."""
 
-MARKS: Final = 1000
-"""Brackets and commas of a body that is still parsed; a label may have some."""
-
-TRIES: Final = 10
-"""To store a judgement of an answer that others judge at the same moment."""
+MAX_DELIMITERS: Final = 1000
+"""Brackets and commas of a body that is parsed; a label may have some."""
 
 
-class Judgement(Record):
-    """What a person says of an answer."""
-
-    x: str
-    """What the picture shows: one of the labels of the answer."""
-    prediction_id: str
-    """Of the answer, as `POST /classify/` gave it."""
-    picture: Annotated[str | None, Field(json_schema_extra={"contentEncoding": "base64"})] = None
-    """The file that was classified, to be kept for training; only if the person agrees to that."""
-
-
-class Stored(Record):
-    """The judgement is in the bucket."""
-
-    stored: Literal[True] = True
-    id: str
-    """Of the answer and of the record."""
-    label: str
-    """The person's."""
-    picture: bool
-    """Whether the picture is kept too."""
-
-
-class _Turns:
-    """Threads for one kind of work."""
-
-    def __init__(self, threads: int) -> None:
-        self._free = anyio.Semaphore(threads)
-        self._threads = anyio.CapacityLimiter(threads)
-
-    async def run(self, job: Callable[[], T]) -> T:
-        """Do a job in a thread when its turn has come.
-
-        Raises:
-            Busy: others take too long; the job was not begun.
-        """
-        with anyio.move_on_after(WAIT_SECONDS) as waiting:
-            await self._free.acquire()
-        if waiting.cancelled_caught:
-            raise Busy("More feedback comes than can be stored in time, so this was not. Try again in 2 s.", 2)
-        try:
-            # else a bucket that hangs would hold up the end of the service, and the prediction log with it
-            return await anyio.to_thread.run_sync(job, limiter=self._threads, abandon_on_cancel=True)
-        finally:
-            self._free.release()
-
-
-class FeedbackBox:
-    """Takes judgements. It belongs to one event loop; pictures and the bucket are waited for in threads.
+class FeedbackHandler:
+    """Checks feedback and stores it, in threads beside the event loop.
 
     Args:
-        storage: the bucket.
-        tokens: read what was answered.
-        metrics: counts what is stored.
+        store: the records in the bucket.
+        tokens: reads prediction ids.
         max_pixels: largest picture that is decoded.
     """
 
-    def __init__(self, storage: Storage, tokens: Tokens, metrics: Metrics, *, max_pixels: int) -> None:
-        self._storage = storage
+    def __init__(self, store: FeedbackStore, tokens: Tokens, *, max_pixels: int) -> None:
+        self._store = store
         self._tokens = tokens
-        self._metrics = metrics
         self._max_pixels = max_pixels
-        self._writing = _Turns(WRITERS)
-        self._drawing = _Turns(1)  # as long as classifying a picture, and as much memory
+        self._write_slots = anyio.Semaphore(MAX_WRITES)
+        self._picture_slots = anyio.Semaphore(1)  # takes as long and as much memory as classifying it
+        self._threads = anyio.CapacityLimiter(MAX_WRITES + 1)
 
-    async def take(self, judgement: Judgement) -> Stored:
-        """Store a judgement; once this returns it is durable.
+    async def submit(self, feedback: FeedbackRequest) -> FeedbackResponse:
+        """Store feedback; it is durable when this returns.
 
         Raises:
-            InvalidToken: the answer is not ours, or too old.
-            WrongFeedback: the label is none of the answer's, or the picture is another.
+            InvalidToken: the prediction id is not ours, or too old.
+            WrongFeedback: the label is none of the prediction's, or the picture is another.
             PictureError: the picture cannot be used.
-            Busy: there is too much of it at the moment.
-            ObjectChanged: a later judgement of the same answer is stored.
+            Busy: too much feedback arrives at the moment.
+            ObjectChanged: later feedback on the same prediction is stored.
             StorageUnavailable: the bucket cannot be reached.
         """
-        came = datetime.now(UTC)
-        answer = self._tokens.read(judgement.prediction_id)
-        if judgement.x not in answer.probabilities:
+        received = datetime.now(UTC)
+        payload = self._tokens.read(feedback.prediction_id)
+        if feedback.x not in payload.probabilities:
             raise WrongFeedback(
-                f'"{judgement.x[:50]}" is none of the labels of that answer; '
-                f"expected one of {', '.join(answer.probabilities)}."
+                f'"{feedback.x[:50]}" is none of the labels of that prediction; '
+                f"expected one of {', '.join(payload.probabilities)}."
             )
-        record, picture = _record(answer, judgement.x, came), None
-        if judgement.picture is not None:
-            job = partial(kept_picture, answer, judgement.picture, max_pixels=self._max_pixels)
-            picture = await self._drawing.run(job)
-            record = record.model_copy(update={"picture": picture_name(answer.time, answer.id, came)})
-        await self._writing.run(partial(self._store, record, picture))
-        return Stored(id=record.id, label=record.label, picture=record.picture is not None)
+        picture = None
+        if feedback.picture is not None:
+            picture = await self._in_thread(
+                self._picture_slots, make_feedback_picture, payload, feedback.picture, self._max_pixels
+            )
+        record = _make_record(payload, feedback.x, received, has_picture=picture is not None)
+        await self._in_thread(self._write_slots, self._store.store, record, picture)
+        return FeedbackResponse(id=record.id, label=record.label, picture=record.picture is not None)
 
-    def _store(self, record: Feedback, picture: bytes | None) -> None:
-        """Write the picture, then the record that names it, then forget what earlier ones named."""
-        if record.picture is not None and picture is not None:
-            self._storage.write(record.picture, picture)
-        try:
-            other = self._write(record)
-        except (Busy, ObjectChanged):
-            if record.picture is not None:
-                self._forget(record.picture)
-            raise
-        if other is None or other.label != record.label:
-            self._metrics.judged(record.label, right=record.label == record.prediction)
-        if other is not None or record.picture is not None:
-            self._forget_before(record, max(record.time, other.time) if other else record.time)
-
-    def _write(self, record: Feedback) -> Feedback | None:
-        """Write a record in the place of an earlier one, and return that; or the later one that says the same.
-
-        Its name is that of the answer, so a repetition finds what it repeats. A write that was held up on its way must
-        not undo a later one: each names the generation that it replaces, which is nearly always none.
+    async def _in_thread(
+        self, slots: anyio.Semaphore, function: Callable[[*Arguments], Result], *arguments: *Arguments
+    ) -> Result:
+        """Call a function in a thread as soon as there is a free slot.
 
         Raises:
-            ObjectChanged: a later one is there, which says something else.
-            Busy: others were quicker each time.
+            Busy: none was free in time; the function was not called.
         """
-        generation, before = ABSENT, None
-        for _ in range(TRIES):
-            try:
-                self._storage.write(record.name, record.model_dump_json().encode(), if_generation=generation)
-            except ObjectChanged:
-                generation, before = self._before(record.name)
-            else:
-                return before
-            if before is not None and before.time > record.time:
-                if (before.label, before.picture is None) == (record.label, record.picture is None):
-                    return before
-                raise ObjectChanged("A later judgement of this answer is stored already, so this one is not.")
-        raise Busy("This answer is being judged by many at this moment, so this was not stored. Try again in 1 s.")
-
-    def _before(self, name: str) -> tuple[str, Feedback | None]:
-        """What is stored of an answer, and its generation."""
+        with anyio.move_on_after(WAIT_SECONDS) as wait:
+            await slots.acquire()
+        if wait.cancelled_caught:
+            raise Busy("More feedback arrives than can be stored in time, so this was not. Try again in 2 s.", 2)
         try:
-            found = self._storage.read(name)
-        except NoSuchObject:  # it was moved away meanwhile, into a table of many
-            return ABSENT, None
-        try:
-            return found.generation, Feedback.model_validate_json(found.data)
-        except ValidationError:  # no use to anybody, so it may be replaced
-            return found.generation, None
-
-    def _forget_before(self, record: Feedback, judged: datetime) -> None:
-        """Remove the pictures of earlier judgements of an answer: whose picture is to be kept has sent it again.
-
-        After the record is written: until then the earlier one counts, and names its picture. If this fails, nothing is
-        acknowledged, and the repetition finds them again.
-        """
-        first_to_keep = picture_name(record.answered, record.id, judged)
-        for name in list(self._storage.names(pictures_of(record.answered, record.id))):
-            if name < first_to_keep:
-                self._forget(name)
-
-    def _forget(self, picture: str) -> None:
-        with contextlib.suppress(NoSuchObject):  # others forget it too
-            self._storage.delete(picture)
+            # abandoned at shutdown: a bucket that hangs must not delay it, nor the last write of the prediction log
+            return await anyio.to_thread.run_sync(function, *arguments, limiter=self._threads, abandon_on_cancel=True)
+        finally:
+            slots.release()
 
 
-def _record(answer: Answer, label: str, came: datetime) -> Feedback:
+def _make_record(payload: TokenPayload, label: str, received: datetime, *, has_picture: bool) -> Feedback:
     return Feedback(
-        id=answer.id,
-        time=came,
-        answered=answer.time,
-        version=answer.version,
+        id=payload.id,
+        time=received,
+        answered=payload.time,
+        version=payload.version,
         label=label,
-        prediction=answer.prediction,
-        confidence=answer.probabilities[answer.prediction],
-        probabilities=answer.probabilities,
+        prediction=payload.prediction,
+        confidence=payload.probabilities[payload.prediction],
+        probabilities=payload.probabilities,
+        picture=picture_name(payload.time, payload.id, received) if has_picture else None,
     )
 
 
 router = APIRouter()
 
-_REFUSALS: Final[dict[int | str, dict[str, Any]]] = documented(
+_RESPONSES: Final[dict[int | str, dict[str, Any]]] = documented(
     *(400, 401, 408, 409, 410, 413, 415, 422, 429, 503),
     meaning={
-        400: "The prediction id was not given out by this service, or the body cannot be read.",
-        422: "A field is missing or of another kind, the label is none of the answer's, or the picture is another.",
-        503: "The bucket is out of reach, so nothing is stored; `Retry-After` says when to try again.",
+        400: "The prediction id was not issued by this service, or the body cannot be read.",
+        422: "A field is missing or has the wrong type, or the label or the picture is not the prediction's.",
+        503: "The bucket is unavailable, so nothing is stored; `Retry-After` says when to try again.",
     },
 )
 
-
 _BODY: Final = {
-    "requestBody": {"required": True, "content": {"application/json": {"schema": Judgement.model_json_schema()}}}
+    "requestBody": {"required": True, "content": {"application/json": {"schema": FeedbackRequest.model_json_schema()}}}
 }
 
 
-@router.post(FEEDBACK, include_in_schema=False)
-@router.post(f"{FEEDBACK}/", responses=_REFUSALS, openapi_extra=_BODY)
-async def post_data(request: Request) -> Stored:
-    """Say what is really on a picture that was classified; a later word on the same answer replaces an earlier one."""
-    box: FeedbackBox = request.state.feedback
-    return await box.take(_read(await request.body()))
+@router.post(FEEDBACK_PATH, responses=_RESPONSES, openapi_extra=_BODY, name="post_data")
+async def submit_feedback(request: Request) -> FeedbackResponse:
+    """Store the true label of a picture that was classified; later feedback on the same prediction replaces it."""
+    handler: FeedbackHandler = request.state.feedback
+    return await handler.submit(_parse(await request.body()))
 
 
-def _read(body: bytes) -> Judgement:
-    """A judgement out of a request's body.
+def _parse(body: bytes) -> FeedbackRequest:
+    """Return the feedback in a request's body.
 
-    Three texts in one object have few brackets and commas. A body with many is refused unread: parsed, twenty million
-    bytes of them would be gigabytes.
+    A body of three texts has few brackets and commas. One with many is refused before it is parsed: twenty million
+    bytes of them would need gigabytes.
 
     Raises:
-        RequestValidationError: it is none.
+        RequestValidationError: the body is not feedback.
     """
-    if sum(map(body.count, (b"{", b"[", b","))) > MARKS:
+    if sum(map(body.count, (b"{", b"[", b","))) > MAX_DELIMITERS:
         raise RequestValidationError([])
     try:
-        return Judgement.model_validate_json(body)
+        return FeedbackRequest.model_validate_json(body)
     except ValidationError as error:
         problems = error.errors(include_url=False, include_input=False, include_context=False)
         raise RequestValidationError([{**problem, "loc": ("body", *problem["loc"])} for problem in problems]) from error

@@ -1,4 +1,4 @@
-"""Log lines: plain ones for a terminal, JSON as Cloud Logging understands it on Cloud Run."""
+"""Log lines: plain text in a terminal, JSON for Cloud Logging on Cloud Run."""
 
 import json
 import logging
@@ -10,7 +10,7 @@ from typing import Any, Final
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from animals.config.settings import ServiceSettings
+from animals.serving.settings import BackendSettings
 
 _trace: ContextVar[str | None] = ContextVar("trace", default=None)
 
@@ -22,28 +22,28 @@ _TRACE_HEADERS: Final = {
 
 
 def trace_id(headers: Headers) -> str | None:
-    """The trace that a request belongs to, where its headers say so."""
+    """Return the trace id in a request's headers, if there is one."""
     for name, pattern in _TRACE_HEADERS.items():
-        if found := pattern.match(headers.get(name, "")):
-            return found[1]
+        if match := pattern.match(headers.get(name, "")):
+            return match[1]
     return None
 
 
 class TraceMiddleware:
-    """Notes each request's trace, so that its log lines are found together."""
+    """ASGI middleware that adds each request's trace id to its log lines."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on."""
+        """Store the trace id, and pass the request on."""
         if scope["type"] == "http":
             _trace.set(trace_id(Headers(scope=scope)))
         await self._app(scope, receive, send)
 
 
 class CloudFormatter(logging.Formatter):
-    """One JSON object a line.
+    """Formatter that writes one JSON object per line.
 
     Args:
         project: the Google Cloud project that keeps the traces.
@@ -54,7 +54,7 @@ class CloudFormatter(logging.Formatter):
         self._prefix = f"projects/{project}/traces/" if project else ""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The record as Cloud Logging's fields; a traceback has one of its own, where Error Reporting looks first."""
+        """Return the record as Cloud Logging's fields; Error Reporting reads a traceback from `stack_trace`."""
         entry: dict[str, Any] = {
             "severity": record.levelname,
             "message": record.getMessage(),
@@ -70,8 +70,8 @@ class CloudFormatter(logging.Formatter):
         return json.dumps(entry)
 
 
-def log_config(settings: ServiceSettings) -> dict[str, Any]:
-    """What `logging.config.dictConfig` wants to hear: every logger, uvicorn's too, writes through one handler."""
+def log_config(settings: BackendSettings) -> dict[str, Any]:
+    """Return the configuration for `logging.config.dictConfig`: one handler for all loggers, uvicorn's too."""
     plain = {"()": "uvicorn.logging.DefaultFormatter", "fmt": "%(levelprefix)s %(message)s"}
     cloud = {"()": CloudFormatter, "project": settings.project}
     return {
@@ -79,6 +79,6 @@ def log_config(settings: ServiceSettings) -> dict[str, Any]:
         "disable_existing_loggers": False,
         "formatters": {"line": cloud if settings.in_cloud else plain},
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
-        "loggers": {"python_multipart": {"level": "ERROR"}},  # a broken body is its sender's to hear of
+        "loggers": {"python_multipart": {"level": "ERROR"}},  # a broken body is the client's fault
         "root": {"level": "INFO", "handlers": ["stderr"]},
     }

@@ -1,4 +1,4 @@
-"""What the service tells Prometheus at `GET /metrics`; docs/design/predictions.md lists the names."""
+"""Metrics for Prometheus at `GET /metrics`; docs/design/predictions.md lists the names."""
 
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
@@ -17,22 +17,22 @@ from prometheus_client import (
 
 Stage = Literal["read", "decode", "queue", "inference"]
 Outcome = Literal["served", "refused", "unavailable"]
-"""Of a look for another version: it serves now; it is broken or does not fit; the bucket has or gives none."""
+"""Of a check for another version: it serves now; it is broken or does not fit; the bucket is unavailable or empty."""
 
 STAGES: Final[tuple[Stage, ...]] = ("read", "decode", "queue", "inference")
 OUTCOMES: Final[tuple[Outcome, ...]] = ("served", "refused", "unavailable")
 OTHER: Final = "other"
-"""The route of a request for an address that is none: what clients make up must not become a label."""
+"""Label of every path that is no route: clients must not be able to add labels."""
 
 _SECONDS: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
 _SHARES: Final = tuple(share / 10 for share in range(1, 11))
 
 
 class Metrics:
-    """Counts, in a registry of its own; every method may be called from any thread and takes microseconds."""
+    """The metrics of one service, in a registry of its own; every method is thread-safe and takes microseconds."""
 
     def __init__(self) -> None:
-        # a line for every count that says when it began; process_start_time_seconds does
+        # process_start_time_seconds tells when counting began, for all of them
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)  # memory, CPU seconds, open files, start
@@ -71,66 +71,66 @@ class Metrics:
         )
         self._written, self._dropped = entries.labels("written"), entries.labels("dropped")
 
-    def stage(self, name: Stage) -> AbstractContextManager[object]:
-        """Times what is done inside `with`; for `read`, `decode`, `queue` and `inference` of one picture."""
-        return self._stages[name].time()
+    def time_stage(self, stage: Stage) -> AbstractContextManager[object]:
+        """Return a context manager that times one stage of a request."""
+        return self._stages[stage].time()
 
-    def took(self, stage: Stage, seconds: float) -> None:
-        """The same, of what was timed otherwise."""
+    def observe_stage(self, stage: Stage, seconds: float) -> None:
+        """Record the duration of one stage of a request."""
         self._stages[stage].observe(seconds)
 
-    def answered(self, label: str, confidence: float) -> None:
-        """One picture was answered with a label of the card."""
+    def count_prediction(self, label: str, confidence: float) -> None:
+        """Count one prediction."""
         self._predictions.labels(label).inc()
         self._confidence.labels(label).observe(confidence)
 
-    def judged(self, label: str, *, right: bool) -> None:
-        """A judgement was stored, with the label that the person gave."""
+    def count_feedback(self, label: str, *, right: bool) -> None:
+        """Count one stored feedback record by the label that the person gave."""
         self._feedback.labels(label, "true" if right else "false").inc()
 
-    def shed(self) -> None:
-        """A request was refused because too many waited."""
+    def count_rejected(self) -> None:
+        """Count one request that was rejected because too many waited."""
         self._shed.inc()
 
-    def reloaded(self, outcome: Outcome) -> None:
-        """A version was loaded, or could not be."""
+    def count_reload(self, outcome: Outcome) -> None:
+        """Count one attempt to load a version."""
         self._reloads[outcome].inc()
 
-    def serves(self, version: str, labels: Iterable[str], created: datetime) -> None:
-        """Another version serves from now on."""
+    def set_model(self, version: str, labels: Iterable[str], created: datetime) -> None:
+        """Set the version that serves."""
         self._model_created.set(created.timestamp())
         self._model.clear()
         self._model.labels(version).set(1)
-        for label in labels:  # a series that begins at its first answer would hide that answer from rates
+        for label in labels:  # rate() does not see the first increase of a series that begins with it
             self._predictions.labels(label)
             self._confidence.labels(label)
             for right in ("true", "false"):
                 self._feedback.labels(label, right)
 
-    def logged(self, entries: int) -> None:
-        """So many entries of the prediction log are stored."""
+    def count_logged(self, entries: int) -> None:
+        """Count stored entries of the prediction log."""
         self._written.inc(entries)
 
-    def dropped(self, entries: int) -> None:
-        """So many entries of the prediction log are lost."""
+    def count_dropped(self, entries: int) -> None:
+        """Count lost entries of the prediction log."""
         self._dropped.inc(entries)
 
-    def begun(self) -> None:
-        """A request has come."""
+    def begin_request(self) -> None:
+        """Count one request as in flight."""
         self._in_flight.inc()
 
-    def ended(self, route: str, status: int, seconds: float) -> None:
-        """A request was answered.
+    def end_request(self, route: str, status: int, seconds: float) -> None:
+        """Count one request as answered.
 
         Args:
-            route: its template, such as `/classify`, or `OTHER`.
-            status: of the answer.
-            seconds: it took.
+            route: the template of its path, such as `/classify`, or `OTHER`.
+            status: of the response.
+            seconds: from the request to the response.
         """
         self._in_flight.dec()
         self._requests.labels(route, str(int(status))).inc()
         self._request_seconds.labels(route).observe(seconds)
 
     def text(self) -> bytes:
-        """All of it in Prometheus's text format."""
+        """Return all metrics in Prometheus's text format."""
         return generate_latest(self.registry)

@@ -1,122 +1,119 @@
-"""Pictures' answers, the same whichever route asks for them: decode, infer, sign, count, remember."""
+"""The steps from a picture to its prediction, the same for every route: decode, infer, respond."""
 
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
-from itertools import chain, groupby
+from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
 
-from animals.records import Prediction
-from animals.serving.classifier import Classifier, Prepared
+from animals.api import Prediction
+from animals.serving.classifier import Classifier
+from animals.serving.decoder import ModelInput, decode_pixels
 from animals.serving.metrics import Metrics
-from animals.serving.model_reloader import Watcher
+from animals.serving.model_reloader import ModelReloader
 from animals.serving.prediction_log import PredictionLog
 from animals.serving.tokens import Tokens
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """A picture that waits for its answer."""
+class PredictRequest:
+    """One picture to classify."""
 
-    open: Callable[[Classifier], Prepared]
-    """Makes the model's input of it; run in a thread."""
-    filename: str | None
-    """What its sender calls it, which is only given back."""
+    picture: bytes | NDArray[np.float32]
+    """Content of a picture's file, or pixels of shape (3, side, side) that the client has prepared."""
+    filename: str = ""
+    """The client's name of the file, which is only returned."""
     classifier: Classifier | None = None
-    """That answers; else the one that serves when its turn comes."""
-    file: bytes | None = None
-    """Content of the picture's file, where there is one: the prediction id tells its digest."""
-
-
-def picture(data: bytes, filename: str | None, classifier: Classifier | None = None) -> Question:
-    """The question what is on a picture whose file has this content."""
-    return Question(partial(Classifier.open, picture=data), filename, classifier, data)
+    """The model to use; None for the one that serves when decoding begins."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Opened:
-    """A question whose picture is ready for the model."""
+class _Decoded:
+    """A request whose picture is ready for the model."""
 
-    question: Question
+    request: PredictRequest
     classifier: Classifier
-    prepared: Prepared
+    input: ModelInput
     started: float
-    """When its decoding began, by `time.perf_counter`."""
+    """When decoding began, by `time.perf_counter`."""
 
 
-class Answering:
-    """Answers questions, those for the same model in one inference; the `work` of an `Engine`."""
+class Predictor:
+    """Predicts the label of pictures, with one inference for all that use the same model."""
 
-    def __init__(self, watcher: Watcher, tokens: Tokens, metrics: Metrics, predictions: PredictionLog) -> None:
-        self._watcher = watcher
+    def __init__(self, reloader: ModelReloader, tokens: Tokens, metrics: Metrics, log: PredictionLog) -> None:
+        self._reloader = reloader
         self._tokens = tokens
         self._metrics = metrics
-        self._predictions = predictions
+        self._log = log
 
-    def __call__(self, questions: Sequence[Question]) -> list[Prediction | Exception]:
-        """The outcome of each question, in their order: a prediction, or why there is none.
+    @property
+    def seconds(self) -> float:
+        """Least duration of one inference; 0 while there is no model."""
+        served = self._reloader.served
+        return served.classifier.seconds if served else 0.0
 
-        Those reasons are `NoModel`, `NotAPicture`, `PictureTooLarge`, or what else went wrong with this one alone.
+    def predict(self, requests: Sequence[PredictRequest]) -> list[Prediction | Exception]:
+        """Return for each request, in order, a prediction or the error that prevented it.
+
+        Errors are `NoModel`, `NotAPicture`, `PictureTooLarge`, and any other that concerns one picture only.
         """
-        opened = [self._open(question) for question in questions]
-        ready = [one for one in opened if isinstance(one, _Opened)]
-        by_model = groupby(ready, key=lambda one: one.classifier)
-        answers = chain.from_iterable(self._answer(classifier, list(group)) for classifier, group in by_model)
-        return [one if isinstance(one, Exception) else next(answers) for one in opened]
+        decoded = [self._decode(request) for request in requests]
+        ready = [one for one in decoded if isinstance(one, _Decoded)]
+        groups = groupby(ready, key=lambda one: one.classifier)
+        predictions = iter([each for classifier, group in groups for each in self._infer(classifier, list(group))])
+        return [one if isinstance(one, Exception) else next(predictions) for one in decoded]
 
-    def _open(self, question: Question) -> _Opened | Exception:
+    def _decode(self, request: PredictRequest) -> _Decoded | Exception:
         started = time.perf_counter()
         try:
-            # this one to the end, whatever is promoted meanwhile
-            classifier = question.classifier or self._watcher.serving().classifier
-            with self._metrics.stage("decode"):
-                return _Opened(question, classifier, question.open(classifier), started)
-        except Exception as error:  # noqa: BLE001 -- one picture's fault is not its neighbours'; the engine raises it
+            # the same model until the response, even if another is promoted meanwhile
+            classifier = request.classifier or self._reloader.require_model().classifier
+            with self._metrics.time_stage("decode"):
+                if isinstance(request.picture, bytes):
+                    decoded = classifier.decode(request.picture)
+                else:
+                    decoded = decode_pixels(request.picture)
+            return _Decoded(request, classifier, decoded, started)
+        except Exception as error:  # noqa: BLE001 -- one picture must not fail the others; the queue raises it
             return error
 
-    def _answer(self, classifier: Classifier, group: Sequence[_Opened]) -> list[Prediction]:
-        """One inference for all of them."""
-        with self._metrics.stage("inference"):
-            answers = classifier.answer(np.stack([one.prepared.pixels for one in group]))
-        projections = [None] * len(group) if answers.projections is None else answers.projections
+    def _infer(self, classifier: Classifier, group: Sequence[_Decoded]) -> list[Prediction]:
+        with self._metrics.time_stage("inference"):
+            output = classifier.infer(np.stack([one.input.pixels for one in group]))
+        projections = [None] * len(group) if output.projections is None else output.projections
         return [
-            self._tell(one, shares, projection)
-            for one, shares, projection in zip(group, answers.probabilities.tolist(), projections, strict=True)
+            self._to_response(one, probabilities, projection)
+            for one, probabilities, projection in zip(group, output.probabilities.tolist(), projections, strict=True)
         ]
 
-    def _tell(self, one: _Opened, shares: list[float], projection: NDArray[np.float32] | None) -> Prediction:
-        """Sign an answer, count it, and remember it."""
-        card = one.classifier.card
-        probabilities = dict(zip(card.labels, shares, strict=True))
-        prediction = max(probabilities, key=probabilities.__getitem__)
+    def _to_response(
+        self, decoded: _Decoded, probabilities: list[float], projection: NDArray[np.float32] | None
+    ) -> Prediction:
+        """Sign the prediction, count it and log it."""
+        card, picture = decoded.classifier.card, decoded.request.picture
+        by_label = dict(zip(card.labels, probabilities, strict=True))
+        label = max(by_label, key=by_label.__getitem__)
         identity = uuid.uuid4().hex
-        answer = Prediction(
-            filename=printable(one.question.filename),
-            prediction=prediction,
-            confidence=probabilities[prediction],
-            probabilities=probabilities,
+        file = picture if isinstance(picture, bytes) else None
+        prediction = Prediction(
+            filename=printable(decoded.request.filename),
+            prediction=label,
+            confidence=by_label[label],
+            probabilities=by_label,
             model_version=card.version,
-            prediction_id=self._tokens.sign(card.version, prediction, probabilities, identity, one.question.file),
+            prediction_id=self._tokens.sign(card.version, label, by_label, identity, file),
         )
-        self._metrics.answered(prediction, answer.confidence)
-        self._predictions.add(
-            prediction_id=identity,
-            version=card.version,
-            probabilities=probabilities,
-            prepared=one.prepared.pixels,
-            spec=card.input,
-            size=one.prepared.size,
-            projection=projection,
-            milliseconds=(time.perf_counter() - one.started) * 1000,
-        )
-        return answer
+        self._metrics.count_prediction(label, prediction.confidence)
+        milliseconds = (time.perf_counter() - decoded.started) * 1000
+        self._log.add(identity, prediction, decoded.input, card.input, projection, milliseconds)
+        return prediction
 
 
-def printable(name: str | None) -> str:
-    """What a sender calls a file, as it can be sent back."""
-    # A sender may declare a charset in which half a character decodes; such text cannot be encoded again.
-    return (name or "").encode(errors="replace").decode()
+def printable(name: str) -> str:
+    """Return the client's name of a file with everything replaced that cannot be encoded as UTF-8."""
+    # a client may declare a charset in which half a character decodes
+    return name.encode(errors="replace").decode()

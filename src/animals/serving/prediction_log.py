@@ -1,4 +1,4 @@
-"""The prediction log: what was asked and answered, without pictures, in batches to `predictions/` in the bucket."""
+"""The prediction log: what was predicted, without pictures, in batches to `predictions/` in the bucket."""
 
 import logging
 import threading
@@ -13,23 +13,25 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
+from animals.api import Prediction
 from animals.errors import StorageError
 from animals.features import prepared_features
 from animals.preprocess import InputSpec
 from animals.records import LoggedPrediction, explain, now
+from animals.serving.decoder import ModelInput
 from animals.serving.metrics import Metrics
 from animals.storage import ABSENT, Storage
 
 logger = logging.getLogger(__name__)
 
 FLUSH_SECONDS: Final = 2.0
-"""How long the end of the service waits for the last entries to be stored; what is not by then is lost."""
+"""How long shutdown waits for the last entries to be stored; later ones are lost."""
 
 RETRY_SECONDS: Final = 0.1
-"""Between two tries at the end."""
+"""Time between two attempts during shutdown."""
 
 _DIGITS: Final = 6
-"""Decimals that are kept: more would double a line and say nothing."""
+"""Decimals that are kept: more would double the length of a line without telling more."""
 
 
 class _Line(NamedTuple):
@@ -40,16 +42,16 @@ class _Line(NamedTuple):
 
 
 class PredictionLog:
-    """Remembers answers until a thread of its own has stored them; used as `with PredictionLog(…) as predictions`.
+    """Buffer of entries that a thread writes to the bucket, used as `with PredictionLog(…) as log`.
 
-    While the bucket is away the entries wait. When they would take too much memory, the oldest are dropped.
+    While the bucket is unavailable the entries wait. If they take too much memory, the oldest are dropped.
 
     Args:
         storage: the bucket.
-        metrics: counts what is stored and what is lost.
-        batch: entries that make an object; so many do not wait any longer.
-        seconds: after which fewer are stored too.
-        max_bytes: of entries in memory; 0 turns the log off.
+        metrics: counts stored and lost entries.
+        batch: entries that are stored together, as soon as there are so many.
+        seconds: time after which fewer are stored too.
+        max_bytes: memory for entries; 0 turns the log off.
     """
 
     def __init__(self, storage: Storage, metrics: Metrics, *, batch: int, seconds: float, max_bytes: int) -> None:
@@ -62,7 +64,7 @@ class PredictionLog:
         self._bytes = 0  # of all lines that wait or are being stored
         self._changed = threading.Condition()  # guards both
         self._stopping = threading.Event()
-        self._away = False
+        self._failed = False  # the last write
         # a daemon: a write that hangs must not keep the process alive
         self._thread = threading.Thread(target=self._run, name="prediction log", daemon=True)
 
@@ -78,53 +80,49 @@ class PredictionLog:
             self._changed.notify()
         self._thread.join(FLUSH_SECONDS)
         if self._thread.is_alive():
-            logger.warning("The bucket is away: the last entries of the prediction log are lost.")
+            logger.warning("The bucket is unavailable: the last entries of the prediction log are lost.")
 
     def add(
         self,
-        *,
-        prediction_id: str,
-        version: str,
-        probabilities: dict[str, float],
-        prepared: NDArray[np.float32],
+        identity: str,
+        prediction: Prediction,
+        decoded: ModelInput,
         spec: InputSpec,
-        size: tuple[int, int],
         projection: NDArray[np.float32] | None,
         milliseconds: float,
     ) -> None:
-        """Remember one answer; never waits for the bucket, and never raises because of it.
+        """Add one prediction; never waits for the bucket, and never fails because of it.
 
         Args:
-            prediction_id: the `id` inside the token (`tokens.Answer.id`), not the token.
-            version: that answered.
-            probabilities: by label.
-            prepared: the model's input, shape (3, side, side); brightness, contrast and sharpness are taken from it.
-            spec: that it was prepared by.
-            size: width and height of the picture as it was sent, upright.
+            identity: the `id` in the prediction's token (`tokens.TokenPayload.id`), not the token.
+            prediction: as it was returned.
+            decoded: the model's input, of which brightness, contrast and sharpness are logged.
+            spec: how the picture was preprocessed.
             projection: of the embedding, shape (dimensions,); None where the model has no such output.
-            milliseconds: from the beginning of decoding to the answer.
+            milliseconds: from the beginning of decoding to the prediction.
         """
         if not self._max_bytes:
             return
-        features = prepared_features(prepared[np.newaxis], spec.mean, spec.std)
-        prediction = max(probabilities, key=probabilities.__getitem__)
+        features = prepared_features(decoded.pixels[np.newaxis], spec.mean, spec.std)
+        width, height = decoded.size
         try:
             entry = LoggedPrediction(
-                id=prediction_id,
+                id=identity,
                 time=now(),
-                version=version,
-                prediction=prediction,
-                confidence=round(probabilities[prediction], _DIGITS),
-                probabilities={label: round(share, _DIGITS) for label, share in probabilities.items()},
+                version=prediction.model_version,
+                prediction=prediction.prediction,
+                confidence=round(prediction.confidence, _DIGITS),
+                probabilities={label: round(value, _DIGITS) for label, value in prediction.probabilities.items()},
                 **{name: round(float(values[0]), _DIGITS) for name, values in features.items()},
-                width=size[0],
-                height=size[1],
+                width=width,
+                height=height,
                 projection=() if projection is None else tuple(round(x, _DIGITS) for x in projection.tolist()),
                 milliseconds=round(milliseconds, 3),
             )
-        except ValidationError as error:  # a number that is none, out of a damaged model
-            self._metrics.dropped(1)
-            logger.warning("An answer of %s cannot be written to the prediction log: %s.", version, explain(error))
+        except ValidationError as error:  # NaN or infinity from a damaged model
+            self._metrics.count_dropped(1)
+            version, reason = prediction.model_version, explain(error)
+            logger.warning("A prediction of %s cannot be written to the prediction log: %s.", version, reason)
         else:
             self._append(_Line(f"{entry.time:%Y-%m-%d}", entry.model_dump_json().encode() + b"\n"))
 
@@ -132,17 +130,17 @@ class PredictionLog:
         with self._changed:
             self._lines.append(line)
             self._bytes += len(line.text)
-            self._trim()
+            self._drop_oldest()
             if len(self._lines) >= self._batch:
                 self._changed.notify()
 
-    def _trim(self) -> None:
+    def _drop_oldest(self) -> None:
         """Drop the oldest lines until the others fit."""
         before = len(self._lines)
         while self._lines and self._bytes > self._max_bytes:
             self._bytes -= len(self._lines.popleft().text)
         if dropped := before - len(self._lines):
-            self._metrics.dropped(dropped)
+            self._metrics.count_dropped(dropped)
 
     def _run(self) -> None:
         while not self._stopping.is_set() or self._lines:
@@ -153,7 +151,7 @@ class PredictionLog:
                     time.sleep(RETRY_SECONDS)
 
     def _wait_for_batch(self) -> list[_Line]:
-        """The oldest lines of one day, at most a batch of them; none after a time in which there was no answer."""
+        """Return the oldest lines of one day, at most a batch; none if there was no prediction for a while."""
         with self._changed:
             self._changed.wait_for(
                 lambda: len(self._lines) >= self._batch or self._stopping.is_set(), timeout=self._seconds
@@ -164,28 +162,28 @@ class PredictionLog:
             return lines
 
     def _store(self, lines: list[_Line]) -> bool:
-        """Write one object; whether it is stored."""
+        """Write one object; return whether that succeeded."""
         name = f"predictions/date={lines[0].day}/{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:12]}.jsonl"
         text = b"".join(line.text for line in lines)
         try:
             self._storage.write(name, text, if_generation=ABSENT)
         except StorageError as error:
-            if not self._away:
-                self._away = True
+            if not self._failed:
+                self._failed = True
                 logger.warning("The prediction log waits, trying again each %g s: %s", self._seconds, error)
             return False
         except Exception:
-            logger.exception("The prediction log could not be written, by a mistake of this service.")
+            logger.exception("The prediction log could not be written because of a bug.")
             return False
-        if self._away:
-            self._away = False
+        if self._failed:
+            self._failed = False
             logger.info("The prediction log is written again.")
         with self._changed:
             self._bytes -= len(text)
-        self._metrics.logged(len(lines))
+        self._metrics.count_logged(len(lines))
         return True
 
     def _put_back(self, lines: list[_Line]) -> None:
         with self._changed:
             self._lines.extendleft(reversed(lines))
-            self._trim()
+            self._drop_oldest()

@@ -1,211 +1,197 @@
-"""Who computes when: as many at once as there are CPUs, the others in a queue that is not longer than the deadline.
+"""Bounded request queue: run one batch per CPU, reject requests that cannot finish before the deadline.
 
-Whoever would wait longer than the deadline is told so at once, with `Busy`: a client that hears "try again" after a
-millisecond is better off than one that hears nothing for ten seconds, and so is everybody behind it.
+A request that would wait longer is rejected at once with `Busy`: "try again" after a millisecond is better for its
+client than ten seconds without a response, and better for all requests behind it.
 
-Jobs that wait when a CPU becomes free are run together, a few at a time. None is ever held back for others to come: on
-a CPU a job alone is done nearly as quickly as its part of a batch, so there is nothing to be gained that would be worth
-the wait (measured: docs/design/serving.md).
+Jobs that wait when a CPU becomes free are run as one batch. No job waits for a batch to fill up: on a CPU one picture
+alone takes nearly as long as its share of a batch, so the wait would gain nothing (measured: docs/design/serving.md).
 """
 
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Final, Generic, Self, TypeVar
+from typing import Final, Self, cast
 
 import anyio
 import anyio.to_thread
 from starlette.requests import Request
 
+from animals.api import Prediction
 from animals.errors import Busy, ClientGone
 from animals.serving.metrics import Metrics
+from animals.serving.predict import Predictor, PredictRequest
 
-J = TypeVar("J")
-T = TypeVar("T")
-
-TOGETHER: Final = 4
-"""Jobs that are run together at most. Eight are another hundredth quicker, but the first waits twice as long."""
+MAX_BATCH: Final = 4
+"""Largest batch. Eight are another hundredth quicker, but the first waits twice as long."""
 
 SMOOTHING: Final = 0.05
-"""Weight of an answer in the pace: twenty after a change the queue's length has mostly followed it."""
+"""Weight of one result in the average duration: after twenty results the queue has mostly adapted to a change."""
 
-LATE: Final = 2
-"""Deadlines after which a job that was let in is refused after all: those before it took much longer than others do,
-and without this all behind it would be answered late too."""
+MAX_DEADLINES: Final = 2
+"""Deadlines after which a job in the queue is rejected after all: the jobs before it took much longer than expected,
+and without this every job behind it would be late too."""
 
 
 @dataclass(eq=False, slots=True)
-class _Waiting(Generic[J, T]):
-    """A job from its arrival to its answer."""
+class _Job:
+    """One picture, from its arrival to its result."""
 
     request: Request
-    job: J
-    accepted: bool
-    came: float = field(default_factory=time.perf_counter)
+    picture: PredictRequest
+    admitted: bool
+    arrived: float = field(default_factory=time.perf_counter)
     done: anyio.Event = field(default_factory=anyio.Event)
-    outcome: T | Exception | None = None
+    result: Prediction | Exception | None = None
 
-    def end(self, outcome: T | Exception) -> None:
-        self.outcome = outcome
+    def finish(self, result: Prediction | Exception) -> None:
+        self.result = result
         self.done.set()
 
 
-class Engine(Generic[J, T]):
-    """Takes turns at computing, as `async with Engine(…) as engine`; the work is done in threads beside the event loop.
+class RequestQueue:
+    """Queue of pictures to classify, used as `async with RequestQueue(…) as queue`; threads do the work.
 
     Args:
-        turns: batches of jobs that run at once, each on one CPU.
-        work: does some jobs and gives the outcome of each in their order: its answer, or why there is none.
-        deadline: seconds that a job may wait for its turn.
-        guess: seconds that a job takes, as far as is known before the first have been run under load.
-        metrics: counts who is refused, and times the wait.
+        predictor: classifies a batch.
+        slots: batches that run at once, each on one CPU.
+        deadline: seconds that a job may wait.
+        metrics: counts rejected requests and times the wait.
     """
 
-    def __init__(
-        self,
-        turns: int,
-        *,
-        work: Callable[[Sequence[J]], Sequence[T | Exception]],
-        deadline: float,
-        guess: Callable[[], float],
-        metrics: Metrics,
-    ) -> None:
-        self._turns = turns
-        self._work = work
+    def __init__(self, predictor: Predictor, *, slots: int, deadline: float, metrics: Metrics) -> None:
+        self._predictor = predictor
+        self._slots = slots
         self._deadline = deadline
-        self._guess = guess
         self._metrics = metrics
-        self._free = turns
-        self._waiting: deque[_Waiting[J, T]] = deque()
-        self._threads = anyio.CapacityLimiter(turns)
+        self._free_slots = slots
+        self._waiting: deque[_Job] = deque()
+        self._threads = anyio.CapacityLimiter(slots)
         self._tasks = anyio.create_task_group()
-        self._accepted = 0
-        self._answers = 0.0  # given while others waited, the older the less they count
-        self._seconds = 0.0  # that these took all together
-        self._ended: float | None = None  # when the last batch did, if others waited for their turn then
+        self._length = 0
+        # Under load only, and weighted: the older a result, the less it counts.
+        self._results = 0.0
+        self._seconds = 0.0
+        self._last_end: float | None = None
+        """End of the last batch; None if no job waited for a slot then."""
 
     async def __aenter__(self) -> Self:
-        """Begin."""
         await self._tasks.__aenter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool | None:
-        """Wait for what runs."""
         return await self._tasks.__aexit__(kind, error, trace)
 
-    @property
-    def accepted(self) -> int:
-        """Jobs that wait or run."""
-        return self._accepted
+    def __len__(self) -> int:
+        """Return the number of jobs that wait or run."""
+        return self._length
 
     @property
-    def pace(self) -> float:
-        """Seconds between two answers under load."""
+    def seconds_per_result(self) -> float:
+        """Average seconds between two results under load."""
         if self._seconds:
-            return self._seconds / self._answers
-        return self._guess() / self._turns or self._deadline
+            return self._seconds / self._results
+        return self._predictor.seconds / self._slots or self._deadline
 
     @property
-    def room(self) -> int:
-        """Jobs that can be answered within the deadline; always enough to keep every CPU busy."""
-        return max(2 * self._turns, int(self._deadline / self.pace))
+    def capacity(self) -> int:
+        """Largest number of jobs that can finish before the deadline; at least enough to keep every CPU busy."""
+        return max(2 * self._slots, int(self._deadline / self.seconds_per_result))
 
     def check(self) -> None:
-        """Refuse a newcomer if the queue is full; asked before its body is read, it costs next to nothing.
+        """Reject a new request if the queue is full; called before the body is read, so that it costs little.
 
         Raises:
-            Busy: a job that came now would not have its turn within the deadline.
+            Busy: a job that arrived now could not run before the deadline.
         """
-        if self._accepted >= self.room:
+        if self._length >= self.capacity:
             raise self._busy()
 
     def _busy(self) -> Busy:
-        self._metrics.shed()
-        wait = math.ceil(self._accepted * self.pace)
-        return Busy(f"More is waiting than can be answered in time. Try again in {wait} s.", wait)
+        self._metrics.count_rejected()
+        wait = math.ceil(self._length * self.seconds_per_result)
+        return Busy(f"More requests are waiting than can be answered in time. Try again in {wait} s.", wait)
 
-    async def compute(self, request: Request, job: J, *, accepted: bool = False) -> T:
-        """The answer to a job, when it has had its turn.
+    async def submit(self, request: Request, picture: PredictRequest, *, admitted: bool = False) -> Prediction:
+        """Wait for the prediction of one picture.
 
         Args:
-            request: whose answer this is; if its client goes away while the job waits, the job is not run.
-            job: one picture's work.
-            accepted: part of a request of several jobs that has passed `check` as a whole. Such jobs are asked one
+            request: of the client; if the client disconnects while the job waits, the job is not run.
+            picture: the picture.
+            admitted: True for later pictures of a request that has passed `check` as a whole. They are submitted one
                 after the other, so that they never fill the queue.
 
         Raises:
-            Busy: the queue has filled up since the request came, or moves much slower than was expected.
-            ClientGone: nobody waits for the answer any more.
-            Exception: whatever the work gives instead of an answer.
+            Busy: the queue has filled up since `check`, or is much slower than expected.
+            ClientGone: the client has disconnected.
+            Exception: the error that `Predictor.predict` returned for this picture.
         """
-        if not accepted:
+        if not admitted:
             self.check()
-        waiting: _Waiting[J, T] = _Waiting(request, job, accepted)
-        self._waiting.append(waiting)
-        self._accepted += 1
+        job = _Job(request, picture, admitted)
+        self._waiting.append(job)
+        self._length += 1
         try:
-            self._take_turns()
-            await waiting.done.wait()
+            self._start_batches()
+            await job.done.wait()
         finally:
-            self._accepted -= 1
-            if waiting in self._waiting:  # cancelled before its turn
-                self._waiting.remove(waiting)
-        if isinstance(waiting.outcome, Exception):
-            raise waiting.outcome
-        return waiting.outcome  # type: ignore[return-value] # it was set before the event
+            self._length -= 1
+            if job in self._waiting:  # cancelled before it ran
+                self._waiting.remove(job)
+        if isinstance(job.result, Exception):
+            raise job.result
+        return cast(Prediction, job.result)  # set before `done`
 
-    def _take_turns(self) -> None:
-        """Start the next batches, as many as there are free CPUs."""
-        while self._free and self._waiting:
-            fair = math.ceil(len(self._waiting) / self._turns)  # the other CPUs will be free soon too
-            batch = [self._waiting.popleft() for _ in range(min(fair, TOGETHER))]
-            self._free -= 1
+    def _start_batches(self) -> None:
+        while self._free_slots and self._waiting:
+            share = math.ceil(len(self._waiting) / self._slots)  # the other slots will be free soon too
+            batch = [self._waiting.popleft() for _ in range(min(share, MAX_BATCH))]
+            self._free_slots -= 1
             self._tasks.start_soon(self._run, batch)
 
-    async def _run(self, batch: Sequence[_Waiting[J, T]]) -> None:
+    async def _run(self, batch: Sequence[_Job]) -> None:
         try:
-            wanted = [waiting for waiting in batch if await self._is_wanted(waiting)]
-            if wanted:
-                await self._answer(wanted)
-        except Exception as error:  # noqa: BLE001 -- raised to those who asked, and the engine runs on
-            for waiting in batch:
-                if not waiting.done.is_set():
-                    waiting.end(error)
+            due = [job for job in batch if await self._is_due(job)]
+            if due:
+                await self._predict(due)
+        except Exception as error:  # noqa: BLE001 -- raised in `submit` of each job; the queue continues
+            for job in batch:
+                if not job.done.is_set():
+                    job.finish(error)
         finally:
-            self._free += 1
-            self._take_turns()
+            self._free_slots += 1
+            self._start_batches()
 
-    async def _is_wanted(self, waiting: _Waiting[J, T]) -> bool:
-        waited = time.perf_counter() - waiting.came
-        self._metrics.took("queue", waited)
-        if not waiting.accepted and waited > LATE * self._deadline:
-            waiting.end(self._busy())
-        elif await waiting.request.is_disconnected():
-            waiting.end(ClientGone("The client has gone away."))
-        return not waiting.done.is_set()
+    async def _is_due(self, job: _Job) -> bool:
+        """Return whether the client still waits for the job; finish it otherwise."""
+        waited = time.perf_counter() - job.arrived
+        self._metrics.observe_stage("queue", waited)
+        if not job.admitted and waited > MAX_DEADLINES * self._deadline:
+            job.finish(self._busy())
+        elif await job.request.is_disconnected():
+            job.finish(ClientGone("The client has disconnected."))
+        return not job.done.is_set()
 
-    async def _answer(self, batch: Sequence[_Waiting[J, T]]) -> None:
-        jobs = [waiting.job for waiting in batch]
-        outcomes = await anyio.to_thread.run_sync(self._work, jobs, limiter=self._threads)
-        for waiting, outcome in zip(batch, outcomes, strict=True):
-            waiting.end(outcome)
-        self._learn_pace(outcomes)
+    async def _predict(self, batch: Sequence[_Job]) -> None:
+        pictures = [job.picture for job in batch]
+        results = await anyio.to_thread.run_sync(self._predictor.predict, pictures, limiter=self._threads)
+        for job, result in zip(batch, results, strict=True):
+            job.finish(result)
+        self._update_average(sum(not isinstance(result, Exception) for result in results))
 
-    def _learn_pace(self, outcomes: Sequence[T | Exception]) -> None:
-        """From the time between two ends, if the CPUs were busy in between.
+    def _update_average(self, results: int) -> None:
+        """Add the time between the ends of two batches, if jobs waited in between.
 
-        Time and answers add up apart from each other: two CPUs may end at the same moment, and then nothing for long.
-        A file that is no picture says nothing of how long those behind it will take.
+        Times and results are added up separately because two batches may end at the same moment. Files that are no
+        pictures do not count: they do not tell how long the jobs behind them will take.
         """
         now = time.perf_counter()
-        answers = sum(not isinstance(outcome, Exception) for outcome in outcomes)
-        if self._ended is not None and answers:
-            kept = (1 - SMOOTHING) ** answers
-            self._answers = kept * self._answers + answers
-            self._seconds = kept * self._seconds + now - self._ended
-        self._ended = now if self._waiting and answers else None
+        if self._last_end is not None and results:
+            weight = (1 - SMOOTHING) ** results
+            self._results = weight * self._results + results
+            self._seconds = weight * self._seconds + now - self._last_end
+        self._last_end = now if self._waiting and results else None

@@ -1,4 +1,4 @@
-"""Prediction ids: signed tokens that carry the answer, so that feedback cannot be invented and needs no database."""
+"""Prediction ids: signed tokens that carry the prediction, so that feedback needs no database and cannot be forged."""
 
 import base64
 import hashlib
@@ -11,22 +11,22 @@ from typing import Final
 from itsdangerous import BadData, SignatureExpired, URLSafeTimedSerializer
 from pydantic import AwareDatetime, ValidationError
 
-from animals.config.settings import ServiceSettings
 from animals.errors import ConfigError, ExpiredToken, InvalidToken
 from animals.records import Probability, Record, now
 from animals.secret_manager import read_secret
+from animals.serving.settings import BackendSettings
 
 logger = logging.getLogger(__name__)
 
 _SALT: Final = "animals prediction id"
 _DIGITS: Final = 5
 """Decimals of a probability in a token; all of them would double its length."""
-_LONGEST: Final = 100_000
-"""Characters of a token that are looked at: enough for thousands of labels, and to check more would only take time."""
+_MAX_LENGTH: Final = 100_000
+"""Characters of a token that are read: enough for thousands of labels; longer ones would only take time to check."""
 
 
-class Answer(Record):
-    """What a prediction id carries."""
+class TokenPayload(Record):
+    """The prediction that a token carries."""
 
     id: str
     version: str
@@ -35,20 +35,20 @@ class Answer(Record):
     """Rounded to five decimals."""
     time: AwareDatetime
     picture: str | None = None
-    """`digest` of the file that was classified; None where its sender had prepared it for the model."""
+    """`digest` of the file that was classified; None where the client sent pixels."""
 
 
 def digest(data: bytes) -> str:
-    """SHA-256 in URL-safe base64, 43 characters: what a token can carry of a picture."""
+    """Return the SHA-256 of a picture's file in URL-safe base64, 43 characters."""
     return base64.urlsafe_b64encode(hashlib.sha256(data).digest()).decode().rstrip("=")
 
 
 class Tokens:
-    """Signs answers and reads them back.
+    """Signer and reader of prediction ids.
 
     Args:
-        key: whoever has it can sign.
-        days: for which a token is accepted.
+        key: the secret; anyone who has it can sign.
+        days: how long a token is valid.
     """
 
     def __init__(self, key: str, *, days: float = 30.0) -> None:
@@ -65,16 +65,16 @@ class Tokens:
         identity: str | None = None,
         picture: bytes | None = None,
     ) -> str:
-        """A new prediction id, safe in URLs.
+        """Return a new prediction id, safe in URLs.
 
         Args:
-            version: that answered.
+            version: of the model.
             prediction: the likeliest label.
             probabilities: by label.
-            identity: the id in it; by default a random one.
-            picture: content of the file that was classified, of which the token carries the digest.
+            identity: the payload's id; by default a random one.
+            picture: content of the file that was classified; the token carries its digest.
         """
-        answer = Answer(
+        payload = TokenPayload(
             id=identity or uuid.uuid4().hex,
             version=version,
             prediction=prediction,
@@ -82,20 +82,20 @@ class Tokens:
             time=now(),
             picture=None if picture is None else digest(picture),
         )
-        signed = self._serializer.dumps(answer.model_dump(mode="json"))
+        signed = self._serializer.dumps(payload.model_dump(mode="json"))
         return signed if isinstance(signed, str) else signed.decode()
 
-    def read(self, token: str) -> Answer:
-        """The answer that a prediction id carries.
+    def read(self, token: str) -> TokenPayload:
+        """Verify a prediction id and return its payload.
 
         Raises:
             ExpiredToken: it is too old.
-            InvalidToken: this service did not sign it.
+            InvalidToken: it was not signed with this key.
         """
         try:
-            # where a longer one is cut, its signature does not fit
-            carried = self._serializer.loads(token[:_LONGEST], max_age=int(self._max_age.total_seconds()))
-            return Answer.model_validate(carried)
+            # the signature of a token that is cut here does not match
+            payload = self._serializer.loads(token[:_MAX_LENGTH], max_age=int(self._max_age.total_seconds()))
+            return TokenPayload.model_validate(payload)
         except SignatureExpired as error:
             raise ExpiredToken(
                 f"This prediction id is older than {self._max_age / timedelta(days=1):g} days. "
@@ -103,16 +103,16 @@ class Tokens:
             ) from error
         except (BadData, UnicodeError, ValidationError) as error:
             raise InvalidToken(
-                "This prediction id was not given out by this service, or is damaged. "
+                "This prediction id was not issued by this service, or is damaged. "
                 "Classify the picture again and send the new one."
             ) from error
 
 
-def signing_key(settings: ServiceSettings) -> str:
-    """The key in the settings, else the one that they name in Secret Manager, else a new random one.
+def signing_key(settings: BackendSettings) -> str:
+    """Return the key in the settings, or else the one that they name in Secret Manager, or else a random one.
 
     Raises:
-        ConfigError: the named one cannot be read; or none is set on Cloud Run, where each instance would sign with a
+        ConfigError: the named key cannot be read; or no key is set on Cloud Run, where each instance would sign with a
             key of its own.
     """
     if settings.secret is not None:
@@ -122,7 +122,7 @@ def signing_key(settings: ServiceSettings) -> str:
     if settings.in_cloud:
         raise ConfigError(
             "ANIMALS_SECRET is not set, and instances on Cloud Run must share the key that signs prediction ids. "
-            "Set it from Secret Manager to a long random text, or say by ANIMALS_SECRET_NAME where it is kept there."
+            "Set it from Secret Manager to a long random text, or set ANIMALS_SECRET_NAME to its name there."
         )
     logger.warning("ANIMALS_SECRET is not set: prediction ids are valid only until this process ends.")
     return secrets.token_hex(32)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from animals.config.training import DataConfig
+from animals.config.data import DataConfig
 from animals.data import statistics
 from animals.data.load import load_data_set
 from animals.data.shards import load
@@ -44,7 +44,7 @@ def test_val_and_test_are_those_of_the_folder(config: DataConfig, pictures: Path
 
 
 @pytest.mark.parametrize("cache", [True, False])
-def test_their_pixels_and_sizes_are_at_hand(config: DataConfig, pictures: Path, cache: bool) -> None:
+def test_their_pixels_and_sizes_are_ensure_local(config: DataConfig, pictures: Path, cache: bool) -> None:
     found = load_data_set(replace(config, cache=cache), SPEC)
     rows = found.rows("test")
     expected = [to_pixels(open_picture(pictures / found.manifest[row].name), SPEC) for row in rows]
@@ -62,10 +62,10 @@ def test_a_second_training_brings_nothing(config: DataConfig, monkeypatch: pytes
 def test_what_a_run_remembers_changes_with_the_training_pictures(
     config: DataConfig, shards: ShardSet, pictures: Path, tmp_path: Path
 ) -> None:
-    remembered = load_data_set(config, SPEC).remembered
+    remembered = load_data_set(config, SPEC).run_manifest
     assert [row.sha256 for row in remembered if row.split == "train"] == [it.file.sha256 for it in shards.of("train")]
     other = write_tiny_shards(pictures, str(tmp_path / "other"), tmp_path / "made", shard_bytes=9_000)
-    assert load_data_set(replace(config, root=other.url), SPEC).remembered != remembered
+    assert load_data_set(replace(config, root=other.url), SPEC).run_manifest != remembered
 
 
 def test_the_statistics_are_those_of_all_training_pictures(
@@ -86,7 +86,7 @@ def test_the_statistics_are_those_of_all_training_pictures(
 
 
 def test_a_place_without_shards_is_named_with_what_to_do(config: DataConfig, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"none holds no shards: it has no index\.json\. Write them"):
+    with pytest.raises(DataError, match=r"none has no shards: index\.json is missing\. Write them"):
         load_data_set(replace(config, root=str(tmp_path / "none")), SPEC)
 
 
@@ -95,7 +95,7 @@ def test_a_full_disk_leaves_nothing_half_done(config: DataConfig, monkeypatch: p
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(Path, "write_bytes", full)
-    with pytest.raises(StorageUnavailable, match=r"val and test .* could not be kept in .*No space left.*cache_dir"):
+    with pytest.raises(StorageUnavailable, match=r"val and test .* could not be stored in .*No space left.*cache_dir"):
         load_data_set(config, SPEC)
     monkeypatch.undo()
     assert load_data_set(config, SPEC).counts()["test"] == 6
@@ -106,6 +106,6 @@ def test_a_name_that_leads_out_of_the_folder_is_refused(
 ) -> None:
     evil = ShardPicture("../../evil.jpg", "red", "1", b"1")
     monkeypatch.setattr(load, "read_split", lambda *_: iter([evil]))
-    with pytest.raises(DataError, match=r"holds '../../evil.jpg', a name that leads out of its folder"):
+    with pytest.raises(DataError, match=r"contains '../../evil.jpg', a name that leads out of its folder"):
         load_data_set(config, SPEC)
     assert not list(tmp_path.rglob("evil.jpg"))

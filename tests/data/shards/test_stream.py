@@ -101,7 +101,7 @@ def shards(pictures: Path, tmp_path: Path) -> ShardSet:
 def test_a_missing_shard_is_named_with_what_to_do(shards: ShardSet) -> None:
     lost = shards.of("train")[1].name
     open_storage(shards.url).delete(lost)
-    with pytest.raises(PicturesUnavailable, match=f"{lost} is missing in .* invoke data --shards brings"):
+    with pytest.raises(PicturesUnavailable, match=f"{lost} is missing in .* invoke data --shards writes"):
         names(shards, order_of(shards))
 
 
@@ -116,7 +116,7 @@ def test_an_index_that_counts_more_pictures_than_there_are_is_an_error(shards: S
     first, *others = shards.index.shards
     more = first.model_copy(update={"pictures": first.pictures + 5})
     index = ShardIndex.model_validate(shards.index.model_dump() | {"shards": (more, *others)})
-    with pytest.raises(PicturesUnavailable, match=f"{first.name} in .* holds {first.pictures} pictures"):
+    with pytest.raises(PicturesUnavailable, match=f"{first.name} in .* has {first.pictures} pictures"):
         list(read_split(ShardSet(shards.url, index), "train"))
 
 

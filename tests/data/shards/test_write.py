@@ -86,7 +86,7 @@ def test_a_writing_that_was_cut_off_is_not_readable_and_goes_on(
     storages.extend([rest := Failing(Path(url), 1000), first := Failing(Path(url), 3)])
     with pytest.raises(StorageUnavailable):
         write_tiny_shards(pictures, url, tmp_path / "cache")
-    with pytest.raises(DataError, match=r"holds no shards: it has no index\.json\. Write them .again, if that was"):
+    with pytest.raises(DataError, match=r"has no shards: index\.json is missing\. Write them .again, if that was"):
         read_shard_set(url)
     assert len(first.written) == 3
     found = write_tiny_shards(pictures, url, tmp_path / "cache")
@@ -113,7 +113,7 @@ def test_a_finished_set_is_left_alone(pictures: Path, tmp_path: Path) -> None:
     before = contents(open_storage(url))
     assert write_tiny_shards(pictures, url, tmp_path / "cache") == found
     write_picture(pictures / "red" / "new.jpg", COLORS["red"], seed=77)
-    with pytest.raises(UsageError, match=r"holds shards of other pictures or settings.*Name another place"):
+    with pytest.raises(UsageError, match=r"has shards of other pictures or settings.*Use another URL"):
         write_tiny_shards(pictures, url, tmp_path / "cache")
     assert contents(open_storage(url)) == before
 
@@ -122,7 +122,7 @@ def test_a_picture_that_is_gone_meanwhile_is_an_error(
     pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tests.support.shards.pixel_statistics", lambda found, **_: _lose(found, pictures))
-    with pytest.raises(DataError, match=r"000\.jpg cannot be read any more: .* Run the same command again"):
+    with pytest.raises(DataError, match=r"000\.jpg can no longer be read: .* Run the same command again"):
         write_tiny_shards(pictures, str(tmp_path / "shards"), tmp_path / "cache")
 
 
@@ -149,7 +149,7 @@ def test_the_command_writes_and_says_what_is_next(
     told = capsys.readouterr().out
     assert told.startswith("shards: 30 pictures in 3 shards, 0.")
     assert told.endswith('Next: uv run invoke train --args "experiment=shards data.root=shards"\n')
-    with pytest.raises(UsageError, match="shards holds shards already"):
+    with pytest.raises(UsageError, match="shards already holds shards"):
         main("others", ["experiment=shards", "data.root=shards"])
     with pytest.raises(ConfigError, match="neither a local folder nor of the form gs://"):
         main("s3://bucket", [*overrides, f"data.root={pictures}"])

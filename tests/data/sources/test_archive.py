@@ -11,7 +11,7 @@ import pytest
 
 from animals.data.sources import archive
 from animals.data.sources.archive import open_archive
-from animals.data.sources.import_pictures import Fetched, fetch
+from animals.data.sources.folder import ImportResult, copy_pictures
 from animals.errors import DataError
 from tests.support.archive_files import FILES, add, make_archive
 
@@ -28,19 +28,19 @@ def found(root: Path) -> dict[str, bytes]:
 @pytest.mark.parametrize("wrap", ["raw-img/", "archive/raw-img/", "./"])
 def test_the_pictures_of_an_archive_come_without_what_wraps_them(kind: str, wrap: str, tmp_path: Path) -> None:
     path = make_archive(tmp_path / f"a.{kind}", wrap=wrap)
-    fetched = fetch(open_archive(path), tmp_path / "root")
-    assert fetched == Fetched(new=16, kept=0, left_out=("translate.py",))
+    result = copy_pictures(open_archive(path), tmp_path / "root")
+    assert result == ImportResult(new=16, existing=0, left_out=("translate.py",))
     assert found(tmp_path / "root") == FILES
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_members_that_are_there_whole_are_skipped(kind: str, tmp_path: Path) -> None:
     path, root = make_archive(tmp_path / f"a.{kind}"), tmp_path / "root"
-    fetch(open_archive(path), root)
+    copy_pictures(open_archive(path), root)
     (root / "gatto" / "3.jpg").unlink()
     kept = (root / "cane" / "0.jpg").stat()
 
-    assert fetch(open_archive(path), root) == Fetched(new=1, kept=15, left_out=("translate.py",))
+    assert copy_pictures(open_archive(path), root) == ImportResult(new=1, existing=15, left_out=("translate.py",))
     assert found(root) == FILES
     assert (root / "cane" / "0.jpg").stat().st_mtime_ns == kept.st_mtime_ns
 
@@ -53,8 +53,8 @@ def test_an_archive_that_ends_too_early_is_refused_and_leaves_no_half_file(
     path = make_archive(tmp_path / f"a.{kind}")
     content = path.read_bytes()
     path.write_bytes(content[: int(len(content) * part)])
-    with pytest.raises(DataError, match=r"a\..* cannot be read whole: .* If it is damaged, get it again"):
-        fetch(open_archive(path), tmp_path / "root")
+    with pytest.raises(DataError, match=r"a\..* cannot be read completely: .* Download it again"):
+        copy_pictures(open_archive(path), tmp_path / "root")
     assert found(tmp_path / "root") == {}
 
 
@@ -65,11 +65,11 @@ def test_a_changed_byte_is_noticed_and_leaves_whole_files_only(kind: str, part: 
     content = bytearray(path.read_bytes())
     content[int(len(content) * part)] ^= 0xFF
     path.write_bytes(content)
-    with pytest.raises(DataError, match=r"cannot be read whole|damaged from its beginning"):
-        fetch(open_archive(path), tmp_path / "root")
+    with pytest.raises(DataError, match=r"cannot be read completely|its beginning is damaged"):
+        copy_pictures(open_archive(path), tmp_path / "root")
     assert found(tmp_path / "root").items() <= FILES.items()
 
-    fetch(open_archive(make_archive(path)), tmp_path / "root")
+    copy_pictures(open_archive(make_archive(path)), tmp_path / "root")
     assert found(tmp_path / "root") == FILES
 
 
@@ -84,7 +84,7 @@ def test_whatever_is_damaged_the_error_is_ours(kind: str, tmp_path: Path) -> Non
         path = tmp_path / f"b.{kind}"
         path.write_bytes(content)
         try:
-            fetch(open_archive(path), tmp_path / str(seed))
+            copy_pictures(open_archive(path), tmp_path / str(seed))
         except DataError:
             continue
         assert kind == "tar" or found(tmp_path / str(seed)).items() <= FILES.items()  # a plain tar has no checksums
@@ -97,8 +97,8 @@ def test_a_broken_header_is_not_taken_for_the_end(tmp_path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[place + 150] ^= 0xFF  # in the header's checksum
     path.write_bytes(content)
-    with pytest.raises(DataError, match="no end after member 13"):
-        fetch(open_archive(path), tmp_path / "root")
+    with pytest.raises(DataError, match="no end after member 14"):
+        copy_pictures(open_archive(path), tmp_path / "root")
 
 
 def test_a_tar_file_that_was_cut_between_two_members_is_noticed(tmp_path: Path) -> None:
@@ -106,8 +106,8 @@ def test_a_tar_file_that_was_cut_between_two_members_is_noticed(tmp_path: Path) 
     with tarfile.open(path) as tar:
         place = tar.getmember("raw-img/gatto/4.jpg").offset
     path.write_bytes(path.read_bytes()[:place])
-    with pytest.raises(DataError, match="no end after member 13"):
-        fetch(open_archive(path), tmp_path / "root")
+    with pytest.raises(DataError, match="no end after member 14"):
+        copy_pictures(open_archive(path), tmp_path / "root")
 
 
 @pytest.mark.parametrize("name", ["../out.jpg", "raw-img/../../out.jpg", "/tmp/out.jpg", "C:/out.jpg", "..\\out.jpg"])  # noqa: S108
@@ -115,7 +115,7 @@ def test_a_tar_file_that_was_cut_between_two_members_is_noticed(tmp_path: Path) 
 def test_a_member_that_would_leave_the_folder_spoils_the_whole_archive(kind: str, name: str, tmp_path: Path) -> None:
     path = make_archive(tmp_path / f"a.{kind}", {**FILES, name: b"out"}, wrap="")
     with pytest.raises(DataError, match=r"which is no plain file below the archive's own folder\. Nothing was written"):
-        fetch(open_archive(path), tmp_path / "root")
+        copy_pictures(open_archive(path), tmp_path / "root")
     assert {child.name for child in tmp_path.iterdir()} == {path.name}
 
 
@@ -136,8 +136,8 @@ def test_a_link_or_device_in_a_tar_file_spoils_it(fields: dict[str, object], tmp
         for name, data in FILES.items():
             add(tar, name, data)
         add(tar, "cane/x.jpg", b"", **fields)
-    with pytest.raises(DataError, match=r"a\.tar holds 'cane/x\.jpg', which is no plain file"):
-        fetch(open_archive(path), tmp_path / "root")
+    with pytest.raises(DataError, match=r"a\.tar contains 'cane/x\.jpg', which is no plain file"):
+        copy_pictures(open_archive(path), tmp_path / "root")
     assert not (tmp_path / "root").exists()
 
 
@@ -147,26 +147,26 @@ def test_a_link_in_a_zip_file_spoils_it(tmp_path: Path) -> None:
         link = zipfile.ZipInfo("raw-img/cane/x.jpg")
         link.external_attr = 0o120777 << 16
         zipped.writestr(link, "/etc/passwd")
-    with pytest.raises(DataError, match=r"holds 'raw-img/cane/x\.jpg', which is no plain file"):
-        fetch(open_archive(path), tmp_path / "root")
+    with pytest.raises(DataError, match=r"contains 'raw-img/cane/x\.jpg', which is no plain file"):
+        copy_pictures(open_archive(path), tmp_path / "root")
     assert not (tmp_path / "root").exists()
 
 
 @pytest.mark.parametrize("kind", ["zip", "tar", "tar.gz", "tar.xz"])
 def test_an_archive_that_unpacks_to_too_much_is_refused(kind: str, tmp_path: Path) -> None:
     path = make_archive(tmp_path / f"a.{kind}", {**FILES, "cane/bomb.jpg": bytes(2_000_000)})
-    with pytest.raises(DataError, match=r"holds more than 0 GB or 1,000,000 files unpacked\. Nothing was written"):
-        fetch(open_archive(path, max_bytes=1_000_000), tmp_path / "root")
+    with pytest.raises(DataError, match=r"unpacks to more than 0 GB or 1,000,000 files\. Nothing was written"):
+        copy_pictures(open_archive(path, max_bytes=1_000_000), tmp_path / "root")
     assert not (tmp_path / "root").exists()
-    fetch(open_archive(path, max_bytes=3_000_000), tmp_path / "root")
+    copy_pictures(open_archive(path, max_bytes=3_000_000), tmp_path / "root")
 
 
 @pytest.mark.parametrize("kind", ["zip", "tar.gz"])
 def test_an_archive_of_too_many_members_is_refused(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(archive, "MAX_MEMBERS", 17)
     path = make_archive(tmp_path / f"a.{kind}")  # 16 pictures, one other file, one folder
-    with pytest.raises(DataError, match="holds more than 50 GB or 17 files"):
-        fetch(open_archive(path), tmp_path / "root")
+    with pytest.raises(DataError, match="unpacks to more than 50 GB or 17 files"):
+        copy_pictures(open_archive(path), tmp_path / "root")
 
 
 def padding(path: Path) -> None:
@@ -186,8 +186,8 @@ def test_a_bomb_outside_the_members_is_refused(
     monkeypatch.setattr(archive, "MAX_MEMBERS", 1000)
     path = make_archive(tmp_path / "a.tar.gz")
     bomb(path)
-    with pytest.raises(DataError, match="holds more than"):
-        fetch(open_archive(path, max_bytes=1_000_000), tmp_path / "root")
+    with pytest.raises(DataError, match="unpacks to more than"):
+        copy_pictures(open_archive(path, max_bytes=1_000_000), tmp_path / "root")
 
 
 def test_a_zip_file_with_a_password_says_so(tmp_path: Path) -> None:
@@ -199,7 +199,7 @@ def test_a_zip_file_with_a_password_says_so(tmp_path: Path) -> None:
             content[place + flags] |= 1
     path.write_bytes(content)
     with pytest.raises(DataError, match=r"is encrypted, password required.* Unpack it yourself and name the folder"):
-        fetch(open_archive(path), tmp_path / "root")
+        copy_pictures(open_archive(path), tmp_path / "root")
     assert found(tmp_path / "root") == {}
 
 
@@ -208,5 +208,5 @@ def test_a_zip_file_with_a_password_says_so(tmp_path: Path) -> None:
 )
 def test_a_file_that_is_no_archive_is_named(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(content)
-    with pytest.raises(DataError, match=r"file is no zip or tar file, or damaged from its beginning\. Expected"):
+    with pytest.raises(DataError, match=r"file is no zip or tar file, or its beginning is damaged\. Expected"):
         open_archive(tmp_path / "file")

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from animals.concurrency import in_threads
-from animals.data.sources.bucket import THREADS, BucketSource
-from animals.data.sources.import_pictures import Fetched, fetch
+from animals.data.sources.bucket import BucketSource
+from animals.data.sources.folder import ImportResult, copy_pictures
 from animals.errors import ConfigError, StorageUnavailable
 from animals.storage import Storage, open_storage
-from tests.support.emulator import Answer, Emulator, Proxy
+from tests.support.emulator import Emulator
+from tests.support.http import Proxy, Response
 
 FILES = {f"{label}/{number:02}.jpg": os.urandom(500) for label in ("cane", "gatto") for number in range(20)}
 
@@ -34,9 +34,9 @@ def test_the_pictures_of_a_bucket_or_folder_are_copied(bucket: Storage, below: s
     fill(bucket)
     bucket.write("raw/raw-img/translate.py", b"1")
 
-    fetched = fetch(BucketSource(bucket.url + below), tmp_path / "pictures")
+    result = copy_pictures(BucketSource(bucket.url + below), tmp_path / "pictures")
 
-    assert fetched == Fetched(new=40, kept=0, left_out=(f"{'' if below else 'raw/raw-img/'}translate.py",))
+    assert result == ImportResult(new=40, existing=0, left_out=(f"{'' if below else 'raw/raw-img/'}translate.py",))
     assert found(tmp_path / "pictures") == FILES
 
 
@@ -47,21 +47,21 @@ def test_after_a_failure_only_the_rest_is_downloaded(
     fail = threading.Event()
     downloads: list[int] = []
 
-    def forbid_the_rest(_: str, answer: Answer) -> Answer:
-        if b"kind" in answer.body:  # the listing
-            return answer
-        downloads.append(answer.status)
-        return answer._replace(status=403) if fail.is_set() and len(downloads) > 10 else answer
+    def forbid_the_rest(response: Response) -> Response:
+        if b"kind" in response.body:  # the listing
+            return response
+        downloads.append(response.status)
+        return response._replace(status=403) if fail.is_set() and len(downloads) > 10 else response
 
     fail.set()
     with Proxy(emulator.port, forbid_the_rest) as proxy:
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", proxy.url)
-        with pytest.raises(StorageUnavailable, match="does not let us in"):
-            fetch(BucketSource(gcs_url), tmp_path)
+        with pytest.raises(StorageUnavailable, match="permission denied"):
+            copy_pictures(BucketSource(gcs_url), tmp_path)
         there = len(found(tmp_path))
         fail.clear()
         downloads.clear()
-        assert fetch(BucketSource(gcs_url), tmp_path) == Fetched(new=40 - there, kept=there, left_out=())
+        assert copy_pictures(BucketSource(gcs_url), tmp_path) == ImportResult(new=40 - there, existing=there)
 
     assert len(downloads) == 40 - there
     assert found(tmp_path) == FILES
@@ -72,13 +72,13 @@ def test_a_picture_that_is_damaged_on_the_way_is_not_written(
 ) -> None:
     fill(open_storage(gcs_url))
 
-    def damage(_: str, answer: Answer) -> Answer:
-        return answer if b"kind" in answer.body else answer._replace(body=bytes(len(answer.body)))
+    def damage(response: Response) -> Response:
+        return response if b"kind" in response.body else response._replace(body=bytes(len(response.body)))
 
     with Proxy(emulator.port, damage) as proxy:
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", proxy.url)
         with pytest.raises(StorageUnavailable, match="damaged data"):
-            fetch(BucketSource(gcs_url), tmp_path)
+            copy_pictures(BucketSource(gcs_url), tmp_path)
     assert found(tmp_path) == {}
 
 
@@ -87,9 +87,9 @@ def test_a_picture_that_is_damaged_on_the_way_is_not_written(
 def test_ctrl_c_ends_a_download_and_the_same_command_goes_on(gcs_url: str, emulator: Emulator, tmp_path: Path) -> None:
     fill(open_storage(gcs_url))
 
-    def dawdle(_: str, answer: Answer) -> Answer:
+    def dawdle(response: Response) -> Response:
         time.sleep(0.5)
-        return answer
+        return response
 
     command = [sys.executable, "-m", "animals.data", "fetch", gcs_url, "--root", str(tmp_path / "pictures")]
     with Proxy(emulator.port, dawdle) as proxy:
@@ -111,17 +111,3 @@ def test_ctrl_c_ends_a_download_and_the_same_command_goes_on(gcs_url: str, emula
 def test_an_impossible_url_is_refused_at_once() -> None:
     with pytest.raises(ConfigError, match="neither a local folder nor of the form gs://"):
         BucketSource("s3://name/prefix")
-
-
-def test_many_objects_are_read_at_once() -> None:
-    together = threading.Barrier(THREADS, timeout=30)
-    assert [item for item, _ in in_threads(lambda _: together.wait(), range(2 * THREADS))] == list(range(2 * THREADS))
-
-
-def test_few_objects_wait_in_memory_for_a_slow_disk() -> None:
-    begun: list[int] = []
-    results = in_threads(begun.append, range(1000))
-    next(results)
-    time.sleep(0.1)
-    assert len(begun) <= 2 * THREADS
-    results.close()  # type: ignore[attr-defined]

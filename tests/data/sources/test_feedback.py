@@ -12,9 +12,9 @@ import pytest
 from animals import registry
 from animals.data import __main__ as command
 from animals.data import checks
-from animals.data.sources.feedback import bring_feedback
-from animals.data.sources.import_pictures import Fetched, count_pictures
-from animals.data.sources.parse import FEEDBACK_ROOT, bring, default_root
+from animals.data.sources.feedback import import_feedback
+from animals.data.sources.folder import ImportResult, count_pictures
+from animals.data.sources.import_pictures import FEEDBACK_ROOT, default_root, import_pictures
 from animals.errors import BrokenRecords, DataError, NoModel, StorageUnavailable
 from animals.records import Feedback, picture_name
 from animals.storage import FolderStorage, Storage
@@ -28,7 +28,7 @@ DAY = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 def publish(bucket: Storage, folders: dict[str, str]) -> None:
     model = colour_model()
-    card = make_card(model, labels=LABELS, config={"data": {"folders": folders}})
+    card = make_card(model, labels=LABELS, config={"data": {"root": "pictures", "folders": folders}})
     registry.write_version(bucket, card, {registry.ONNX: model})
     registry.promote(bucket, card.version, reason="test")
 
@@ -84,8 +84,8 @@ def test_each_picture_comes_to_the_folder_of_its_label(bucket: Storage, tmp_path
     publish(bucket, FOLDERS)
     keep(bucket, judged(1, "cat"), judged(2, "dog"), judged(3, "cow"), judged(4, "cow", picture=False))
     root = tmp_path / "not" / "there"
-    fetched = bring_feedback(bucket.url, root)
-    assert (fetched.new, fetched.kept, fetched.removed, fetched.left_out) == (3, 0, 0, ())
+    result = import_feedback(bucket.url, root)
+    assert (result.new, result.existing, result.removed, result.left_out) == (3, 0, 0, ())
     assert found(root) == {"gatto": 1, "cane": 2, "mucca": 3}
     assert count_pictures(root) == {"gatto": 1, "cane": 1, "mucca": 1}
 
@@ -93,35 +93,35 @@ def test_each_picture_comes_to_the_folder_of_its_label(bucket: Storage, tmp_path
 def test_where_folders_are_called_as_labels_these_are(bucket: Storage, tmp_path: Path) -> None:
     publish(bucket, {})
     keep(bucket, judged(1, "cat"), judged(2, "dog"))
-    bring_feedback(bucket.url, tmp_path / "root")
+    import_feedback(bucket.url, tmp_path / "root")
     assert found(tmp_path / "root") == {"cat": 1, "dog": 2}
 
 
 def test_one_label_is_enough(bucket: Storage, tmp_path: Path) -> None:
     publish(bucket, FOLDERS)
     keep(bucket, judged(1), judged(2))
-    bring_feedback(bucket.url, tmp_path / "root")
+    import_feedback(bucket.url, tmp_path / "root")
     assert count_pictures(tmp_path / "root") == {"gatto": 2}
 
 
 def test_the_same_call_goes_on_and_brings_only_what_is_new(bucket: Storage, tmp_path: Path) -> None:
     publish(bucket, FOLDERS)
     keep(bucket, judged(1, "cat"), judged(2, "dog"))
-    bring_feedback(bucket.url, tmp_path / "root")
+    import_feedback(bucket.url, tmp_path / "root")
     (tmp_path / "root" / "cane" / f"feedback-{2:032x}.jpg").write_bytes(b"cut off")
     keep(bucket, judged(3, "cow"))
-    fetched = bring_feedback(bucket.url, tmp_path / "root")
-    assert (fetched.new, fetched.kept) == (2, 1)
+    result = import_feedback(bucket.url, tmp_path / "root")
+    assert (result.new, result.existing) == (2, 1)
     assert found(tmp_path / "root") == {"gatto": 1, "cane": 2, "mucca": 3}
 
 
 def test_a_changed_mind_moves_the_picture(bucket: Storage, tmp_path: Path) -> None:
     publish(bucket, FOLDERS)
     keep(bucket, judged(1, "cat"))
-    bring_feedback(bucket.url, tmp_path / "root")
+    import_feedback(bucket.url, tmp_path / "root")
     keep(bucket, judged(1, "dog", minutes=5))
-    fetched = bring_feedback(bucket.url, tmp_path / "root")
-    assert (fetched.new, fetched.removed) == (1, 1)
+    result = import_feedback(bucket.url, tmp_path / "root")
+    assert (result.new, result.removed) == (1, 1)
     assert found(tmp_path / "root") == {"cane": 1}
     assert not (tmp_path / "root" / "gatto").exists(), "an empty label folder would be refused"
 
@@ -129,15 +129,15 @@ def test_a_changed_mind_moves_the_picture(bucket: Storage, tmp_path: Path) -> No
 def test_what_was_deleted_in_the_bucket_goes_from_the_folder_too(bucket: Storage, tmp_path: Path) -> None:
     publish(bucket, FOLDERS)
     keep(bucket, judged(1, "cat"), judged(2, "dog"))
-    bring_feedback(bucket.url, tmp_path / "root")
+    import_feedback(bucket.url, tmp_path / "root")
     (tmp_path / "root" / "gatto" / f".feedback-{1:032x}.jpg.unfinished").write_bytes(b"cut off")
     bucket.delete(str(judged(1).picture))
-    fetched = bring_feedback(bucket.url, tmp_path / "root")
-    assert (fetched.kept, fetched.removed) == (1, 1)
+    result = import_feedback(bucket.url, tmp_path / "root")
+    assert (result.existing, result.removed) == (1, 1)
     assert [path.name for path in (tmp_path / "root").rglob("*")] == ["cane", f"feedback-{2:032x}.jpg"]
     bucket.delete(str(judged(2).picture))
-    with pytest.raises(DataError, match="holds no judged pictures"):
-        bring_feedback(bucket.url, tmp_path / "root")
+    with pytest.raises(DataError, match="has no pictures with feedback"):
+        import_feedback(bucket.url, tmp_path / "root")
     assert list((tmp_path / "root").rglob("*")) == []
 
 
@@ -148,7 +148,7 @@ def test_other_pictures_in_the_folder_stay(bucket: Storage, tmp_path: Path) -> N
     for name in names:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(b"of the data set")
-    assert bring_feedback(bucket.url, tmp_path).removed == 0
+    assert import_feedback(bucket.url, tmp_path).removed == 0
     assert all((tmp_path / name).read_bytes() == b"of the data set" for name in names)
 
 
@@ -162,7 +162,7 @@ def test_tables_of_many_records_are_read_too_and_the_last_judgement_counts(
     compact(bucket, "2026-11-25", *records)
     assert list(bucket.names("feedback/date=")) == []
     keep(bucket, judged(1, "cow", minutes=5 if loose_is_newer else -5))
-    bring_feedback(bucket.url, tmp_path / "root")
+    import_feedback(bucket.url, tmp_path / "root")
     assert found(tmp_path / "root") == {"mucca" if loose_is_newer else "gatto": 1, "cane": 2}
 
 
@@ -171,9 +171,9 @@ def test_consent_that_was_taken_back_counts_as_the_last_word(bucket: Storage, tm
     keep(bucket, judged(1, "cat"), judged(2, "dog"))
     compact(bucket, "2026-11-25", judged(1, "cat"))
     keep(bucket, judged(1, "cat", minutes=1, picture=False))
-    fetched = bring_feedback(bucket.url, tmp_path / "root")
+    result = import_feedback(bucket.url, tmp_path / "root")
     assert found(tmp_path / "root") == {"cane": 2}
-    assert fetched.left_out == (judged(1).picture,)
+    assert result.left_out == (judged(1).picture,)
 
 
 def test_what_cannot_be_used_is_named(bucket: Storage, tmp_path: Path) -> None:
@@ -183,11 +183,11 @@ def test_what_cannot_be_used_is_named(bucket: Storage, tmp_path: Path) -> None:
     orphan = picture_name(DAY, f"{9:032x}", DAY)
     bucket.write(orphan, content(9))
     bucket.write("feedback/pictures/date=2026-11-24/note.txt", b"not ours")
-    fetched = bring_feedback(bucket.url, tmp_path / "root")
+    result = import_feedback(bucket.url, tmp_path / "root")
     assert found(tmp_path / "root") == {"gatto": 1}
-    assert set(fetched.left_out) == {judged(2).picture, judged(3).picture, orphan}
-    said = command.summary(fetched, Counter(gatto=1), tmp_path / "root")
-    assert "Left out, since no judgement names them with a label of r1: feedback/pictures/date=" in said
+    assert set(result.left_out) == {judged(2).picture, judged(3).picture, orphan}
+    said = command.summary(result, Counter(gatto=1), tmp_path / "root")
+    assert "Left out, since no feedback names them with a label of r1: feedback/pictures/date=" in said
 
 
 def test_a_table_that_is_none_is_told(bucket: Storage, tmp_path: Path) -> None:
@@ -195,8 +195,8 @@ def test_a_table_that_is_none_is_told(bucket: Storage, tmp_path: Path) -> None:
     keep(bucket, judged(1))
     for data in (b"no table", _table(pd.DataFrame({"id": [f"{1:032x}"]})), _table(_timeless(judged(1)))):
         bucket.write("compacted/feedback/date=2026-11-24.parquet", data)
-        with pytest.raises(BrokenRecords, match=r"date=2026-11-24\.parquet in .* is no table of judgements"):
-            bring_feedback(bucket.url, tmp_path / "root")
+        with pytest.raises(BrokenRecords, match=r"date=2026-11-24\.parquet in .* is no table of feedback"):
+            import_feedback(bucket.url, tmp_path / "root")
 
 
 def _table(frame: pd.DataFrame) -> bytes:
@@ -212,17 +212,17 @@ def _timeless(record: Feedback) -> pd.DataFrame:
 def test_without_feedback_or_a_model_it_is_said_what_to_do(tmp_path: Path) -> None:
     empty = FolderStorage(tmp_path / "bucket")
     with pytest.raises(NoModel, match="Train one first"):
-        bring_feedback(empty.url, tmp_path / "root")
+        import_feedback(empty.url, tmp_path / "root")
     publish(empty, FOLDERS)
-    with pytest.raises(DataError, match=r"holds no judged pictures\. The page sends them where a person ticks"):
-        bring_feedback(empty.url, tmp_path / "root")
+    with pytest.raises(DataError, match=r"has no pictures with feedback\. The page sends one if its user ticks"):
+        import_feedback(empty.url, tmp_path / "root")
 
 
 def test_a_picture_that_cannot_be_removed_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bucket = FolderStorage(tmp_path / "bucket")
     publish(bucket, FOLDERS)
     keep(bucket, judged(1, "cat"))
-    bring_feedback(bucket.url, tmp_path / "root")
+    import_feedback(bucket.url, tmp_path / "root")
     bucket.delete(str(judged(1).picture))
 
     def forbidden(path: Path, **_: Any) -> None:
@@ -230,7 +230,7 @@ def test_a_picture_that_cannot_be_removed_is_named(tmp_path: Path, monkeypatch: 
 
     monkeypatch.setattr(Path, "unlink", forbidden)
     with pytest.raises(StorageUnavailable, match=r"Could not remove .*gatto.*\.jpg: Permission denied"):
-        bring_feedback(bucket.url, tmp_path / "root")
+        import_feedback(bucket.url, tmp_path / "root")
 
 
 def test_the_source_is_found_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -238,11 +238,11 @@ def test_the_source_is_found_by_its_name(tmp_path: Path, monkeypatch: pytest.Mon
     publish(bucket, FOLDERS)
     keep(bucket, judged(1, "cat"))
     assert default_root("feedback") == FEEDBACK_ROOT
-    assert bring("feedback", tmp_path / "root", bucket=bucket.url).new == 1
+    assert import_pictures("feedback", tmp_path / "root", bucket=bucket.url).new == 1
     monkeypatch.setenv("ANIMALS_BUCKET", bucket.url)
-    assert bring("feedback", tmp_path / "root").kept == 1
-    with pytest.raises(DataError, match="--bucket gs://name is where feedback lies; sample is no part of it"):
-        bring("sample", tmp_path / "root", bucket="gs://name")
+    assert import_pictures("feedback", tmp_path / "root").existing == 1
+    with pytest.raises(DataError, match="--bucket gs://name is only for the source feedback, not for sample"):
+        import_pictures("sample", tmp_path / "root", bucket="gs://name")
 
 
 @pytest.fixture
@@ -266,7 +266,7 @@ def test_the_command_shows_how_many_each_label_has_and_what_to_do_next(
     assert rows == [["cat", "(gatto)", "10"], ["dog", "(cane)", "10"], ["All", "20"]]
     assert told.endswith(
         """
-data/feedback: 20 pictures are new, 0 were there already.
+data/feedback: 20 new pictures, 0 existed already.
 Look at them: uv run invoke data --check --args "experiment=folder data.root=data/feedback"
 Then train on them too: uv run invoke train --args "data.extra=data/feedback promote=false" and your other settings
 """
@@ -275,11 +275,11 @@ Then train on them too: uv run invoke train --args "data.extra=data/feedback pro
 
 @pytest.mark.usefixtures("kept_here")
 def test_the_same_checks_look_at_the_folder(capsys: pytest.CaptureFixture[str]) -> None:
-    bring("feedback", FEEDBACK_ROOT)
+    import_pictures("feedback", FEEDBACK_ROOT)
     checks.main(["experiment=folder", f"data.root={FEEDBACK_ROOT}", "data.workers=0"])
     assert capsys.readouterr().out.startswith("data/feedback: 20 files, 2 labels\n")
 
 
 def test_what_was_removed_is_counted_for_the_reader() -> None:
-    said = command.summary(Fetched(new=0, kept=1, left_out=(), removed=2), Counter(gatto=1), FEEDBACK_ROOT)
-    assert "Removed, since deleted or judged otherwise: 2." in said
+    said = command.summary(ImportResult(new=0, existing=1, left_out=(), removed=2), Counter(gatto=1), FEEDBACK_ROOT)
+    assert "Removed, since they were deleted or their label changed: 2." in said

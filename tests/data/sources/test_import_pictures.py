@@ -1,151 +1,105 @@
-"""Pictures come whole or not at all, and a call that was cut off goes on."""
+"""A source is found by its name, and pictures of a URL are copied to this machine."""
 
-import os
-import shutil
-import signal
-import subprocess
-import sys
-from collections.abc import Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from animals.data.sources.import_pictures import Fetched, count_pictures, fetch
-from animals.errors import DataError, StorageUnavailable
+from animals.config.data import DataConfig
+from animals.config.training import TrainConfig
+from animals.data.load import load_data_set
+from animals.data.sample.make import make_sample
+from animals.data.sources import import_pictures as module
+from animals.data.sources.archive import ArchiveSource
+from animals.data.sources.bucket import BucketSource
+from animals.data.sources.folder import ImportResult
+from animals.data.sources.import_pictures import default_root, ensure_local, import_pictures, open_source
+from animals.errors import ConfigError, DataError
+from animals.preprocess import InputSpec
+from animals.storage import open_storage
+from tests.support.archive_files import make_archive
+from tests.support.pictures import write_label_folders
 
-FILES = {f"raw-img/{label}/{number}.jpg": os.urandom(5000) for label in ("cane", "gatto") for number in range(4)}
-
-
-class Files:
-    """A source in memory that may break, and remembers what it was asked for."""
-
-    def __init__(self, files: dict[str, bytes], *, breaks_at: str = "") -> None:
-        self.url = "a source"
-        self.files = files
-        self.asked: list[str] = []
-        self._breaks_at = breaks_at
-
-    def sizes(self) -> dict[str, int]:
-        return {name: len(data) for name, data in self.files.items()}
-
-    def read(self, names: Collection[str]) -> Iterator[tuple[str, Iterator[bytes]]]:
-        for name in names:
-            self.asked.append(name)
-            yield name, self._pieces(name)
-
-    def _pieces(self, name: str) -> Iterator[bytes]:
-        yield self.files[name][:2000]
-        if name == self._breaks_at:
-            raise StorageUnavailable("the source is gone")
-        yield self.files[name][2000:]
+SPEC = InputSpec(side=16, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
 
 
-def found(root: Path) -> dict[str, bytes]:
-    """Every file below the root, the hidden ones too."""
-    return {f"raw-img/{path.relative_to(root).as_posix()}": path.read_bytes() for path in root.rglob("*.*")}
+def test_a_name_finds_its_type_of_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "pictures").mkdir()
+    names = ["~/pictures", str(make_archive(tmp_path / "a.zip")), str(make_archive(tmp_path / "a.tar.xz")), "gs://name"]
+    types = [type(open_source(name, tmp_path / "root")) for name in names]
+    assert types == [BucketSource, ArchiveSource, ArchiveSource, BucketSource]
 
 
-def test_every_picture_comes_to_its_label(tmp_path: Path) -> None:
-    root = tmp_path / "not" / "yet" / "there"
-    source = Files({**FILES, "translate.py": b"1"})
-
-    assert fetch(source, root) == Fetched(new=8, kept=0, left_out=("translate.py",))
-    assert found(root) == FILES
-    assert count_pictures(root) == {"cane": 4, "gatto": 4}
-
-
-def test_what_is_there_whole_is_not_brought_again(tmp_path: Path) -> None:
-    fetch(Files(FILES), tmp_path)
-    (tmp_path / "cane" / "1.jpg").unlink()
-    (tmp_path / "gatto" / "2.jpg").write_bytes(b"of another size")
-    source = Files(FILES)
-
-    assert fetch(source, tmp_path) == Fetched(new=2, kept=6, left_out=())
-    assert sorted(source.asked) == ["raw-img/cane/1.jpg", "raw-img/gatto/2.jpg"]
-    assert found(tmp_path) == FILES
+def test_a_folder_is_copied_once(tmp_path: Path) -> None:
+    source, root = write_label_folders(tmp_path / "mine", per_label=2), tmp_path / "root"
+    assert import_pictures(str(source), root) == ImportResult(new=6, existing=0)
+    assert (root / "red" / "001.jpg").read_bytes() == (source / "red" / "001.jpg").read_bytes()
+    assert import_pictures(str(source), root) == ImportResult(new=0, existing=6)
+    assert import_pictures(str(source), source) == ImportResult(new=0, existing=6)
 
 
-def test_a_source_that_breaks_off_leaves_whole_pictures_only(tmp_path: Path) -> None:
-    with pytest.raises(StorageUnavailable, match=r"^the source is gone$"):
-        fetch(Files(FILES, breaks_at="raw-img/gatto/1.jpg"), tmp_path)
-    assert found(tmp_path) == {name: FILES[name] for name in list(FILES)[:5]}
-
-    fetch(Files(FILES), tmp_path)
-    assert found(tmp_path) == FILES
+def test_pictures_are_not_copied_into_their_own_source(tmp_path: Path) -> None:
+    source = write_label_folders(tmp_path / "mine", per_label=2)
+    with pytest.raises(DataError, match=r"raw is inside the source .*mine\. Choose a folder outside of it"):
+        import_pictures(str(source), source / "raw")
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
-def test_after_a_kill_in_the_middle_of_a_picture_it_goes_on(tmp_path: Path) -> None:
-    killed = f"""
-import os, signal
-from pathlib import Path
-from animals.data.sources.import_pictures import fetch
-from tests.data.sources.test_import_pictures import Files
-
-class Killed(Files):
-    def _pieces(self, name):
-        yield self.files[name]
-        if name == "raw-img/cane/2.jpg":
-            os.kill(os.getpid(), {signal.SIGKILL:d})
-
-fetch(Killed({FILES!r}), Path("pictures"))
-"""
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
-    done = subprocess.run([sys.executable, "-c", killed], cwd=tmp_path, env=environment, check=False)
-    assert done.returncode == -signal.SIGKILL
-    root = tmp_path / "pictures"
-    assert [path.name for path in sorted(root.glob("cane/*"))] == [".2.jpg.unfinished", "0.jpg", "1.jpg"]
-    assert count_pictures(root) == {"cane": 2}
-
-    fetch(Files(FILES), root)
-    assert found(root) == FILES
+def test_the_sample_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "make_sample", partial(make_sample, per_label=1, workers=1))
+    assert import_pictures("sample", tmp_path) == ImportResult(new=10, existing=0)
+    assert import_pictures("sample", tmp_path) == ImportResult(new=0, existing=10)
 
 
-def test_other_files_stay(tmp_path: Path) -> None:
-    (tmp_path / "cane").mkdir()
-    (tmp_path / "cane" / "mine.jpg").write_bytes(b"mine")
-    fetch(Files(FILES), tmp_path)
-    assert found(tmp_path) == {**FILES, "raw-img/cane/mine.jpg": b"mine"}
+def test_pictures_are_stored_where_the_experiments_expect_them() -> None:
+    assert default_root("sample") == Path("data/sample")
+    assert default_root("kaggle") == default_root("gs://name") == Path("data/raw/raw-img")
 
 
-def test_a_source_without_labels_leaves_nothing(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="two or more label folders"):
-        fetch(Files({"1.jpg": b"1"}), tmp_path / "root")
-    assert not (tmp_path / "root").exists()
+def test_an_unknown_source_is_refused_with_those_that_exist(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"There is no source .*gone\. Expected sample, kaggle, feedback, a URL such"):
+        import_pictures(str(tmp_path / "gone"), tmp_path)
+    with pytest.raises(ConfigError, match="neither a local folder nor of the form gs://"):
+        import_pictures("https://example.com/a.zip", tmp_path)
 
 
-def test_a_disk_without_room_is_named_before_anything_is_written(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    usage = shutil.disk_usage(tmp_path)._replace(free=39_999)
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
-    with pytest.raises(StorageUnavailable, match=r"need 0 MB and the disk of .*pictures has 0 MB. Make room, or name"):
-        fetch(Files(FILES), tmp_path / "pictures")
-    assert not (tmp_path / "pictures").exists()
+@pytest.fixture
+def url(gcs_url: str, tmp_path: Path) -> str:
+    """Label folders in a bucket."""
+    root, storage = write_label_folders(tmp_path / "made", per_label=10), open_storage(f"{gcs_url}/raw")
+    for path in sorted(root.rglob("*.jpg")):
+        storage.write(path.relative_to(root).as_posix(), path.read_bytes())
+    return f"{gcs_url}/raw"
 
 
-def test_a_disk_that_refuses_is_named_and_holds_no_half_picture(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def no_space(*_: Any) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(Path, "replace", no_space)
-    with pytest.raises(StorageUnavailable, match=r"Could not write .*0\.jpg: No space left .* goes on where it was"):
-        fetch(Files(FILES), tmp_path)
-    assert found(tmp_path) == {}
+def test_a_local_folder_is_used_as_it_is(tmp_path: Path) -> None:
+    assert ensure_local("some/where", tmp_path) == Path("some/where")
+    assert not list(tmp_path.iterdir())
 
 
-def test_a_file_in_the_place_of_a_label_folder_is_named(tmp_path: Path) -> None:
-    (tmp_path / "cane").write_bytes(b"no folder")
-    with pytest.raises(StorageUnavailable, match=r"Could not write .*cane.0\.jpg: (File exists|Not a directory)"):
-        fetch(Files(FILES), tmp_path)
+def test_a_url_gives_the_same_data_set_as_the_folder(url: str, tmp_path: Path) -> None:
+    local, remote = (
+        DataConfig(root=root, cache_dir=str(tmp_path / "cache"), workers=0) for root in (str(tmp_path / "made"), url)
+    )
+    assert load_data_set(remote, SPEC).manifest == load_data_set(local, SPEC).manifest
 
 
-def test_folders_in_label_folders_count_and_hidden_files_do_not(tmp_path: Path) -> None:
-    for name in ["cane/1.jpg", "cane/more/2.jpg", "cane/.3.jpg", "cane/.more/4.jpg", ".git/5.jpg", "6.jpg"]:
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_bytes(b"1")
-    assert count_pictures(tmp_path) == {"cane": 2}
-    assert count_pictures(tmp_path / "gone") == {}
+def test_several_processes_may_copy_a_url_at_once(url: str, tmp_path: Path) -> None:
+    with ThreadPoolExecutor(3) as pool:
+        folders = set(pool.map(lambda _: ensure_local(f"{url}/", tmp_path), range(3)))
+    (folder,) = folders
+    assert len(list(folder.glob("*/*.jpg"))) == 30
+    assert not list(folder.glob("*/.*"))
+
+
+def test_a_url_without_pictures_is_named(gcs_url: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="some/prefix/none"):
+        ensure_local(f"{gcs_url}/none", tmp_path)
+
+
+def test_a_wrong_url_is_refused_before_anything_is_read() -> None:
+    TrainConfig(data=DataConfig(root="gs://zoo/raw", extra="gs://zoo/feedback"))
+    for data in (DataConfig(root="http://zoo/raw"), DataConfig(root="gs://zoo/raw", extra="ftp://zoo")):
+        with pytest.raises(ConfigError, match="gs://name/prefix"):
+            TrainConfig(data=data)

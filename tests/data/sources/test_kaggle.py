@@ -8,8 +8,8 @@ import requests
 from kagglehub.exceptions import DataCorruptionError, KaggleApiHTTPError, UnauthenticatedError
 
 from animals.animals10 import ANIMALS10_FOLDERS
+from animals.data.sources.import_pictures import import_pictures
 from animals.data.sources.kaggle import download_animals10
-from animals.data.sources.parse import bring
 from animals.errors import PicturesUnavailable
 
 
@@ -27,9 +27,9 @@ def test_the_photographs_come_from_the_library_s_cache_without_what_lies_beside_
         return str(cache)
 
     monkeypatch.setattr(kagglehub, "dataset_download", download)
-    fetched = bring("kaggle", tmp_path / "root")
+    result = import_pictures("kaggle", tmp_path / "root")
 
-    assert (fetched.new, fetched.kept, fetched.left_out) == (10, 0, ("translate.py",))
+    assert (result.new, result.existing, result.left_out) == (10, 0, ("translate.py",))
     found = {path.parent.name: path.read_bytes().decode() for path in (tmp_path / "root").glob("*/OIP-1.jpeg")}
     assert found == {folder: folder for folder in ANIMALS10_FOLDERS}
 
@@ -51,5 +51,5 @@ def test_whatever_kaggle_refuses_the_message_says_what_to_do(error: Exception, m
         raise error
 
     monkeypatch.setattr(kagglehub, "dataset_download", refuse)
-    with pytest.raises(PicturesUnavailable, match=r"animals10 could not be .* set KAGGLE_API_TOKEN; or .* invoke data"):
+    with pytest.raises(PicturesUnavailable, match=r"could not be .* set KAGGLE_API_TOKEN\. Or .* invoke data"):
         download_animals10()

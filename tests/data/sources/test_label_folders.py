@@ -4,14 +4,14 @@ from pathlib import PurePosixPath
 
 import pytest
 
-from animals.data.sources.label_folders import find_places
+from animals.data.sources.label_folders import target_paths
 from animals.errors import DataError
 
 TWO = ["cane/1.jpg", "gatto/2.jpg"]
 
 
 def placed(*names: str) -> dict[str, str]:
-    return {name: str(place) for name, place in find_places(names, "the source").items()}
+    return {name: str(place) for name, place in target_paths(names, "the source").items()}
 
 
 @pytest.mark.parametrize("wrap", ["", "raw-img/", "archive/raw-img/", "./", "./animals 10/", "a/b/c/d/"])
@@ -39,7 +39,7 @@ def test_every_format_that_is_decoded_is_a_picture_whatever_its_case() -> None:
 
 @pytest.mark.parametrize("names", [[], ["1.jpg"], ["cane/1.jpg", "cane/2.jpg"], ["cane/1.txt", "gatto/1.txt"]])
 def test_fewer_than_two_label_folders_are_refused(names: list[str]) -> None:
-    with pytest.raises(DataError, match=r"the source holds no pictures in two or more label folders.*\.jpeg"):
+    with pytest.raises(DataError, match=r"the source has no pictures in two or more label folders.*\.jpeg"):
         placed(*names)
 
 
@@ -48,10 +48,10 @@ def test_fewer_than_two_label_folders_are_refused(names: list[str]) -> None:
     ["../1.jpg", "a/../../1.jpg", "/etc/1.jpg", "C:/x/1.jpg", "C:1.jpg", "a\\..\\1.jpg", "a/1\n.jpg", "a/\ud800.jpg"],
 )
 def test_a_name_that_leads_out_of_the_folder_is_refused_on_every_system(name: str) -> None:
-    with pytest.raises(DataError, match="leads out of its folder or that not every system can write"):
+    with pytest.raises(DataError, match="leads out of its folder or is not valid on every system"):
         placed(*TWO, name)
 
 
 def test_odd_names_stay_as_they_are() -> None:
     names = ["my cat/1 \N{NARROW NO-BREAK SPACE}PM.jpg", "hund/ä 12:30.jpg"]
-    assert find_places(names, "") == {name: PurePosixPath(name) for name in names}
+    assert target_paths(names, "") == {name: PurePosixPath(name) for name in names}

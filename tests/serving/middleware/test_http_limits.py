@@ -9,15 +9,15 @@ import pytest
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
-from animals.records import Problem
-from animals.serving.middleware.http_limits import HEAD_BYTES, Connection
+from animals.api import Problem
+from animals.serving.middleware.http_limits import HEAD_BYTES, LimitedHttpProtocol
 from tests.support.published import until
 
 GET = b"GET / HTTP/1.1\r\nHost: here\r\n"
 CHUNKED = b"POST / HTTP/1.1\r\nHost: here\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
-class Impatient(Connection):
+class Impatient(LimitedHttpProtocol):
     seconds = 0.3
 
 
@@ -130,14 +130,14 @@ def test_a_large_body_passes(client: socket.socket) -> None:
 
 def test_a_head_that_trickles_is_told_so(client: socket.socket) -> None:
     client.sendall(GET)
-    assert "did not come within 0.3 s" in refusal(rest(client), b"408")
+    assert "did not arrive within 0.3 s" in refusal(rest(client), b"408")
 
 
 def test_a_second_head_that_trickles_is_told_so_too(client: socket.socket) -> None:
     client.sendall(GET + b"\r\n")
     assert client.recv(1000).startswith(b"HTTP/1.1 200")
     client.sendall(GET)
-    assert "did not come within 0.3 s" in refusal(rest(client), b"408")
+    assert "did not arrive within 0.3 s" in refusal(rest(client), b"408")
 
 
 def test_a_connection_that_asks_nothing_is_closed_without_a_word(client: socket.socket) -> None:

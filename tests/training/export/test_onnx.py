@@ -1,4 +1,4 @@
-"""An exported model that answers otherwise than the trained one is never published."""
+"""An exported model that differs from the trained one is never published."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from animals.errors import ExportMismatch
+from animals.errors import AnimalsError
 from animals.preprocess import InputSpec, normalize
 from animals.training.export.onnx import check_onnx, export_onnx
 
@@ -46,7 +46,7 @@ def test_an_export_that_differs_is_refused_with_the_numbers(
     path = export_onnx(model, SPEC, tmp_path)
     logits = answers(model, pixels)
     logits[0] = -logits[0]
-    with pytest.raises(ExportMismatch, match=r"69 of 70 test pictures have the same label.*expected all, and under"):
+    with pytest.raises(AnimalsError, match=r"69 of 70 test pictures have the same label.*expected all, and under"):
         check_onnx(path, pixels, logits, SPEC, temperature=1.0)
 
 

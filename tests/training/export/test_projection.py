@@ -16,7 +16,7 @@ from animals.inference import ONNX_INPUT, ONNX_OUTPUT, ONNX_PROJECTION
 from animals.preprocess import InputSpec
 from animals.training.evaluation.predictors import onnx_predictor_of_all
 from animals.training.export.onnx import export_onnx
-from animals.training.export.projection import DIMENSIONS, SEED, Projected, projected
+from animals.training.export.projection import DIMENSIONS, SEED, Projected, add_projection
 from animals.training.export.quantize import quantize
 
 SPEC = InputSpec(side=32, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
@@ -58,7 +58,7 @@ def test_the_export_gives_logits_as_before_and_the_pooled_features_times_the_mat
 )
 def test_networks_of_other_kinds_are_projected_too(name: str, options: dict[str, int]) -> None:
     model = network(name, **options)
-    both = projected(model, SPEC.side)
+    both = add_projection(model, SPEC.side)
     assert both is not None
     pictures = torch.randn(2, 3, SPEC.side, SPEC.side)
     with torch.inference_mode():
@@ -70,7 +70,7 @@ def test_networks_of_other_kinds_are_projected_too(name: str, options: dict[str,
 
 def test_a_network_that_does_not_show_what_it_pools_is_exported_without(tmp_path: Path) -> None:
     model = nn.Sequential(nn.Flatten(), nn.Linear(3 * SPEC.side**2, 3))
-    assert projected(model, SPEC.side) is None
+    assert add_projection(model, SPEC.side) is None
     path = export_onnx(model, SPEC, tmp_path)
     assert onnx_predictor_of_all(path, SPEC)(noise(2))[1].shape == (2, 0)
 

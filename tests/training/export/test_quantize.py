@@ -13,7 +13,7 @@ import torch
 from onnx import helper
 
 from animals import registry
-from animals.data.load import DataSet
+from animals.data.dataset import DataSet
 from animals.errors import NotConvertible
 from animals.preprocess import InputSpec
 from animals.storage import open_storage
@@ -80,17 +80,17 @@ def test_it_is_small_and_takes_any_number_of_pictures(folder: Path, in_32_bits: 
 
     assert found.passed
     assert (folder / "model.int8.onnx").stat().st_size < 0.6 * (folder / "model.onnx").stat().st_size
-    ask = onnx_predictor(folder / "model.int8.onnx", data_set.spec)
+    predict = onnx_predictor(folder / "model.int8.onnx", data_set.spec)
     pixels = data_set.read_pixels(data_set.rows("test"))
-    one_by_one = np.concatenate([ask(pixels[place : place + 1]) for place in range(len(pixels))])
-    np.testing.assert_allclose(ask(pixels), one_by_one, atol=1e-5)
+    one_by_one = np.concatenate([predict(pixels[place : place + 1]) for place in range(len(pixels))])
+    np.testing.assert_allclose(predict(pixels), one_by_one, atol=1e-5)
 
 
 def test_what_was_measured_is_what_it_answers(folder: Path, in_32_bits: Evaluation, data_set: DataSet) -> None:
     found = export_int8(folder, data_set, in_32_bits, workers=0)
 
-    ask = onnx_predictor(folder / "model.int8.onnx", data_set.spec)
-    in_8_bits = evaluate(ask, data_set, "test", batch_size=7, workers=0)
+    predict = onnx_predictor(folder / "model.int8.onnx", data_set.spec)
+    in_8_bits = evaluate(predict, data_set, "test", batch_size=7, workers=0)
     assert found.pictures == len(in_8_bits.rows) == 30
     assert found.accuracy == in_8_bits.correct.mean()
     assert found.accuracy_fp32 == in_32_bits.correct.mean()
@@ -213,5 +213,5 @@ def test_a_run_says_on_both_cards_which_file_serves_and_why(trained: Trained) ->
 def test_a_run_publishes_the_model_in_8_bits_only_where_it_serves(trained: Trained) -> None:
     storage, card = open_storage(trained.config.bucket), trained.card
     assert (registry.INT8 in card.files) is (card.serving_file == registry.INT8)
-    ask = onnx_predictor(registry.read_file(storage, card, card.serving_file), card.input)
-    assert ask(np.zeros((1, 32, 32, 3), np.uint8)).shape == (1, 3)
+    predict = onnx_predictor(registry.read_file(storage, card, card.serving_file), card.input)
+    assert predict(np.zeros((1, 32, 32, 3), np.uint8)).shape == (1, 3)

@@ -1,7 +1,7 @@
-"""Generated backgrounds: what is behind the animal.
+"""Generate backgrounds.
 
-Each painter takes a random generator, a width and a height in pixels and returns an RGB picture of that size. None
-knows which animal will stand in front, so a background tells nothing about the label.
+Each painter takes a random generator, a width and a height in pixels and returns an RGB picture of that size. It does
+not know the animal in front, so a background is independent of the label.
 """
 
 import colorsys
@@ -41,13 +41,13 @@ MOODS: Final[tuple[Mood, ...]] = (
 
 
 def paint_background(rng: np.random.Generator, width: int, height: int) -> Image.Image:
-    """One background of a kind drawn by chance, landscapes most often."""
+    """Paint a background with a random painter, most often a landscape."""
     painter = PAINTERS[int(rng.choice(len(PAINTERS), p=_SHARES))]
     return painter(rng, width, height)
 
 
 def gradient(rng: np.random.Generator, width: int, height: int) -> Image.Image:
-    """Two colours that melt into each other, along a line or from a centre outwards."""
+    """Paint a gradient of two colours, along a line or from a centre outwards."""
     first, second = _pair(rng)
     x, y = _grid(width, height)
     if rng.random() < 0.5:
@@ -59,7 +59,7 @@ def gradient(rng: np.random.Generator, width: int, height: int) -> Image.Image:
 
 
 def landscape(rng: np.random.Generator, width: int, height: int) -> Image.Image:
-    """Sky, a sun or moon, clouds, and two to four ranges of hills, each nearer than the last."""
+    """Paint a sky, a sun or moon, clouds, and two to four ranges of hills, each nearer than the last."""
     mood = MOODS[rng.integers(len(MOODS))]
     x, y = _grid(width, height)
     canvas = _two_tone(_rgb(mood.sky[0]), _rgb(mood.sky[1]), _smooth(y / 0.7))
@@ -76,7 +76,7 @@ def landscape(rng: np.random.Generator, width: int, height: int) -> Image.Image:
 
 
 def room(rng: np.random.Generator, width: int, height: int) -> Image.Image:
-    """A wall, plain or striped, a skirting board and a floor of planks."""
+    """Paint a wall, plain or striped, a skirting board and a floor of planks."""
     wall, floor = _pair(rng)
     x, y = _grid(width, height)
     edge = rng.uniform(0.6, 0.82)
@@ -92,7 +92,7 @@ def room(rng: np.random.Generator, width: int, height: int) -> Image.Image:
 
 
 def stripes(rng: np.random.Generator, width: int, height: int) -> Image.Image:
-    """Slanting stripes of two colours."""
+    """Paint slanting stripes of two colours."""
     first, second = _pair(rng)
     x, y = _grid(width, height)
     wave = np.sin(_along(x, y, rng.uniform(0, np.pi)) * rng.uniform(12, 45))
@@ -100,7 +100,7 @@ def stripes(rng: np.random.Generator, width: int, height: int) -> Image.Image:
 
 
 def checks(rng: np.random.Generator, width: int, height: int) -> Image.Image:
-    """A chequered cloth: two sets of translucent stripes across each other, at any angle."""
+    """Paint a chequered cloth: two sets of translucent stripes across each other, at any angle."""
     first, second = _pair(rng)
     x, y = _grid(width, height)
     angle, frequency = rng.uniform(0, np.pi / 2), rng.uniform(12, 35)
@@ -109,7 +109,7 @@ def checks(rng: np.random.Generator, width: int, height: int) -> Image.Image:
 
 
 def dots(rng: np.random.Generator, width: int, height: int) -> Image.Image:
-    """Polka dots in a slanting lattice."""
+    """Paint polka dots in a slanting lattice."""
     first, second = _pair(rng)
     x, y = _grid(width, height)
     angle, frequency = rng.uniform(0, np.pi / 2), rng.uniform(18, 40)
@@ -118,7 +118,7 @@ def dots(rng: np.random.Generator, width: int, height: int) -> Image.Image:
 
 
 def soft_noise(rng: np.random.Generator, width: int, height: int) -> Image.Image:
-    """Large soft blotches of kindred colours, like a garden out of focus."""
+    """Paint large soft blotches of similar colours, like a garden out of focus."""
     rows, columns = int(rng.integers(3, 8)), int(rng.integers(4, 10))
     first, second = _pair(rng)
     blend = _two_tone(first, second, rng.random((rows, columns), dtype=np.float32))
@@ -128,7 +128,7 @@ def soft_noise(rng: np.random.Generator, width: int, height: int) -> Image.Image
 
 
 def lights(rng: np.random.Generator, width: int, height: int) -> Image.Image:
-    """Round lights out of focus before a darker ground."""
+    """Paint round lights out of focus on a darker ground."""
     first, second = _pair(rng)
     x, y = _grid(width, height)
     canvas = _two_tone(_blend(first, BLACK, 0.2), _blend(second, BLACK, 0.35), _smooth(y))
@@ -179,7 +179,7 @@ def _below_crest(rng: np.random.Generator, x: Plane, y: Plane, crest: float) -> 
 
 
 def _pair(rng: np.random.Generator) -> tuple[Colour, Colour]:
-    """Two colours that go together: neighbours on the colour wheel, now and then opposites."""
+    """Return two colours that are neighbours on the colour wheel, sometimes opposites."""
     hue = rng.random()
     other = hue + (0.5 if rng.random() < 0.2 else rng.uniform(-0.12, 0.12))
     first = _hsv(hue, rng.uniform(0.25, 0.65), rng.uniform(0.6, 0.9))
@@ -202,7 +202,7 @@ def _blend(first: Colour, second: Colour, share: float) -> Colour:
 
 
 def _grid(width: int, height: int) -> tuple[Plane, Plane]:
-    """Where each pixel is, with the height as unit: x in [0, width / height], y in [0, 1], both (height, width)."""
+    """Return each pixel's x in [0, width / height] and y in [0, 1], both of shape (height, width)."""
     x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
     return x / np.float32(height), y / np.float32(height)
 
@@ -212,7 +212,7 @@ def _along(x: Plane, y: Plane, angle: float) -> Plane:
 
 
 def _step(signed: Plane, slope: float) -> Plane:
-    """0 where negative, 1 where positive, and a ramp of the slope given between, so that edges are smooth."""
+    """Return 0 for negative and 1 for positive values, with a ramp of this slope between them for smooth edges."""
     ramp: Plane = np.clip(signed * np.float32(slope) + np.float32(0.5), 0, 1)
     return ramp
 
@@ -223,15 +223,15 @@ def _smooth(t: Plane) -> Plane:
 
 
 def _two_tone(first: Colour, second: Colour, t: Plane) -> Image.Image:
-    """A picture that is `first` where t is 0 and `second` where it is 1."""
+    """Return a picture that is `first` where t is 0 and `second` where it is 1."""
     canvas = Image.new("RGB", t.shape[::-1], first)
     _lay(canvas, second, t)
     return canvas
 
 
 def _lay(canvas: Image.Image, colour: Colour, cover: Plane) -> None:
-    """Paint a colour over a picture where `cover`, of shape (height, width) and in [0, 1], says how thickly.
+    """Blend a colour over a picture with the opacity `cover`, of shape (height, width) and in [0, 1].
 
-    Pillow takes 0.45 ms for this at 300x225, numpy with three channels last 0.75.
+    Pillow takes 0.45 ms at 300x225, numpy 0.75 ms.
     """
     canvas.paste(colour, mask=Image.fromarray((cover * 255).astype(np.uint8)))

@@ -1,7 +1,7 @@
-"""The licensed SVG drawings that come with the package, rendered to pixels.
+"""Render the licensed SVG drawings of the package to pixels.
 
-They lie under `art/<style>/<folder>/<name>.svg`, where a folder is one of Animals-10 or `_clutter`. Who drew them and
-under which licence is in `art/NOTICE.md`.
+Their files are `art/<style>/<folder>/<name>.svg`, where a folder is one of Animals-10 or `_clutter`. `art/NOTICE.md`
+names authors and licences.
 """
 
 import io
@@ -17,7 +17,7 @@ from PIL import Image
 
 @dataclass(frozen=True, slots=True)
 class Credit:
-    """Who drew a style, and what allows us to carry it."""
+    """The author and the licence of a style."""
 
     name: str
     by: str
@@ -33,7 +33,7 @@ CREDITS: Final[dict[str, Credit]] = {
 }
 
 STYLES: Final[tuple[str, ...]] = tuple(CREDITS)
-"""Every style that has drawings of all ten labels, in alphabetical order."""
+"""All styles, in alphabetical order; each has drawings of all ten labels."""
 
 _CLUTTER_FOLDER: Final = "_clutter"
 _MARGIN: Final = 2
@@ -41,7 +41,7 @@ _MARGIN: Final = 2
 
 @dataclass(frozen=True, slots=True, order=True)
 class Drawing:
-    """One SVG file, named by where it lies."""
+    """One SVG file, by the parts of its path."""
 
     style: str
     folder: str
@@ -49,40 +49,40 @@ class Drawing:
 
     @property
     def file(self) -> Traversable:
-        """The SVG file, also where the package is a zip."""
+        """The SVG file, also if the package is in a zip file."""
         return files("animals.data.sample") / "art" / self.style / self.folder / f"{self.name}.svg"
 
 
 @cache
 def drawings_of(style: str, folder: str) -> tuple[Drawing, ...]:
-    """The drawings in one folder of one style, sorted by name; none where there is no such folder."""
-    where = files("animals.data.sample") / "art" / style / folder
-    if not where.is_dir():
+    """Return the drawings in one folder of one style, sorted by name; none if the folder does not exist."""
+    art = files("animals.data.sample") / "art" / style / folder
+    if not art.is_dir():
         return ()
-    names = (entry.name for entry in where.iterdir())
+    names = (entry.name for entry in art.iterdir())
     return tuple(sorted(Drawing(style, folder, name[: -len(".svg")]) for name in names if name.endswith(".svg")))
 
 
 @cache
 def clutter() -> tuple[Drawing, ...]:
-    """Drawings of things that are no animal, of all styles: only some have any."""
+    """Return the drawings of objects that are no animal, of all styles that have some."""
     return tuple(drawing for style in STYLES for drawing in drawings_of(style, _CLUTTER_FOLDER))
 
 
 @cache
 def render(drawing: Drawing, side: int) -> Image.Image:
-    """Render one drawing, once a process.
+    """Render one drawing; each process renders it once.
 
     Args:
-        drawing: what to render.
-        side: of the square that the drawing's view box is fitted into, in pixels.
+        drawing: the drawing to render.
+        side: side in pixels of the square that the drawing's view box is scaled to fit into.
 
     Returns:
-        RGBA, cut to what is drawn plus a transparent margin that keeps edges soft when it is turned. The picture is
-        shared by all callers: copy it before changing it.
+        RGBA, cropped to the drawing plus a transparent margin, which keeps edges soft in rotations. All callers share
+        the picture: copy it before changing it.
     """
     svg = drawing.file.read_text(encoding="utf-8")
-    # No drawing holds text, and looking for the system's fonts would take longer than all else here.
+    # no drawing has text, and finding the system's fonts would take longer than the rendering
     png = resvg_py.svg_to_bytes(svg_string=svg, width=side, height=side, skip_system_fonts=True)
     with Image.open(io.BytesIO(png)) as opened:
         picture = opened.convert("RGBA")

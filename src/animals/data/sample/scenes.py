@@ -1,4 +1,4 @@
-"""Compose one picture: a background, clutter, the animal with its shadow, at times something in front, and faults."""
+"""Compose a picture: background, clutter, the animal and its shadow, sometimes an object in front, camera noise."""
 
 import math
 from typing import Final, NamedTuple
@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFilter
 from animals.data.sample.backgrounds import BLACK, WHITE, paint_background
 from animals.data.sample.drawings import Drawing, clutter, render
 
-# Width and height in pixels, and how often: like photographs on the web, most 4:3 and lying.
+# (width, height) in pixels -> frequency; like photographs on the web, most are 4:3 and landscape
 SIZES: Final[dict[tuple[int, int], float]] = {
     (300, 225): 0.70,
     (225, 300): 0.12,
@@ -19,13 +19,13 @@ SIZES: Final[dict[tuple[int, int], float]] = {
     (256, 256): 0.04,
     (280, 210): 0.03,
 }
-_ANIMAL_SIDE: Final = 256  # rendered larger than ever shown, so that it is only ever shrunk
+_ANIMAL_SIDE: Final = 256  # larger than in any picture, so that it is only scaled down
 _CLUTTER_SIDE: Final = 128
-_MAX_CUT: Final = 0.07  # share of an animal that may lie outside the picture, on each side
+_MAX_CUT: Final = 0.07  # fraction of an animal that may be outside the picture, on each side
 
 
 class Placed(NamedTuple):
-    """Something ready to be pasted: RGBA, and where its upper left corner goes (it may lie outside)."""
+    """An RGBA patch and the position of its upper left corner, which may be outside the picture."""
 
     patch: Image.Image
     left: int
@@ -38,15 +38,7 @@ class Placed(NamedTuple):
 
 
 def compose(drawing: Drawing, rng: np.random.Generator) -> Image.Image:
-    """Compose one picture around one drawing.
-
-    Args:
-        drawing: the animal.
-        rng: decides everything else.
-
-    Returns:
-        RGB, of one of `SIZES`.
-    """
+    """Compose an RGB picture of one of `SIZES` with an animal; `rng` decides everything else."""
     scene = paint_background(rng, *_size(rng))
     animal = _place_animal(rng, drawing, scene.size)
     for _ in range(rng.integers(1, 7)):
@@ -60,11 +52,7 @@ def compose(drawing: Drawing, rng: np.random.Generator) -> Image.Image:
 
 
 def compose_empty(rng: np.random.Generator) -> Image.Image:
-    """Compose one picture that nobody stands in: a background, and up to six things that lie about.
-
-    Returns:
-        RGB, of one of `SIZES`.
-    """
+    """Compose an RGB picture of one of `SIZES` without an animal: a background and up to six objects."""
     scene = paint_background(rng, *_size(rng))
     for _ in range(rng.integers(0, 7)):
         x, y = rng.random(2) * scene.size
@@ -78,14 +66,14 @@ def _size(rng: np.random.Generator) -> tuple[int, int]:
 
 
 def warp(picture: Image.Image, corners: NDArray[np.float64]) -> Image.Image:
-    """Pull a picture's corners elsewhere, straight lines staying straight.
+    """Apply the perspective transform that moves a picture's corners.
 
     Args:
         picture: RGBA.
-        corners: shape (4, 2), where upper left, upper right, lower right and lower left go, in pixels.
+        corners: new upper left, upper right, lower right and lower left corner in pixels, shape (4, 2).
 
     Returns:
-        RGBA, just large enough to hold the four corners.
+        RGBA, just large enough for the four corners.
     """
     goal = corners - corners.min(axis=0)
     width, height = (math.ceil(extent) for extent in goal.max(axis=0))
@@ -98,7 +86,7 @@ def warp(picture: Image.Image, corners: NDArray[np.float64]) -> Image.Image:
 
 
 def _homography(start: NDArray[np.float64], end: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The eight numbers that map four points (4, 2) on four others, in the order that Pillow takes them."""
+    """Return the eight coefficients that map four points (4, 2) to four others, in Pillow's order."""
     x, y = start.T
     zero, one = np.zeros(4), np.ones(4)
     u, v = end.T
@@ -108,18 +96,18 @@ def _homography(start: NDArray[np.float64], end: NDArray[np.float64]) -> NDArray
 
 
 def _pose(rng: np.random.Generator, picture: Image.Image, side: float, turn: float, pull: float) -> Image.Image:
-    """Shrink, flip, turn and warp.
+    """Scale, flip, rotate and warp at random.
 
     Args:
-        rng: decides within the limits below.
+        rng: random generator.
         picture: RGBA.
-        side: length that its longer side gets, in pixels.
-        turn: greatest angle to either side, in degrees.
-        pull: how far each corner may be pulled, as a share of `side`.
+        side: new length of the longer side in pixels.
+        turn: largest rotation in either direction in degrees.
+        pull: largest shift of each corner, as a fraction of `side`.
     """
     scale = side / max(picture.size)
     width, height = (max(2, round(length * scale)) for length in picture.size)
-    # warp() looks at 4x4 pixels only; shrinking first, which looks at all of them, keeps thin lines whole.
+    # scaled before the warp, which samples 4x4 pixels only and would break thin lines
     small = picture.resize((width, height), Image.Resampling.BICUBIC)
     if rng.random() < 0.5:
         small = small.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
@@ -130,7 +118,7 @@ def _pose(rng: np.random.Generator, picture: Image.Image, side: float, turn: flo
 
 
 def _relight(rng: np.random.Generator, patch: Image.Image, hue: float) -> Image.Image:
-    """Turn the hue by up to `hue` degrees, change saturation, and let light fall from one side."""
+    """Rotate the hue by up to `hue` degrees, change the saturation, and add light from one side."""
     red, green, blue, alpha = patch.split()
     lit = Image.merge("RGB", (red, green, blue)).convert("RGB", _colour_matrix(rng, hue))
     angle, strength = rng.uniform(0, 2 * np.pi), rng.uniform(0, 100)
@@ -148,7 +136,7 @@ def _mask(plane: NDArray[np.float32]) -> Image.Image:
 
 
 def _colour_matrix(rng: np.random.Generator, hue: float) -> tuple[float, ...]:
-    """Three rows of four for `Image.convert`: a turn about the grey axis, then a change of saturation."""
+    """Return three rows of four for `Image.convert`: a rotation about the grey axis and a change of saturation."""
     angle, saturation = math.radians(rng.uniform(-hue, hue)), rng.uniform(0.6, 1.15)
     cos, sin = math.cos(angle), math.sin(angle) / math.sqrt(3)
     third = (1 - cos) / 3
@@ -166,12 +154,12 @@ def _colour_matrix(rng: np.random.Generator, hue: float) -> tuple[float, ...]:
 def _place_animal(rng: np.random.Generator, drawing: Drawing, size: tuple[int, int]) -> Placed:
     side = rng.uniform(0.6, 1.0) * min(size)
     patch = _relight(rng, _pose(rng, render(drawing, _ANIMAL_SIDE), side, turn=22, pull=0.07), hue=18)
-    left, top = (_somewhere(rng, room, length) for room, length in zip(size, patch.size, strict=True))
+    left, top = (_random_position(rng, room, length) for room, length in zip(size, patch.size, strict=True))
     return Placed(patch, left, top)
 
 
-def _somewhere(rng: np.random.Generator, room: int, length: int) -> int:
-    """Where something of a length may begin so that little of it is outside; the middle if it is too long."""
+def _random_position(rng: np.random.Generator, room: int, length: int) -> int:
+    """Return a random position at which little of a length is outside; centred if it is too long."""
     low, high = -_MAX_CUT * length, room - (1 - _MAX_CUT) * length
     return round(rng.uniform(low, high)) if low < high else (room - length) // 2
 
@@ -182,7 +170,7 @@ def _clutter_patch(rng: np.random.Generator, side: float) -> Image.Image:
 
 
 def _place_clutter(rng: np.random.Generator, size: tuple[int, int], animal: Placed) -> Placed:
-    """A thing in the back, at the place farthest from the animal among three, so that it is not all hidden."""
+    """Place an object at the farthest of three random positions from the animal, so that it is not hidden."""
     patch = _clutter_patch(rng, rng.uniform(0.14, 0.36) * min(size))
     spots = rng.random((3, 2)) * size
     x, y = max(spots, key=lambda spot: math.dist(spot, animal.centre))
@@ -209,14 +197,14 @@ def _paste_shadow(rng: np.random.Generator, scene: Image.Image, placed: Placed) 
 
 
 def _put_in_front(rng: np.random.Generator, scene: Image.Image, animal: Placed) -> None:
-    """One picture in four has something before the animal, never before its middle."""
+    """Put something in front of the animal in one picture of four, never in front of its middle."""
     chance = rng.random()
     if chance < 0.09:
-        _grow_grass(rng, scene)
+        _add_grass(rng, scene)
     elif chance < 0.18:
         _paste(scene, _place_in_front(rng, scene.size, animal))
     elif chance < 0.25:
-        _let_it_snow(rng, scene)
+        _add_snow(rng, scene)
 
 
 def _place_in_front(rng: np.random.Generator, size: tuple[int, int], animal: Placed) -> Placed:
@@ -228,7 +216,7 @@ def _place_in_front(rng: np.random.Generator, size: tuple[int, int], animal: Pla
     return _centred(patch, x, y)
 
 
-def _grow_grass(rng: np.random.Generator, scene: Image.Image) -> None:
+def _add_grass(rng: np.random.Generator, scene: Image.Image) -> None:
     draw = ImageDraw.Draw(scene)
     width, height = scene.size
     for x in rng.uniform(-5, width + 5, int(rng.integers(30, 70))):
@@ -238,14 +226,14 @@ def _grow_grass(rng: np.random.Generator, scene: Image.Image) -> None:
         draw.polygon([(x - thick, height), (x + lean, height - reach), (x + thick, height)], fill=green)
 
 
-def _let_it_snow(rng: np.random.Generator, scene: Image.Image) -> None:
+def _add_snow(rng: np.random.Generator, scene: Image.Image) -> None:
     draw = ImageDraw.Draw(scene)
     for x, y in rng.random((int(rng.integers(25, 70)), 2)) * scene.size:
         draw.circle((x, y), rng.uniform(0.8, 2.6), fill=(245, 248, 252))
 
 
 def _degrade(rng: np.random.Generator, scene: Image.Image) -> Image.Image:
-    """Blur a little, change the exposure, add the grain of a sensor."""
+    """Blur slightly, change the exposure, add sensor noise."""
     if rng.random() < 0.5:
         scene = scene.filter(ImageFilter.GaussianBlur(rng.uniform(0.3, 1.1)))
     luminance, *chroma = scene.convert("YCbCr").split()

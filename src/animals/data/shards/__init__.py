@@ -1,1 +1,1 @@
-"""A data set as shards in a bucket: written once, then streamed by trainings that have no room for all of it."""
+"""Shards: a data set as tar files in a bucket, for trainings that stream it instead of storing it."""

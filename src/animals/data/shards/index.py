@@ -1,10 +1,10 @@
-"""What a set of shards is: all that a training needs to know before it reads the first picture.
+"""The index of a set of shards: everything that a training needs before it reads the first picture.
 
 ```
 <url>/
-    train-00000-<hash>.tar      pictures as they were, in chance's order; never changed
+    train-00000-<hash>.tar      original files in random order; never changed
     val-00000-<hash>.tar test-00000-<hash>.tar
-    index.json                  written last: shards that it does not name do not count
+    index.json                  written last: shards that it does not list are ignored
 ```
 """
 
@@ -33,21 +33,21 @@ class Shard(Record):
 
 
 class ShardIndex(Record):
-    """`index.json`."""
+    """Content of `index.json`."""
 
     format: Literal[1] = 1
     labels: dict[str, dict[str, int]]
-    """Label -> split -> pictures."""
+    """Label -> split -> number of pictures."""
     shards: tuple[Shard, ...]
     pixels: InputSpec
-    """Mean and std of the training pictures, and the size and cut at which they were found."""
+    """Mean and std of the training pictures, and the size and cut for which they were computed."""
     manifest_sha256: str
-    """Of the manifest of all pictures in all splits."""
+    """Hash of the manifest of all pictures in all splits."""
     split_seed: int
     order_seed: int
-    """Of the order in which the training pictures were written."""
+    """Seed of the order in which the training pictures were written."""
     shard_bytes: int
-    """Pictures of so many bytes, at most, are in one shard, unless it holds a single one."""
+    """Largest size of the pictures in a shard with more than one picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class ShardSet:
     """Shards in a bucket."""
 
     url: str
-    """As for `open_storage`."""
+    """URL of `open_storage`."""
     index: ShardIndex
     streams: int = 16
     """See `ShardOrder`."""
@@ -68,43 +68,43 @@ class ShardSet:
         return tuple(sorted(self.index.labels))
 
     def of(self, split: str) -> list[Shard]:
-        """The shards of a split, in the order of the index."""
+        """Return the shards of a split, in the order of the index."""
         return [shard for shard in self.index.shards if shard.split == split]
 
     def pictures(self, split: str) -> int:
-        """How many pictures a split has."""
+        """Return the number of pictures in a split."""
         return sum(shard.pictures for shard in self.of(split))
 
     @property
     def train_rows(self) -> list[ManifestRow]:
-        """What stands for the training pictures in a run's manifest: one row a shard."""
+        """Rows for the training pictures in a run's manifest: one for each shard."""
         return [ManifestRow(it.name, "", "train", it.file.sha256) for it in self.of("train")]
 
     @property
     def identity(self) -> str:
-        """The same for the same shards, wherever they are."""
+        """Hash that is equal for equal shards in any bucket."""
         return hashlib.sha256(self.index.model_dump_json().encode()).hexdigest()[:16]
 
 
 def read_shard_set(url: str) -> ShardSet:
-    """The shards at a URL.
+    """Return the shards at a URL.
 
     Raises:
         ConfigError: the URL is neither a folder nor of the form gs://name/prefix.
-        DataError: there are none, or none that this version can read.
-        StorageUnavailable: the bucket is out of reach.
+        DataError: there are no shards, or this version cannot read them.
+        StorageUnavailable: the bucket cannot be reached.
     """
     try:
         return ShardSet(url, parse_index(open_storage(url).read(INDEX).data, url))
     except NoSuchObject as error:
         raise DataError(
-            f"{url} holds no shards: it has no {INDEX}. Write them (again, if that was interrupted) with: "
+            f"{url} has no shards: {INDEX} is missing. Write them (again, if that was interrupted) with: "
             f'invoke data --shards {url} --args "experiment=folder data.root=path/to/pictures"'
         ) from error
 
 
 def parse_index(data: bytes, url: str) -> ShardIndex:
-    """The content of an index.
+    """Return the content of an index.
 
     Raises:
         DataError: this version cannot read it.
@@ -114,5 +114,5 @@ def parse_index(data: bytes, url: str) -> ShardIndex:
     except ValidationError as error:
         raise DataError(
             f"{INDEX} in {url} cannot be read by this version of animals: {explain(error)}. Write the shards again, "
-            "to another place."
+            "to another URL."
         ) from error

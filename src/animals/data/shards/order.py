@@ -1,4 +1,4 @@
-"""Which picture comes when: an order that follows from the seed and the epoch, whoever reads it."""
+"""The order of the training pictures in shards: it depends only on the seed and the epoch."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """Some pictures of one shard that follow each other: from `first` on, before `stop`."""
+    """Consecutive pictures of one shard: from `first` up to and without `stop`."""
 
     shard: int
     first: int
@@ -18,19 +18,18 @@ class Segment:
 
 
 class ShardOrder:
-    """How each epoch goes once through all pictures.
+    """The order in which each epoch reads all pictures once.
 
-    The shards are laid behind each other in an order drawn for the epoch, and this line is cut into `streams` pieces.
-    Each batch takes from every stream: its picture `j` from stream `j` modulo `streams`. Whoever has some of the
-    streams, be it one process with one worker or many, so has its part of every batch, of the same size each time,
-    and nobody else has it.
+    The shards are concatenated in an order drawn for the epoch, and this sequence is cut into `streams` pieces. Picture
+    `j` of each batch is from stream `j` modulo `streams`. So a process with some of the streams, with one worker or
+    many, has its own part of every batch, always of the same size.
 
     Args:
-        counts: pictures in each shard.
-        batch_size: pictures in one batch, at most. There are as many batches as that takes, and their sizes differ by
-            one picture at most: all pictures are seen, and no batch is too small to learn from.
-        streams: fewer where a batch has not so many pictures.
-        seed: another one gives other orders.
+        counts: number of pictures in each shard.
+        batch_size: largest number of pictures in a batch. The sizes of the batches differ by one picture at most: all
+            pictures are used, and no batch is too small to learn from.
+        streams: number of streams; fewer if a batch has fewer pictures.
+        seed: seed of the order.
     """
 
     def __init__(self, counts: Sequence[int], batch_size: int, streams: int, seed: int) -> None:
@@ -42,36 +41,23 @@ class ShardOrder:
         self.streams = min(streams, int(self.sizes.min()))
 
     def shares(self, stream: int) -> NDArray[np.int64]:
-        """Pictures of each batch that come from a stream, shape (batches,)."""
+        """Return the number of pictures of each batch that are from a stream, shape (batches,)."""
         return (self.sizes - stream + self.streams - 1) // self.streams
 
     def segments(self, epoch: int, stream: int, skip: int) -> Iterator[Segment]:
-        """Where a stream's pictures lie, one after the other.
-
-        Args:
-            epoch: which.
-            stream: which.
-            skip: pictures at its beginning to leave out.
-        """
+        """Yield the segments with the pictures of a stream, without the first `skip` pictures."""
         start = sum(int(self.shares(other).sum()) for other in range(stream))
         first, stop = start + skip, start + int(self.shares(stream).sum())
         order = np.random.default_rng([self.seed, epoch]).permutation(len(self._counts))
         ends = np.cumsum(self._counts[order])
-        for place in range(int(np.searchsorted(ends, first, side="right")), len(order)):
+        for index in range(int(np.searchsorted(ends, first, side="right")), len(order)):
             if first >= stop:
                 return
-            shard, end = int(order[place]), int(ends[place])
+            shard, end = int(order[index]), int(ends[index])
             begin = end - int(self._counts[shard])
             yield Segment(shard, first - begin, min(stop, end) - begin)
             first = end
 
     def shuffled(self, epoch: int, stream: int, window: int, pictures: int) -> NDArray[np.int64]:
-        """The order of the pictures in one window of a stream.
-
-        Args:
-            epoch: which.
-            stream: which.
-            window: its number in the stream.
-            pictures: in it.
-        """
+        """Return the order of the pictures in window number `window` of a stream."""
         return np.random.default_rng([self.seed, epoch, stream, window]).permutation(pictures)

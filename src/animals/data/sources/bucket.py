@@ -1,6 +1,6 @@
-"""Pictures from a bucket or a local folder, through `animals.storage`.
+"""Pictures from a bucket or a local folder.
 
-Google's library checks each object against the checksum that the bucket keeps, so damage on the way is an error.
+Google's library checks each object against the checksum in the bucket, so data damaged on the way raises an error.
 """
 
 import threading
@@ -11,20 +11,20 @@ from animals.concurrency import in_threads
 from animals.storage import Storage, open_storage
 
 THREADS: Final = 16
-"""Objects that are read at once: each waits for the network most of its time."""
+"""Objects that are read at once; each mostly waits for the network."""
 
 
 class BucketSource:
-    """All objects below a URL that `open_storage` understands."""
+    """All objects below a URL of `open_storage`."""
 
     def __init__(self, url: str) -> None:
         self.url = open_storage(url).url
-        self._own = threading.local()
+        self._local = threading.local()
 
-    def sizes(self) -> dict[str, int]:  # noqa: D102 - the protocol says it
+    def sizes(self) -> dict[str, int]:  # noqa: D102 - see Source
         return dict(self._storage().sizes())
 
-    def read(self, names: Collection[str]) -> Iterator[tuple[str, Iterable[bytes]]]:  # noqa: D102
+    def read(self, names: Collection[str]) -> Iterator[tuple[str, Iterable[bytes]]]:  # noqa: D102 - see Source
         for name, data in in_threads(self._read, names, threads=THREADS):
             yield name, [data]
 
@@ -32,8 +32,8 @@ class BucketSource:
         return self._storage().read(name).data
 
     def _storage(self) -> Storage:
-        """One for each thread, since Google's client keeps fewer connections open than there are threads."""
-        if not hasattr(self._own, "storage"):
-            self._own.storage = open_storage(self.url)
-        storage: Storage = self._own.storage
+        """Return the storage of this thread: Google's client keeps fewer connections than there are threads."""
+        if not hasattr(self._local, "storage"):
+            self._local.storage = open_storage(self.url)
+        storage: Storage = self._local.storage
         return storage

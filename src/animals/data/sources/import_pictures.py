@@ -1,122 +1,108 @@
-"""Bring pictures from a source into a folder of label folders.
+"""Import pictures from any source that a user or a configuration may name."""
 
-    fetch(open_source("gs://name/raw/raw-img"), Path("data/raw/raw-img"))
+import re
+from pathlib import Path
+from typing import Final
 
-Each picture is written under a hidden name and renamed, so a file that has its own name is whole. A call that was cut
-off, even by a kill, is repeated: what is there in the size that it should have is not brought again.
-"""
+from filelock import FileLock
 
-import shutil
-from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-from typing import Protocol
+from animals.config.settings import BucketSettings, read_settings
+from animals.data.sample.make import make_sample
+from animals.data.sources.archive import open_archive
+from animals.data.sources.bucket import BucketSource
+from animals.data.sources.feedback import import_feedback
+from animals.data.sources.folder import ImportResult, Source, copy_pictures
+from animals.data.sources.kaggle import download_animals10
+from animals.errors import DataError
 
-from rich.markup import escape
+SAMPLE: Final = "sample"
+KAGGLE: Final = "kaggle"
+FEEDBACK: Final = "feedback"
 
-from animals.concurrency import progress_bar
-from animals.data.sources.label_folders import find_places
-from animals.errors import AnimalsError, StorageUnavailable
-from animals.files import atomic_write
+SAMPLE_ROOT: Final = Path("data/sample")
+PICTURES_ROOT: Final = Path("data/raw/raw-img")
+FEEDBACK_ROOT: Final = Path("data/feedback")
 
-
-class Source(Protocol):
-    """Where pictures come from."""
-
-    url: str
-    """Where that is, as a person would type it."""
-
-    def sizes(self) -> Mapping[str, int]:
-        """All files by name, with forward slashes, and their sizes in bytes."""
-
-    def read(self, names: Collection[str]) -> Iterator[tuple[str, Iterable[bytes]]]:
-        """These files in any order, each with its content in pieces, to be used before the next file."""
+DOWNLOADS: Final = "fetched"
+"""Folder in the cache with a folder for each URL."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fetched:
-    """What a call did."""
-
-    new: int
-    """Pictures that it brought."""
-    kept: int
-    """Pictures of the source that were there already."""
-    left_out: tuple[str, ...]
-    """Files of the source that are not wanted."""
-    because: str = "no picture in a label folder"
-    """Why not."""
-    removed: int = 0
-    """Pictures of an earlier call that the source does not have any more."""
+def default_root(source: str) -> Path:
+    """Return the folder for the pictures of a source, where the experiments expect them."""
+    return {SAMPLE: SAMPLE_ROOT, FEEDBACK: FEEDBACK_ROOT}.get(source, PICTURES_ROOT)
 
 
-Finder = Callable[[Collection[str], str], Mapping[str, PurePosixPath]]
-"""As `find_places`: which files of a source are pictures, and where each of them goes."""
-
-
-def fetch(source: Source, root: Path, *, find: Finder = find_places) -> Fetched:
-    """Bring all pictures of a source that are not there yet. Only one call at a time may fill a folder.
+def import_pictures(source: str, root: Path, *, bucket: str | None = None) -> ImportResult:
+    """Import pictures into a folder of label folders.
 
     Args:
-        source: has a folder of pictures a label, at its top or wrapped in further folders.
-        root: gets the label folders; it need not exist. What else lies there stays.
-        find: for a source that has its own order.
+        source: `sample`, `kaggle`, `feedback`, a URL such as gs://name/raw/raw-img, a folder or an archive.
+        root: folder for the label folders.
+        bucket: bucket with the feedback; by default the one in the environment.
 
     Raises:
-        DataError: the source cannot be used as it is; nothing was written, or from a damaged archive whole pictures.
-        StorageUnavailable: the source cannot be reached, or the disk is full or may not be written to.
+        DataError: the source does not exist or cannot be used.
+        ModelError: no published model says what the folders of the feedback are called.
+        PicturesUnavailable: Kaggle cannot be reached.
+        StorageUnavailable: the bucket cannot be reached, or the disk is full.
     """
-    with progress_bar() as progress:
-        looking = progress.add_task(f"Looking through {escape(source.url)}", total=None)
-        sizes = source.sizes()
-        places = find(sizes, source.url)
-        progress.remove_task(looking)
-        missing = {name: place for name, place in places.items() if not _is_there(root / place, sizes[name])}
-        _check_room(root, sum(sizes[name] for name in missing))
-        task = progress.add_task("Fetching pictures", total=len(places), completed=len(places) - len(missing))
-        for name, pieces in source.read(missing):
-            _write(root / missing[name], pieces)
-            progress.advance(task)
-    left_out = tuple(sorted(sizes.keys() - places.keys()))
-    return Fetched(new=len(missing), kept=len(places) - len(missing), left_out=left_out)
+    if source == FEEDBACK:
+        return import_feedback(bucket or read_settings(BucketSettings).bucket, root)
+    if bucket:
+        raise DataError(f"--bucket {bucket} is only for the source {FEEDBACK}, not for {source}. Leave it out.")
+    if source == SAMPLE:
+        result = make_sample(root)
+        return ImportResult(new=result.made, existing=result.skipped)
+    return copy_pictures(open_source(source, root), root)
 
 
-def count_pictures(root: Path) -> Counter[str]:
-    """Files in each label folder, which may have folders of their own; hidden ones do not count."""
-    files = (path.relative_to(root) for path in root.glob("*/**/*") if path.is_file())
-    return Counter(file.parts[0] for file in files if not any(part.startswith(".") for part in file.parts))
+def open_source(source: str, root: Path) -> Source:
+    """Return the source of that name, for pictures that are copied to `root`.
 
-
-def _is_there(path: Path, size: int) -> bool:
-    try:
-        return path.stat().st_size == size
-    except OSError:  # missing, or in the way of something: writing will say so
-        return False
-
-
-def _check_room(root: Path, needed: int) -> None:
-    there = next(folder for folder in (root, *root.absolute().parents) if folder.exists())
-    free = shutil.disk_usage(there).free
-    if needed > free:
-        raise StorageUnavailable(
-            f"The pictures need {needed / 1e6:,.0f} MB and the disk of {root} has {free / 1e6:,.0f} MB. "
-            "Make room, or name another folder with --root."
+    Raises:
+        DataError: the source does not exist, or `root` is inside it.
+        PicturesUnavailable: Kaggle cannot be reached.
+    """
+    if source == KAGGLE:
+        return BucketSource(str(download_animals10()))
+    if "://" in source:
+        return BucketSource(source)
+    path = Path(source).expanduser()
+    if path.is_file():
+        return open_archive(path)
+    if not path.is_dir():
+        raise DataError(
+            f"There is no source {source}. Expected {SAMPLE}, {KAGGLE}, {FEEDBACK}, a URL such as "
+            "gs://name/raw/raw-img, a folder, or a zip or tar file."
         )
+    if path.resolve() in root.resolve().parents:
+        raise DataError(f"{root} is inside the source {source}. Choose a folder outside of it with --root.")
+    return BucketSource(str(path))
 
 
-def _write(path: Path, pieces: Iterable[bytes]) -> None:
-    """Write a file: all of it or nothing.
+def ensure_local(location: str, cache_dir: Path) -> Path:
+    """Return a local folder of label folders; import the pictures first if the location is a URL.
 
-    The hidden name is the same each time, so what a killed process left is overwritten by the one that goes on. It is
-    not flushed to the disk: that takes minutes for all, and a picture that a power cut left short is brought again.
+    Several processes may call this at once; one of them imports. Existing pictures are not copied again.
+
+    Args:
+        location: a folder, gs://name/prefix, or gs://name/prefix/feedback for the feedback in gs://name/prefix.
+        cache_dir: folder for the copies.
+
+    Raises:
+        DataError: the URL has no pictures in label folders.
+        ModelError: no published model says what the folders of the feedback are called.
+        StorageUnavailable: the bucket cannot be reached, or the disk is full or not writable.
     """
-    try:
-        with atomic_write(path) as temporary, temporary.open("wb") as file:
-            file.writelines(pieces)
-    except AnimalsError:  # the source's own, some of which are OSErrors too
-        raise
-    except OSError as error:
-        raise StorageUnavailable(
-            f"Could not write {path}: {error.strerror or error}. Make room or name another folder with --root; "
-            "the same command goes on where it was."
-        ) from error
+    if "://" not in location:
+        return Path(location)
+    url = location.rstrip("/")
+    root = cache_dir / DOWNLOADS / re.sub(r"[^\w.-]+", "_", url.partition("://")[2])
+    root.parent.mkdir(parents=True, exist_ok=True)
+    bucket = url.removesuffix(f"/{FEEDBACK}")
+    with FileLock(root.with_name(f".{root.name}.lock")):
+        if bucket != url:
+            import_pictures(FEEDBACK, root, bucket=bucket)
+        else:
+            import_pictures(url, root)
+    return root

@@ -1,4 +1,4 @@
-"""The Animals-10 photographs from Kaggle, by its own library."""
+"""The Animals-10 photographs from Kaggle, with its own library."""
 
 from pathlib import Path
 from typing import Final
@@ -11,15 +11,15 @@ DATA_SET: Final = "alessiocorrado99/animals10"
 def download_animals10() -> Path:
     """Download and unpack Animals-10 into the library's cache, with its progress bar; 600 MB.
 
-    A download that was cut off goes on where it was, and one that is there is not repeated.
+    An interrupted download is resumed, and a complete one is not repeated.
 
     Returns:
-        A folder in the cache, to be read only.
+        The folder in the cache. Do not change it.
 
     Raises:
-        PicturesUnavailable: there is no network, or Kaggle does not let us in.
+        PicturesUnavailable: there is no network, or Kaggle denies access.
     """
-    import kagglehub  # here: it takes a second, and sets up its logging
+    import kagglehub  # here: the import takes a second and sets up logging
     from kagglehub.exceptions import DataCorruptionError, UnauthenticatedError
     from requests import RequestException
 
@@ -28,6 +28,6 @@ def download_animals10() -> Path:
     except (RequestException, UnauthenticatedError, DataCorruptionError, ValueError, OSError) as error:
         raise PicturesUnavailable(
             f"Kaggle's data set {DATA_SET} could not be downloaded: {' '.join(str(error).split()).rstrip('.')}. "
-            "Where Kaggle asks who you are, make a token on kaggle.com/settings and set KAGGLE_API_TOKEN; or download "
-            "the archive in a browser and name it: invoke data --source archive.zip"
+            "If Kaggle asks for a login, create a token on kaggle.com/settings and set KAGGLE_API_TOKEN. Or download "
+            "the archive in a browser and use it: invoke data --source archive.zip"
         ) from error

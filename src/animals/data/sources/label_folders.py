@@ -1,4 +1,4 @@
-"""Which of a source's files are pictures, and where below the data set's root each of them goes."""
+"""Find the pictures among the files of a source, and their paths below the data set's root."""
 
 import functools
 import unicodedata
@@ -13,39 +13,46 @@ from animals.preprocess import FORMATS
 
 @functools.cache
 def picture_suffixes() -> frozenset[str]:
-    """Endings, in small letters and with the dot, of the formats that are decoded."""
-    return frozenset(suffix for suffix, kind in Image.registered_extensions().items() if kind in FORMATS)
+    """Return the file extensions of the supported formats, in lower case with the dot."""
+    return frozenset(suffix for suffix, format in Image.registered_extensions().items() if format in FORMATS)
 
 
-def find_places(names: Collection[str], url: str) -> dict[str, PurePosixPath]:
-    """Find the pictures in label folders; folders that wrap all of these are taken off.
+def target_paths(names: Collection[str], url: str) -> dict[str, PurePosixPath]:
+    """Return the path below the root of each picture in a label folder, without folders that contain all of them.
 
     Args:
-        names: of all files of a source, with forward slashes. Hidden ones are no pictures.
-        url: what the source is called in messages.
+        names: names of all files of a source, with forward slashes; hidden ones are skipped.
+        url: name of the source in messages.
 
     Returns:
-        Name -> path below the root, which begins with the label's folder.
+        Name -> path, which begins with the label's folder.
 
     Raises:
-        DataError: a name would lead out of the root, or there are no two label folders.
+        DataError: a name leads out of the root, or there are fewer than two label folders.
     """
     pictures = {name: path for name in names if _is_picture(path := PurePosixPath(name))}
     if unsafe := [name for name in pictures if not is_safe(name)]:
         raise DataError(
-            f"{url} holds {unsafe[0]!r}, a name that leads out of its folder or that not every system can write. "
+            f"{url} has a file named {unsafe[0]!r}, which leads out of its folder or is not valid on every system. "
             "Expected relative paths with forward slashes. Nothing was written."
         )
-    depth = _depth_of_labels(pictures.values())
-    return {name: _below(path, depth) for name, path in pictures.items() if len(path.parts) >= depth + 2} or _none(url)
+    depth = _label_depth(pictures.values())
+    paths = {
+        name: PurePosixPath(*path.parts[depth:]) for name, path in pictures.items() if len(path.parts) >= depth + 2
+    }
+    if not paths:
+        raise DataError(
+            f"{url} has no pictures in two or more label folders. Expected a folder of pictures for each label, "
+            f"with the extensions {' '.join(sorted(picture_suffixes()))}."
+        )
+    return paths
 
 
 def is_safe(name: str) -> bool:
-    """Whether a name stays below the folder that it is written into, on every system."""
-    # Windows knows more ways out than others do, and this understands theirs too
-    path = PureWindowsPath(name)
-    stays = not path.anchor and ".." not in path.parts and "\\" not in name
-    return stays and not any(unicodedata.category(char) in ("Cc", "Cs") for char in name)
+    """Return whether a name stays below the folder that it is written into, on every system."""
+    path = PureWindowsPath(name)  # it knows drives and backslashes, and understands POSIX paths too
+    inside = not path.anchor and ".." not in path.parts and "\\" not in name
+    return inside and not any(unicodedata.category(char) in ("Cc", "Cs") for char in name)
 
 
 def _is_picture(path: PurePosixPath) -> bool:
@@ -53,20 +60,9 @@ def _is_picture(path: PurePosixPath) -> bool:
     return not hidden and path.suffix.lower() in picture_suffixes()
 
 
-def _depth_of_labels(paths: Collection[PurePosixPath]) -> int:
-    """How many folders wrap the label folders: so long as there is a single folder, look into it."""
+def _label_depth(paths: Collection[PurePosixPath]) -> int:
+    """Return the depth of the label folders: the first at which there is more than one folder."""
     depth = 0
     while len({path.parts[: depth + 1] for path in paths if len(path.parts) >= depth + 2}) == 1:
         depth += 1
     return depth
-
-
-def _below(path: PurePosixPath, depth: int) -> PurePosixPath:
-    return PurePosixPath(*path.parts[depth:])
-
-
-def _none(url: str) -> dict[str, PurePosixPath]:
-    raise DataError(
-        f"{url} holds no pictures in two or more label folders. Expected a folder of pictures for each label, "
-        f"with the endings {' '.join(sorted(picture_suffixes()))}."
-    )

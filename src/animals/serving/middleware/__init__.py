@@ -1,1 +1,1 @@
-"""What every request passes through before a route: access log, keys, limits."""
+"""Middleware that every request passes before its route: slashes, access log, keys, limits."""

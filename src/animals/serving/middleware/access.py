@@ -1,6 +1,6 @@
-"""What is seen of each request from outside: how it was answered, how fast, and one line about it in the log.
+"""Count, time and log each request, in one line.
 
-Nothing that a client made up or is known by is kept: no address, no query, no name of a file. Paths are those of the
+Nothing that a client chooses or is known by is kept: no address, no query, no file name. Paths are those of the
 application's routes, such as `/v2/models/{name}/infer`.
 """
 
@@ -14,67 +14,66 @@ from fastapi.routing import iter_route_contexts
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from animals.serving.error_responses import CLIENT_CLOSED_REQUEST
 from animals.serving.metrics import OTHER, Metrics
+from animals.serving.middleware.auth import OPEN
 
 logger = logging.getLogger(__name__)
 
-PROBES: Final = frozenset({"/healthz", "/readyz", "/metrics", "/v2/health/live", "/v2/health/ready"})
-"""Asked by machines every few seconds; as long as all is well, their lines would only hide the others."""
-
-CLIENT_GONE: Final = 499
-"""Status of a request that was not answered because nobody waited for it, as nginx counts it."""
+PROBES: Final = OPEN | {"/metrics"}
+"""Requested every few seconds; their lines would hide the others, so that only failures are logged."""
 
 
 class AccessMiddleware:
-    """Counts, times and logs requests; it stands outside of all that may refuse one."""
+    """ASGI middleware that counts, times and logs requests, outside of all that may refuse one."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app
         self._metrics = metrics
-        self._templates: dict[str, str] = {}
+        self._plain_paths: frozenset[str] = frozenset()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, and note what comes of it."""
+        """Pass the request on, and record its status and duration."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        started, status = time.perf_counter(), CLIENT_GONE
+        started, status = time.perf_counter(), CLIENT_CLOSED_REQUEST
 
-        async def noted(message: Message) -> None:
+        async def send_and_note(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
             await send(message)
 
-        self._metrics.begun()
+        self._metrics.begin_request()
         try:
-            await self._app(scope, receive, noted)
+            await self._app(scope, receive, send_and_note)
         except Exception:
-            if status == CLIENT_GONE:  # starlette answers once this has passed
+            if status == CLIENT_CLOSED_REQUEST:  # starlette responds outside of this middleware
                 status = HTTPStatus.INTERNAL_SERVER_ERROR
             raise
         finally:
-            seconds, route = time.perf_counter() - started, self._template(scope)
-            self._metrics.ended(route, status, seconds)
+            seconds, route = time.perf_counter() - started, self._route_path(scope)
+            self._metrics.end_request(route, status, seconds)
             _log(scope["method"], route, status, seconds)
 
-    def _template(self, scope: Scope) -> str:
-        """The route's path, without the final slash; also of a request that was refused before it was routed."""
+    def _route_path(self, scope: Scope) -> str:
+        """Return the route's path without the final slash, also for a request that was refused before routing."""
         if path := getattr(scope.get("route"), "path_format", None):
-            return _bare(path)
-        if not self._templates and "app" in scope:
-            self._templates = _plain_paths(scope["app"].routes)
-        return self._templates.get(_bare(scope["path"]), OTHER)
+            return _without_slash(path)
+        if not self._plain_paths and "app" in scope:
+            self._plain_paths = _paths_without_parameters(scope["app"].routes)
+        path = _without_slash(scope["path"])
+        return path if path in self._plain_paths else OTHER
 
 
-def _bare(path: str) -> str:
+def _without_slash(path: str) -> str:
     return path.rstrip("/") or "/"
 
 
-def _plain_paths(routes: Sequence[BaseRoute]) -> dict[str, str]:
-    """Every path without a parameter, by itself."""
+def _paths_without_parameters(routes: Sequence[BaseRoute]) -> frozenset[str]:
     paths = (context.path for context in iter_route_contexts(routes))
-    return {_bare(path): _bare(path) for path in paths if path and "{" not in path}
+    return frozenset(_without_slash(path) for path in paths if path and "{" not in path)
 
 
 def _log(method: str, route: str, status: int, seconds: float) -> None:

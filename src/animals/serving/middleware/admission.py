@@ -1,4 +1,4 @@
-"""Who comes in: a route that computes refuses at once, before the body is read, what it could not answer in time."""
+"""Reject a request for predictions before its body is read, if it could not be answered in time."""
 
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -7,19 +7,19 @@ from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
 
-class ComputingRoute(APIRoute):
-    """A route whose requests are read only if a model serves and the queue has room.
+class AdmissionRoute(APIRoute):
+    """A route whose requests are read only if a model serves and the queue is not full.
 
-    Use it as `APIRouter(route_class=ComputingRoute)`, and `request.state.engine.compute` in the route.
+    Used as `APIRouter(route_class=AdmissionRoute)`, with `request.state.queue.submit` in the route.
     """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """FastAPI's handler, which reads the body first of all, behind the two checks."""
+        """Return FastAPI's handler, which reads the body first, behind the two checks."""
         handler = super().get_route_handler()
 
-        async def admitted(request: Request) -> Response:
-            request.state.watcher.serving()
-            request.state.engine.check()
+        async def check_and_handle(request: Request) -> Response:
+            request.state.reloader.require_model()
+            request.state.queue.check()
             return await handler(request)
 
-        return admitted
+        return check_and_handle

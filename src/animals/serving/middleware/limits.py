@@ -1,11 +1,7 @@
-"""How much of a request is read, for how long, and of all requests together.
-
-Starlette's own limit answers with plain text; ours answers a `Problem`.
-"""
+"""Limit the bytes and the duration of each request's body, and the bytes of all bodies together."""
 
 import re
 import time
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
 
@@ -14,135 +10,135 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from animals.serving.error_responses import answer
+from animals.serving.error_responses import problem_response
 from animals.serving.metrics import Metrics
+
+SHUTDOWN_SECONDS: Final = 2.0
+"""Time for bodies that are being read when the service shuts down."""
 
 _LENGTH: Final = re.compile(r"[0-9]{1,20}")
 
-_HANG_UP: Final = {"Connection": "close"}
-"""For a body that goes on: its rest would otherwise be received, to be thrown away."""
+_CLOSE: Final = {"Connection": "close"}
+"""The rest of a refused body would otherwise be received and thrown away."""
 
-_TO_ANOTHER: Final = {**_HANG_UP, "Retry-After": "1"}
-
-ENDING_SECONDS: Final = 2.0
-"""For bodies that are on their way when the service ends."""
+_CLOSE_AND_RETRY: Final = {**_CLOSE, "Retry-After": "1"}
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class BodyLimits:
-    """What a request's body may be."""
+class Uploads:
+    """Limits of all request bodies, and those that are in memory or being read.
 
-    bytes_each: int
-    bytes_together: int
-    """Of all requests that are not answered yet: they lie in memory, on Cloud Run those in temporary files too."""
-    seconds: float
-    """For the whole body, however it trickles."""
+    Args:
+        metrics: counts rejected requests and times the reading.
+        max_bytes: of one body.
+        max_total_bytes: of all requests that have no response yet: they are in memory, on Cloud Run those in temporary
+            files too.
+        seconds: for one whole body, however slowly it arrives.
+    """
 
-
-class Bodies:
-    """The bodies of all requests on their way."""
-
-    def __init__(self, limits: BodyLimits, metrics: Metrics) -> None:
-        self.limits = limits
+    def __init__(self, metrics: Metrics, *, max_bytes: int, max_total_bytes: int, seconds: float) -> None:
         self.metrics = metrics
+        self.max_bytes = max_bytes
+        self.max_total_bytes = max_total_bytes
+        self.seconds = seconds
         self.bytes = 0
-        """Of all requests that are not answered yet."""
-        self.ending = False
-        """Whether the service is: what is not whole soon will not be answered."""
-        self._waits: set[anyio.CancelScope] = set()
+        """Of all requests that have no response yet."""
+        self._shutting_down = False
+        self._scopes: set[anyio.CancelScope] = set()
 
-    def end(self) -> None:
-        """Give those that are not whole yet a last moment."""
-        self.ending = True
-        for wait in self._waits:
-            wait.deadline = min(wait.deadline, anyio.current_time() + ENDING_SECONDS)
+    def shut_down(self) -> None:
+        """Give the bodies that are being read a last moment."""
+        self._shutting_down = True
+        for scope in self._scopes:
+            scope.deadline = min(scope.deadline, anyio.current_time() + SHUTDOWN_SECONDS)
 
-    async def wait(self, receive: Receive, seconds: float) -> Message | None:
-        """The next message, or None if there is none for so long."""
-        with anyio.move_on_after(seconds) as wait:
-            self._waits.add(wait)
+    async def receive(self, receive: Receive, seconds: float) -> Message:
+        """Return the next message.
+
+        Raises:
+            HTTPException: it does not arrive in time.
+        """
+        with anyio.move_on_after(seconds) as scope:
+            self._scopes.add(scope)
             try:
                 return await receive()
             finally:
-                self._waits.remove(wait)
-        return None
+                self._scopes.remove(scope)
+        if self._shutting_down:
+            detail = "The service is shutting down. Send the request again."
+            raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, detail, _CLOSE_AND_RETRY)
+        detail = f"The body did not arrive within {self.seconds:g} s. Send a smaller picture."
+        raise HTTPException(HTTPStatus.REQUEST_TIMEOUT, detail, _CLOSE)
+
+    @property
+    def too_large(self) -> str:
+        """Message for a body over the limit."""
+        return f"The request has more than {self.max_bytes:,} bytes. Send a smaller picture."
 
 
 class BodyLimitMiddleware:
-    """Refuses a body with too many bytes, at once where its length is announced; or one that takes too long to come."""
+    """ASGI middleware that refuses a body over the limits: by its announced length at once, or while it is read.
 
-    def __init__(self, app: ASGIApp, bodies: Bodies) -> None:
+    Starlette's own limit responds with plain text; this one responds with a `Problem`.
+    """
+
+    def __init__(self, app: ASGIApp, uploads: Uploads) -> None:
         self._app = app
-        self._bodies = bodies
+        self._uploads = uploads
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on with a counter in between, or refuse it."""
+        """Pass the request on with its body counted, or refuse it."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         length = Headers(scope=scope).get("content-length", "0")
         if not _LENGTH.fullmatch(length):
-            refusal = answer(HTTPStatus.BAD_REQUEST, "The header Content-Length is no number.")
+            detail = "The header Content-Length is not a number."
+            await problem_response(scope, HTTPStatus.BAD_REQUEST, detail)(scope, receive, send)
+        elif int(length) > self._uploads.max_bytes:
+            refusal = problem_response(scope, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, self._uploads.too_large)
             await refusal(scope, receive, send)
-        elif int(length) > self._bodies.limits.bytes_each:
-            await answer(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _too_large(self._bodies.limits))(scope, receive, send)
         else:
-            body = _Body(self._bodies, receive)
+            body = _Body(self._uploads, receive)
             try:
                 await self._app(scope, body.receive, send)
             finally:
-                self._bodies.bytes -= body.bytes
+                self._uploads.bytes -= body.bytes
 
 
 class _Body:
-    """One request's body on its way."""
+    """The body of one request while it is read."""
 
-    def __init__(self, bodies: Bodies, receive: Receive) -> None:
+    def __init__(self, uploads: Uploads, receive: Receive) -> None:
         self.bytes = 0
-        self._bodies = bodies
+        self._uploads = uploads
         self._receive = receive
-        self._began: float | None = None
-        self._whole = False
+        self._started: float | None = None
+        self._complete = False
 
     async def receive(self) -> Message:
-        """The next message to the application; after the body there is only the one that says that the client left.
+        """Return the next message; after the body, only the client's disconnection is left.
 
         Raises:
-            HTTPException: the body is too long, takes too long, or there is no room for it.
+            HTTPException: the body is too long or too slow, or there is no memory for it.
         """
-        if self._whole:
+        if self._complete:
             return await self._receive()
         now = time.perf_counter()
-        self._began = now if self._began is None else self._began
-        message = await self._bodies.wait(self._receive, self._bodies.limits.seconds - (now - self._began))
-        if message is None:
-            raise self._too_slow()
+        self._started = now if self._started is None else self._started
+        message = await self._uploads.receive(self._receive, self._uploads.seconds - (now - self._started))
         self._count(len(message.get("body", b"")))
         if not message.get("more_body", False):
-            self._whole = True
+            self._complete = True
             if self.bytes:
-                self._bodies.metrics.took("read", time.perf_counter() - self._began)
+                self._uploads.metrics.observe_stage("read", time.perf_counter() - self._started)
         return message
 
-    def _too_slow(self) -> HTTPException:
-        if self._bodies.ending:
-            return HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, "The service ends. Send it again.", _TO_ANOTHER)
-        seconds = f"{self._bodies.limits.seconds:g} s"
-        return HTTPException(
-            HTTPStatus.REQUEST_TIMEOUT, f"The body did not come within {seconds}. Send a smaller picture.", _HANG_UP
-        )
-
     def _count(self, chunk: int) -> None:
-        limits = self._bodies.limits
         self.bytes += chunk
-        self._bodies.bytes += chunk
-        if self.bytes > limits.bytes_each:
-            raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _too_large(limits), _HANG_UP)
-        if self._bodies.bytes > limits.bytes_together:
-            self._bodies.metrics.shed()
-            too_many = "Too many large pictures are on their way at once. Try again in 1 s."
-            raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, too_many, _TO_ANOTHER)
-
-
-def _too_large(limits: BodyLimits) -> str:
-    return f"The request has more than {limits.bytes_each:,} bytes. Send a smaller picture."
+        self._uploads.bytes += chunk
+        if self.bytes > self._uploads.max_bytes:
+            raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, self._uploads.too_large, _CLOSE)
+        if self._uploads.bytes > self._uploads.max_total_bytes:
+            self._uploads.metrics.count_rejected()
+            detail = "Too many large pictures are being sent at once. Try again in 1 s."
+            raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, detail, _CLOSE_AND_RETRY)

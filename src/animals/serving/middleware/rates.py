@@ -1,4 +1,4 @@
-"""How often a client may ask: `ANIMALS_RATE_LIMIT`, such as 60/minute, counted by each instance for itself."""
+"""Limit the requests of one client: `ANIMALS_RATE_LIMIT`, such as 60/minute, for each instance by itself."""
 
 import math
 import time
@@ -11,29 +11,29 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from animals.errors import ConfigError
-from animals.serving.error_responses import answer
+from animals.serving.error_responses import problem_response
 from animals.serving.middleware.auth import is_open
 
 
-def read_rate(text: str) -> RateLimitItem:
-    """A rate as the setting writes it.
+def parse_rate(text: str) -> RateLimitItem:
+    """Return the rate that the setting names.
 
     Raises:
-        ConfigError: it is none.
+        ConfigError: it names none.
     """
     try:
         return parse(text)
     except ValueError as error:
-        raise ConfigError(f"ANIMALS_RATE_LIMIT={text} is no rate; expected one such as 60/minute.") from error
+        raise ConfigError(f"ANIMALS_RATE_LIMIT={text} is not a rate; expected one such as 60/minute.") from error
 
 
 class RateMiddleware:
-    """Refuses a client that asks more often than it may, before anything of the request is read.
+    """ASGI middleware that refuses a client over its rate limit before the body is read.
 
     Args:
-        app: what is behind.
-        rate: of each client.
-        behind_proxy: the proxy's word counts on where a request came from.
+        app: the next application.
+        rate: the limit of each client.
+        behind_proxy: whether a trusted proxy tells the client's address.
     """
 
     def __init__(self, app: ASGIApp, *, rate: RateLimitItem, behind_proxy: bool) -> None:
@@ -47,15 +47,16 @@ class RateMiddleware:
         if is_open(scope) or self._limiter.hit(self._rate, client := self._client(scope)):
             await self._app(scope, receive, send)
             return
-        free = self._limiter.get_window_stats(self._rate, client).reset_time
-        wait = max(1, math.ceil(free - time.time()))
-        detail = f"One client may ask {self._rate}. Try again in {wait} s."
-        await answer(HTTPStatus.TOO_MANY_REQUESTS, detail, {"Retry-After": str(wait)})(scope, receive, send)
+        reset = self._limiter.get_window_stats(self._rate, client).reset_time
+        wait = max(1, math.ceil(reset - time.time()))
+        detail = f"The limit of one client is {self._rate}. Try again in {wait} s."
+        refusal = problem_response(scope, HTTPStatus.TOO_MANY_REQUESTS, detail, {"Retry-After": str(wait)})
+        await refusal(scope, receive, send)
 
     def _client(self, scope: Scope) -> str:
-        """The address that the request came from."""
+        """Return the client's address."""
         if self._behind_proxy:
-            # the proxy adds the address that it saw at the end; what stands before it, the client may have made up
+            # the proxy appends the address that it sees; what comes before it may be forged by the client
             hops = Headers(scope=scope).getlist("x-forwarded-for")
             if address := hops and hops[-1].rpartition(",")[2].strip():
                 return address

@@ -1,79 +1,65 @@
-"""A request of the Open Inference Protocol: which pictures it holds, and what it wants to know of them."""
+"""Handle a request of the Open Inference Protocol: read its pictures, classify them, write the requested outputs."""
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import Final
 
-import numpy as np
 from fastapi import Request, Response
-from numpy.typing import NDArray
 from starlette.requests import ClientDisconnect
 
-from animals.errors import ClientGone, NotAPicture, PictureError, WrongRequest
+from animals.api import MAX_PICTURES, Prediction
+from animals.errors import ClientGone, PictureError, WrongRequest
 from animals.inference import ONNX_INPUT
-from animals.records import Prediction
-from animals.serving.classifier import Classifier, Prepared
-from animals.serving.error_responses import MAX_PICTURES
-from animals.serving.predict import Question, picture
+from animals.serving.classifier import Classifier
+from animals.serving.predict import PredictRequest
+from animals.serving.queue import RequestQueue
 from animals.serving.v2.tensors import (
     HEADER_LENGTH,
-    InferAnswer,
+    PICTURE,
     InferRequest,
+    InferResponse,
     InputTensor,
     OutputTensor,
+    RequestedOutput,
     Row,
-    WantedOutput,
-    byte_strings,
     join_body,
-    numbers,
-    output_tensor,
+    make_output,
     read_body,
+    read_byte_strings,
+    read_numbers,
 )
 
-PICTURE: Final = "picture"
-"""The input that takes files."""
-
-FARTHEST: Final = 1000.0
-"""From 0, of a number in the other input; those of pictures are within 3, and a network's sums could overflow."""
-
 OUTPUTS: Final[Mapping[str, tuple[str, Callable[[Prediction], Row]]]] = {
-    "label": ("BYTES", lambda answer: [answer.prediction]),
-    "confidence": ("FP32", lambda answer: [answer.confidence]),
-    "probabilities": ("FP32", lambda answer: list(answer.probabilities.values())),
-    "prediction_id": ("BYTES", lambda answer: [answer.prediction_id]),
+    "label": ("BYTES", lambda prediction: [prediction.prediction]),
+    "confidence": ("FP32", lambda prediction: [prediction.confidence]),
+    "probabilities": ("FP32", lambda prediction: list(prediction.probabilities.values())),
+    "prediction_id": ("BYTES", lambda prediction: [prediction.prediction_id]),
 }
-"""Name of each output -> its type, and its row for one picture."""
+"""Datatype of each output, and its row for one picture."""
 
 
 async def infer(request: Request, classifier: Classifier, *, name: str) -> Response:
-    """Answer a request, with one turn of the engine for each picture.
+    """Classify the pictures of a request, each as a job of its own in the queue.
 
     Args:
-        request: whose body follows the protocol.
-        classifier: that answers.
+        request: its body follows the protocol.
+        classifier: the model.
         name: of the model.
 
     Raises:
-        WrongRequest: it does not follow the protocol, or one of its pictures cannot be read.
-        Busy: too many wait.
-        ClientGone: nobody waits for the answer any more.
+        WrongRequest: the body does not follow the protocol, or one of the pictures cannot be read.
+        Busy: too many requests wait.
+        ClientGone: the client has disconnected.
     """
-    asked, data = read_body(await _body(request), request.headers.get(HEADER_LENGTH), raw=PICTURE)
-    wanted = _wanted(asked)
-    questions = _questions(asked, data, classifier)
-    answers: list[Prediction] = []
-    for place, question in enumerate(questions, 1):
-        try:
-            # the first may be refused, like any newcomer; the others come after it, and never fill the queue
-            answers.append(await request.state.engine.compute(request, question, accepted=place > 1))
-        except PictureError as error:
-            raise WrongRequest(f"Picture {place} of {len(questions)}: {error}") from error
-    binary = asked.parameters.get("binary_data_output") is True
-    tensors = [_output(output, answers, binary=binary) for output in wanted]
-    found = InferAnswer(
-        model_name=name, model_version=classifier.card.version, id=asked.id, outputs=[tensor for tensor, _ in tensors]
+    parsed, data = read_body(await _body(request), request.headers.get(HEADER_LENGTH))
+    outputs = _requested_outputs(parsed)
+    pictures = _pictures(parsed, data, classifier)
+    predictions = await _predict(request, pictures)
+    binary = parsed.parameters.get("binary_data_output") is True
+    tensors = [_make_output(output, predictions, binary=binary) for output in outputs]
+    response = InferResponse(
+        model_name=name, model_version=classifier.card.version, id=parsed.id, outputs=[tensor for tensor, _ in tensors]
     )
-    body, headers = join_body(found, [data for _, data in tensors])
+    body, headers = join_body(response, [data for _, data in tensors])
     return Response(body, headers=headers)
 
 
@@ -81,79 +67,78 @@ async def _body(request: Request) -> bytes:
     try:
         return await request.body()
     except ClientDisconnect as error:
-        raise ClientGone("The client went away before it had sent all.") from error
+        raise ClientGone("The client disconnected before it had sent the whole body.") from error
 
 
-def _wanted(asked: InferRequest) -> Sequence[WantedOutput]:
-    """The outputs of the answer: those that are named, or all.
+async def _predict(request: Request, pictures: Sequence[PredictRequest]) -> list[Prediction]:
+    queue: RequestQueue = request.state.queue
+    predictions: list[Prediction] = []
+    for number, picture in enumerate(pictures, 1):
+        try:
+            # the first may be rejected like any new request; the others never fill the queue
+            predictions.append(await queue.submit(request, picture, admitted=number > 1))
+        except PictureError as error:
+            raise WrongRequest(f"Picture {number} of {len(pictures)}: {error}") from error
+    return predictions
+
+
+def _requested_outputs(parsed: InferRequest) -> Sequence[RequestedOutput]:
+    """Return the outputs that the request names, or all.
 
     Raises:
-        WrongRequest: one is unknown, named twice, or wanted in a way that is not offered.
+        WrongRequest: one is unknown, named twice, or requested in a way that is not supported.
     """
-    names = [output.name for output in asked.outputs]
+    names = [output.name for output in parsed.outputs]
     if len(set(names)) < len(names) or not set(names) <= OUTPUTS.keys():
-        raise WrongRequest(f"The outputs {names} are not to be had; expected some of {list(OUTPUTS)}, each once.")
-    for output in asked.outputs:
+        raise WrongRequest(f"The outputs {names} are not available; expected some of {list(OUTPUTS)}, each once.")
+    for output in parsed.outputs:
         if "shared_memory_region" in output.parameters:
-            raise WrongRequest("There is no shared memory. Ask for the outputs in the answer.")
+            raise WrongRequest("Shared memory is not supported. Request the outputs in the response.")
         top = output.parameters.get("classification")
         if top is not None and (type(top) is not int or top < 1 or output.name != "probabilities"):
-            raise WrongRequest('"classification" is a parameter of the output "probabilities": how many, at least 1.')
-    return asked.outputs or [WantedOutput(name=name) for name in OUTPUTS]
+            raise WrongRequest('"classification" is a parameter of the output "probabilities"; expected at least 1.')
+    return parsed.outputs or [RequestedOutput(name=name) for name in OUTPUTS]
 
 
-def _questions(asked: InferRequest, data: Sequence[memoryview | None], classifier: Classifier) -> list[Question]:
-    """One for each picture.
+def _pictures(parsed: InferRequest, data: Sequence[memoryview | None], classifier: Classifier) -> list[PredictRequest]:
+    """Return the pictures of a request.
 
     Raises:
-        WrongRequest: there are none, too many, or they are sent in another way than expected.
+        WrongRequest: there are none or too many, or the inputs are not those of the model.
     """
     side = classifier.card.input.side
-    tensor, part = asked.inputs[0], data[0]
-    pictures = tensor.shape[0] if tensor.shape else 0
-    given = (tensor.name, tensor.datatype, *tensor.shape[1:])
-    if len(asked.inputs) > 1 or given not in (
+    tensor = parsed.inputs[0]
+    count = tensor.shape[0] if tensor.shape else 0
+    if len(parsed.inputs) > 1 or (tensor.name, tensor.datatype, *tensor.shape[1:]) not in (
         (PICTURE, "BYTES"),
         (PICTURE, "BYTES", 1),
         (ONNX_INPUT, "FP32", 3, side, side),
     ):
         raise WrongRequest(
-            f'The inputs are {", ".join(map(_described, asked.inputs))}; expected either "{PICTURE}" of type BYTES and '
+            f'The inputs are {", ".join(map(_describe, parsed.inputs))}; expected either "{PICTURE}" of type BYTES and '
             f'shape [n, 1], or "{ONNX_INPUT}" of type FP32 and shape [n, 3, {side}, {side}].'
         )
-    if not 1 <= pictures <= MAX_PICTURES:
-        raise WrongRequest(f"The request has {pictures} pictures; expected 1 to {MAX_PICTURES}.")
-    if tensor.name == PICTURE:
-        return [picture(file, "", classifier) for file in byte_strings(tensor, part)]
-    return [Question(partial(_prepared, pixels), "", classifier) for pixels in numbers(tensor, part)]
+    if not 1 <= count <= MAX_PICTURES:
+        raise WrongRequest(f"The request has {count} pictures; expected 1 to {MAX_PICTURES}.")
+    read = read_byte_strings if tensor.name == PICTURE else read_numbers
+    return [PredictRequest(picture, classifier=classifier) for picture in read(tensor, data[0])]
 
 
-def _described(tensor: InputTensor) -> str:
+def _describe(tensor: InputTensor) -> str:
     return f'"{tensor.name}" of type {tensor.datatype} and shape {list(tensor.shape)}'
 
 
-def _prepared(pixels: NDArray[np.float32], _: Classifier) -> Prepared:
-    """A picture of shape (3, side, side) that its sender has prepared.
-
-    Raises:
-        NotAPicture: its numbers are far from those of a picture, or none at all.
-    """
-    pixels = np.array(pixels, np.float32)  # at an address that suits the processor
-    if not np.abs(pixels).max() <= FARTHEST:  # nor is NaN
-        raise NotAPicture(f"Its numbers are infinite, none, or beyond {FARTHEST:g}; normalized ones are about -3 to 3.")
-    height, width = pixels.shape[1:]
-    return Prepared(pixels, (width, height))
-
-
-def _output(output: WantedOutput, answers: Sequence[Prediction], *, binary: bool) -> tuple[OutputTensor, bytes]:
-    """An output tensor, and its bytes if it is wanted in binary: by itself, or else as all of them are."""
+def _make_output(
+    output: RequestedOutput, predictions: Sequence[Prediction], *, binary: bool
+) -> tuple[OutputTensor, bytes]:
+    """Return an output tensor and its binary data, in the form that it or else the whole request asks for."""
     _, row = OUTPUTS[output.name]
     top = output.parameters.get("classification")
-    rows: list[Row] = [_classification(answer, int(top)) if top else row(answer) for answer in answers]
-    return output_tensor(output.name, rows, binary=output.parameters.get("binary_data", binary) is True)
+    rows: list[Row] = [_top_labels(each, int(top)) if top else row(each) for each in predictions]
+    return make_output(output.name, rows, binary=output.parameters.get("binary_data", binary) is True)
 
 
-def _classification(answer: Prediction, top: int) -> list[str]:
-    """The likeliest labels, as Triton's clients want them: probability, place among the labels, label."""
-    ranked = sorted(enumerate(answer.probabilities.items()), key=lambda item: -item[1][1])
-    return [f"{probability:f}:{place}:{label}" for place, (label, probability) in ranked[:top]]
+def _top_labels(prediction: Prediction, top: int) -> list[str]:
+    """Return the likeliest labels in Triton's form: probability, index of the label, label."""
+    ranked = sorted(enumerate(prediction.probabilities.items()), key=lambda item: -item[1][1])
+    return [f"{probability:f}:{index}:{label}" for index, (label, probability) in ranked[:top]]

@@ -1,10 +1,9 @@
-"""The Open Inference Protocol, version 2, below /v2: clients of KServe and Triton ask this service as they ask those.
+"""The Open Inference Protocol, version 2, below /v2: clients of KServe and Triton work with this service unchanged.
 
 A picture is sent as its file, an element of the BYTES tensor `picture`; or, decoded and normalized as `GET /model`
-says, in the FP32 tensor `input`. What a request asks is in `inference.py`, what its bytes mean in `tensors.py`.
+says, in the FP32 tensor `input`. `infer.py` handles requests, `tensors.py` the bytes of their tensors.
 """
 
-from collections.abc import Callable
 from http import HTTPStatus
 from importlib.metadata import version as version_of
 from typing import Annotated, Any, Final
@@ -12,21 +11,22 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Depends, Request, Response
 from starlette.exceptions import HTTPException
 
+from animals.api import V2_PATH
 from animals.inference import ONNX_INPUT
-from animals.records import Card, Record
-from animals.serving.error_responses import MEANING, PROTOCOL
-from animals.serving.middleware.admission import ComputingRoute
-from animals.serving.model_reloader import Served
-from animals.serving.v2.infer import OUTPUTS, PICTURE, infer
+from animals.records import Record
+from animals.serving.error_responses import MEANING
+from animals.serving.middleware.admission import AdmissionRoute
+from animals.serving.model_reloader import ServedModel
+from animals.serving.routes import Served, served_model
+from animals.serving.v2.infer import OUTPUTS, infer
+from animals.serving.v2.tensors import PICTURE
 
 NAME: Final = "animals"
 """Of the one model."""
 
-Handler = Callable[..., Any]
-
 
 class ServerMetadata(Record):
-    """Who answers, and what of the protocol it speaks."""
+    """The server, and the extensions of the protocol that it supports."""
 
     name: str
     version: str
@@ -34,7 +34,7 @@ class ServerMetadata(Record):
 
 
 class TensorMetadata(Record):
-    """A tensor that the model takes or gives; -1 stands for the number of pictures."""
+    """An input or output of the model; -1 is the number of pictures."""
 
     name: str
     datatype: str
@@ -44,7 +44,7 @@ class TensorMetadata(Record):
 
 
 class ModelMetadata(Record):
-    """What can be asked; of the inputs one is sent."""
+    """The inputs, of which a request has one, and the outputs."""
 
     name: str
     versions: tuple[str, ...]
@@ -60,134 +60,119 @@ class Live(Record):
 
 
 class ServerReady(Record):
-    """A model is loaded and has answered its self-test."""
+    """A model is loaded and has passed its self-test."""
 
     ready: bool = True
 
 
 class ModelReady(ServerReady):
-    """The same of this model."""
+    """This model is ready."""
 
     name: str
 
 
 class Refusal(Record):
-    """An answer that is not the one hoped for, in the protocol's form."""
+    """The reason why a request has no other response, in the protocol's form."""
 
     error: str
 
 
-router = APIRouter(prefix=PROTOCOL, tags=["Open Inference Protocol"])
-computing = APIRouter(prefix=PROTOCOL, tags=["Open Inference Protocol"], route_class=ComputingRoute)
+_MODEL: Final = "/models/{model}"
+_VERSION: Final = f"{_MODEL}/versions/{{version}}"
 
-
-_REFUSALS: Final[dict[int | str, dict[str, Any]]] = {
-    "4XX": {"model": Refusal, "description": "The request is refused."},
-    503: {"model": Refusal, "description": MEANING[503]},
+_OPTIONS: Final[dict[str, Any]] = {
+    "prefix": V2_PATH,
+    "tags": ["Open Inference Protocol"],
+    "responses": {
+        "4XX": {"model": Refusal, "description": "The request is refused."},
+        503: {"model": Refusal, "description": MEANING[503]},
+    },
 }
+router = APIRouter(**_OPTIONS)
+predict_router = APIRouter(**_OPTIONS, route_class=AdmissionRoute)
 
 
-def _routed(routes: APIRouter, method: str, path: str, **options: Any) -> Callable[[Handler], Handler]:
-    """Add a path in all its spellings: with and without the final slash, and for a model also with its version."""
-    versioned = [path.replace("{model}", "{model}/versions/{version}")] if "{model}" in path else []
-    spellings = [path, f"{path}/", *versioned, *(f"{other}/" for other in versioned)]
+async def _named_model(request: Request, model: str, served: Served) -> ServedModel:
+    """Return the model that serves.
 
-    def add(handler: Handler) -> Handler:
-        for spelling in spellings:
-            shown = spelling == path
-            routes.add_api_route(
-                spelling, handler, methods=[method], responses=_REFUSALS, include_in_schema=shown, **options
-            )
-        return handler
-
-    return add
-
-
-async def _served(request: Request) -> Served:
-    served: Served = request.state.watcher.serving()
-    return served
-
-
-async def _model(request: Request, model: str, served: Annotated[Served, Depends(_served)]) -> Served:
-    """What serves, if that is what the path names."""
-    version = request.path_params.get("version")
+    Raises:
+        HTTPException: the path names another model or version.
+    """
+    version, serving = request.path_params.get("version"), served.classifier.card.version
     if model != NAME:
         raise HTTPException(HTTPStatus.NOT_FOUND, f'There is no model "{model}" here; expected "{NAME}".')
-    if version not in (None, served.classifier.card.version):
-        serving = served.classifier.card.version
+    if version not in (None, serving):
         raise HTTPException(HTTPStatus.NOT_FOUND, f'Version "{version}" does not serve; "{serving}" does.')
     return served
 
 
-Model = Annotated[Served, Depends(_model)]
+NamedModel = Annotated[ServedModel, Depends(_named_model)]
 
 
-@_routed(router, "GET", "")
+@router.get("")
 async def server() -> ServerMetadata:
-    """Who answers, and what of the protocol it speaks."""
+    """Return the name of this server, and the extensions of the protocol that it supports."""
     return ServerMetadata(name=NAME, version=version_of("animals"), extensions=("binary_tensor_data", "classification"))
 
 
-@_routed(router, "GET", "/health/live")
+@router.get("/health/live")
 async def live() -> Live:
-    """Whether the process is alive."""
+    """Return that the process is alive."""
     return Live()
 
 
-@_routed(router, "GET", "/health/ready", dependencies=[Depends(_served)])
+@router.get("/health/ready", dependencies=[Depends(served_model)])
 async def ready() -> ServerReady:
-    """Whether a model is loaded and has answered its self-test; if not, why."""
+    """Return that a model is loaded and has passed its self-test, or the reason why not."""
     return ServerReady()
 
 
-@_routed(router, "GET", "/models/{model}/ready", dependencies=[Depends(_model)])
+@router.get(f"{_VERSION}/ready", include_in_schema=False, dependencies=[Depends(_named_model)])
+@router.get(f"{_MODEL}/ready", dependencies=[Depends(_named_model)])
 async def model_ready() -> ModelReady:
-    """The same of a model."""
+    """Return that the named model serves, or the reason why not."""
     return ModelReady(name=NAME)
 
 
-@_routed(router, "GET", "/models/{model}", response_model_exclude_none=True)
-async def model_metadata(served: Model) -> ModelMetadata:
-    """What can be sent to the model, and what it answers."""
+@router.get(_VERSION, include_in_schema=False, response_model_exclude_none=True)
+@router.get(_MODEL, response_model_exclude_none=True)
+async def model_metadata(served: NamedModel) -> ModelMetadata:
+    """Return the inputs and outputs of the model."""
     card = served.classifier.card
-    return ModelMetadata(
-        name=NAME, versions=(card.version,), platform="onnxruntime_onnx", inputs=_inputs(card), outputs=_outputs(card)
-    )
-
-
-def _inputs(card: Card) -> tuple[TensorMetadata, ...]:
-    side = card.input.side
-    return (
-        TensorMetadata(name=PICTURE, datatype="BYTES", shape=(-1, 1)),
-        TensorMetadata(name=ONNX_INPUT, datatype="FP32", shape=(-1, 3, side, side)),
-    )
-
-
-def _outputs(card: Card) -> tuple[TensorMetadata, ...]:
-    return tuple(
-        TensorMetadata(name=name, datatype=datatype, shape=(-1, len(card.labels)), parameters={"labels": card.labels})
+    side, labels = card.input.side, {"labels": card.labels}
+    outputs = [
+        TensorMetadata(name=name, datatype=datatype, shape=(-1, len(card.labels)), parameters=labels)
         if name == "probabilities"
         else TensorMetadata(name=name, datatype=datatype, shape=(-1, 1))
         for name, (datatype, _) in OUTPUTS.items()
+    ]
+    return ModelMetadata(
+        name=NAME,
+        versions=(card.version,),
+        platform="onnxruntime_onnx",
+        inputs=(
+            TensorMetadata(name=PICTURE, datatype="BYTES", shape=(-1, 1)),
+            TensorMetadata(name=ONNX_INPUT, datatype="FP32", shape=(-1, 3, side, side)),
+        ),
+        outputs=tuple(outputs),
     )
 
 
 _BODY: Final = {
-    "content": {
-        "application/json": {"schema": {"type": "object"}},
-        "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
+    "requestBody": {
+        "content": {
+            "application/json": {"schema": {"type": "object"}},
+            "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
+        }
     }
 }
 
 
-@_routed(
-    computing,
-    "POST",
-    "/models/{model}/infer",
-    openapi_extra={"requestBody": _BODY},
-)
-async def model_infer(request: Request, served: Model) -> Response:
-    """Which label fits each picture, and how sure the model is; the body is as the protocol says."""
+@predict_router.post(f"{_VERSION}/infer", include_in_schema=False)
+@predict_router.post(f"{_MODEL}/infer", openapi_extra=_BODY)
+async def model_infer(request: Request, served: NamedModel) -> Response:
+    """Classify pictures; the body is as the protocol says."""
     if request.headers.get("content-encoding", "identity") != "identity":
-        raise HTTPException(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Compressed requests are not read. Send it as it is.")
+        detail = "Compressed requests are not supported. Send the body uncompressed."
+        raise HTTPException(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail)
     return await infer(request, served.classifier, name=NAME)

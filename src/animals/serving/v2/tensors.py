@@ -1,8 +1,8 @@
-"""The Open Inference Protocol's tensors: out of a request's body, and into an answer's. No model is needed for this.
+"""Tensors of the Open Inference Protocol: read from a request's body, and written into a response's.
 
 The protocol is at https://github.com/open-inference/open-inference-protocol, its extension for binary data at
-https://github.com/triton-inference-server/server/blob/main/docs/protocol/extension_binary_data.md: what the JSON at the
-beginning of a body describes follows it as bytes, and the header `Inference-Header-Content-Length` says where.
+https://github.com/triton-inference-server/server/blob/main/docs/protocol/extension_binary_data.md: the bytes of the
+tensors follow the JSON that describes them, and the header `Inference-Header-Content-Length` gives the JSON's length.
 """
 
 import base64
@@ -20,13 +20,16 @@ from animals.errors import WrongRequest
 from animals.records import explain
 
 HEADER_LENGTH: Final = "Inference-Header-Content-Length"
-"""Header that says how many bytes at the beginning of a body are JSON."""
+"""Header with the number of bytes at the beginning of a body that are JSON."""
+
+PICTURE: Final = "picture"
+"""Name of the input that takes files."""
 
 _LENGTH: Final = struct.Struct("<I")
-"""Before each element of a BYTES tensor: how long it is."""
+"""Length of an element of a BYTES tensor, which comes before the element."""
 
 MAX_JSON: Final = 8_000_000
-"""Bytes of JSON in a request: reading them takes 50 ms, in which nobody else is answered."""
+"""Bytes of JSON in a request: parsing them takes 50 ms, in which no other request proceeds."""
 
 Side = Annotated[int, Field(ge=0, lt=2**31)]
 Name = Annotated[str, Field(max_length=100)]
@@ -34,180 +37,41 @@ Row = Sequence[float] | Sequence[str]
 Parameters = dict[str, bool | int | float | str | None]
 
 
-class _Part(BaseModel):
-    # parameters that are unknown to a server are no reason to refuse a request
+class _RequestPart(BaseModel):
+    # the protocol lets servers ignore parameters that they do not know
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
-class InputTensor(_Part):
-    """A tensor of a request, as its JSON describes it."""
+class InputTensor(_RequestPart):
+    """An input tensor, as the JSON of a request describes it."""
 
     name: Name
     shape: Annotated[tuple[Side, ...], Field(max_length=16)]
     datatype: Name
     parameters: Parameters = {}
     data: list[Any] | None = None
-    """Flat or nested; None where it follows as bytes."""
-
-    @property
-    def size(self) -> int:
-        """Elements that the shape promises."""
-        return math.prod(self.shape)
+    """Flat or nested; None if it follows as bytes."""
 
 
-class WantedOutput(_Part):
-    """A tensor that the answer shall have."""
+class RequestedOutput(_RequestPart):
+    """An output tensor that the response should have."""
 
     name: Name
     parameters: Parameters = {}
 
 
-class InferRequest(_Part):
-    """A request, as its JSON describes it."""
+class InferRequest(_RequestPart):
+    """The JSON of a request."""
 
     id: Name | None = None
     inputs: Annotated[tuple[InputTensor, ...], Field(min_length=1, max_length=16)]
-    outputs: Annotated[tuple[WantedOutput, ...], Field(max_length=16)] = ()
-    """None: all of them."""
+    outputs: Annotated[tuple[RequestedOutput, ...], Field(max_length=16)] = ()
+    """Empty for all of them."""
     parameters: Parameters = {}
 
 
-def read_body(body: bytes, json_length: str | None, *, raw: str) -> tuple[InferRequest, list[memoryview | None]]:
-    """A request, and for each of its inputs the bytes behind the JSON that belong to it; None where JSON has the data.
-
-    Args:
-        body: of the request.
-        json_length: what its header `HEADER_LENGTH` says; None where it has no such header: then all is JSON. With 0
-            there is none, and the body is the one element of a BYTES tensor.
-        raw: name of that tensor.
-
-    Raises:
-        WrongRequest: the body does not follow the protocol.
-    """
-    json, binary = _split(body, json_length)
-    if json or json_length is None:
-        request = _read(json)
-        return request, _divide(request, binary)
-    data = memoryview(_with_length(body))
-    return InferRequest(inputs=(InputTensor(name=raw, shape=(1,), datatype="BYTES"),)), [data]
-
-
-def _split(body: bytes, json_length: str | None) -> tuple[bytes, memoryview]:
-    if json_length is None:
-        return body, memoryview(b"")
-    if not json_length.isascii() or not json_length.isdigit() or len(json_length) > 20 or int(json_length) > len(body):
-        raise WrongRequest(
-            f"The header {HEADER_LENGTH} says {json_length[:30]!r}; expected how many of the body's {len(body):,} "
-            "bytes are JSON."
-        )
-    return body[: int(json_length)], memoryview(body)[int(json_length) :]
-
-
-def _read(json: bytes) -> InferRequest:
-    if len(json) > MAX_JSON:
-        raise WrongRequest(
-            f"The request has {len(json):,} bytes of JSON; up to {MAX_JSON:,} are read. "
-            "Send the tensors as binary data, which takes a third of the bytes."
-        )
-    try:
-        return InferRequest.model_validate_json(json)
-    except ValidationError as error:
-        raise WrongRequest(f"This is no request of the Open Inference Protocol: {explain(error)[:500]}.") from error
-
-
-def _divide(request: InferRequest, binary: memoryview) -> list[memoryview | None]:
-    parts: list[memoryview | None] = []
-    start = 0
-    for tensor in request.inputs:
-        size = tensor.parameters.get("binary_data_size")
-        if "shared_memory_region" in tensor.parameters or (size is None) == (tensor.data is None):
-            raise WrongRequest(
-                f'The input "{tensor.name}" has its data twice or nowhere; expected either "data", or the parameter '
-                '"binary_data_size" and as many bytes behind the JSON. There is no shared memory.'
-            )
-        if size is None:
-            parts.append(None)
-            continue
-        if type(size) is not int or not 0 <= size <= len(binary) - start:
-            raise WrongRequest(
-                f'The input "{tensor.name}" has a binary_data_size of {str(size)[:20]}, '
-                f"but behind the JSON {len(binary) - start:,} bytes are left for it."
-            )
-        parts.append(binary[start : start + size])
-        start += size
-    if start < len(binary):
-        raise WrongRequest(f"{len(binary) - start:,} bytes at the end of the body belong to no input.")
-    return parts
-
-
-def byte_strings(tensor: InputTensor, binary: memoryview | None) -> list[bytes]:
-    """The elements of a BYTES tensor; those in JSON are base64, since JSON holds text and pictures are none.
-
-    Raises:
-        WrongRequest: they are not as many as the shape promises, or damaged.
-    """
-    found = _from_base64(tensor) if binary is None else _from_binary(tensor, binary)
-    if len(found) != tensor.size:
-        raise _wrong_size(tensor, len(found))
-    return found
-
-
-def _from_binary(tensor: InputTensor, binary: memoryview) -> list[bytes]:
-    found, start = [], 0
-    while start < len(binary):
-        begin = start + _LENGTH.size
-        end = begin + _LENGTH.unpack_from(binary, start)[0] if begin <= len(binary) else begin
-        if end > len(binary):
-            raise WrongRequest(
-                f'The data of the input "{tensor.name}" ends within an element. Expected for each element its length '
-                "as four bytes, the lowest first, and then the element."
-            )
-        found.append(bytes(binary[begin:end]))
-        start = end
-    return found
-
-
-def _from_base64(tensor: InputTensor) -> list[bytes]:
-    texts = np.asarray(tensor.data, object).ravel()  # flat, where they are nested
-    try:
-        return [base64.b64decode(text, validate=True) for text in texts]
-    except (binascii.Error, TypeError, ValueError) as error:
-        raise WrongRequest(
-            f'The input "{tensor.name}" holds something else than base64. Send a picture as binary data, '
-            "or its file's bytes as base64."
-        ) from error
-
-
-def numbers(tensor: InputTensor, binary: memoryview | None) -> NDArray[np.float32]:
-    """An FP32 tensor, in the shape that it promises.
-
-    Raises:
-        WrongRequest: its data are no numbers, or not as many.
-    """
-    if binary is None:
-        try:
-            with np.errstate(over="ignore"):  # what is too large becomes infinite
-                found = np.asarray(tensor.data, np.float32).ravel()
-        except (ValueError, TypeError, OverflowError) as error:
-            why = str(error).rstrip(".")
-            raise WrongRequest(f'The data of the input "{tensor.name}" are no tensor of numbers: {why}.') from error
-    elif len(binary) % 4:
-        raise WrongRequest(f'The input "{tensor.name}" has {len(binary):,} bytes; expected four for each number.')
-    else:
-        found = np.frombuffer(binary, "<f4")
-    if found.size != tensor.size:
-        raise _wrong_size(tensor, found.size)
-    return found.reshape(tensor.shape)
-
-
-def _wrong_size(tensor: InputTensor, found: int) -> WrongRequest:
-    return WrongRequest(
-        f'The input "{tensor.name}" of shape {list(tensor.shape)} must have {tensor.size:,} elements; it has {found:,}.'
-    )
-
-
 class OutputTensor(BaseModel):
-    """A tensor of an answer, whose JSON holds its data or says how many bytes of them follow."""
+    """An output tensor, as the JSON of a response describes it."""
 
     name: str
     shape: tuple[int, ...]
@@ -216,8 +80,8 @@ class OutputTensor(BaseModel):
     data: list[float] | list[str] | None = None
 
 
-class InferAnswer(BaseModel):
-    """An answer, as its JSON describes it."""
+class InferResponse(BaseModel):
+    """The JSON of a response."""
 
     model_name: str
     model_version: str
@@ -225,20 +89,148 @@ class InferAnswer(BaseModel):
     outputs: list[OutputTensor]
 
 
-def output_tensor(name: str, rows: Sequence[Row], *, binary: bool) -> tuple[OutputTensor, bytes]:
-    """A tensor with two axes, and the bytes that follow the JSON for it; none unless it is binary.
+def read_body(body: bytes, json_length: str | None) -> tuple[InferRequest, list[memoryview | None]]:
+    """Return a request, and the binary data of each of its inputs; None for an input whose data are in the JSON.
+
+    Args:
+        body: of the request.
+        json_length: the header `HEADER_LENGTH`; None if there is none, and all of the body is JSON. With 0 there is no
+            JSON, and the body is one picture.
+
+    Raises:
+        WrongRequest: the body does not follow the protocol.
+    """
+    if json_length is None:
+        length = len(body)
+    elif json_length.isascii() and json_length.isdigit() and len(json_length) <= 20 and int(json_length) <= len(body):
+        length = int(json_length)
+    else:
+        raise WrongRequest(
+            f"The header {HEADER_LENGTH} is {json_length[:30]!r}; expected the number of the body's {len(body):,} "
+            "bytes that are JSON."
+        )
+    if length == 0 and json_length is not None:
+        tensor = InputTensor(name=PICTURE, shape=(1,), datatype="BYTES")
+        return InferRequest(inputs=(tensor,)), [memoryview(_with_length(body))]
+    request = _parse(body[:length])
+    return request, _split(request, memoryview(body)[length:])
+
+
+def _parse(json: bytes) -> InferRequest:
+    if len(json) > MAX_JSON:
+        raise WrongRequest(
+            f"The request has {len(json):,} bytes of JSON; at most {MAX_JSON:,} are read. "
+            "Send the tensors as binary data, which needs a third of the bytes."
+        )
+    try:
+        return InferRequest.model_validate_json(json)
+    except ValidationError as error:
+        raise WrongRequest(f"The JSON does not follow the Open Inference Protocol: {explain(error)[:500]}.") from error
+
+
+def _split(request: InferRequest, binary: memoryview) -> list[memoryview | None]:
+    parts: list[memoryview | None] = []
+    for tensor in request.inputs:
+        size = tensor.parameters.get("binary_data_size")
+        if "shared_memory_region" in tensor.parameters or (size is None) == (tensor.data is None):
+            raise WrongRequest(
+                f'The input "{tensor.name}" has its data twice or not at all; expected either "data", or the parameter '
+                '"binary_data_size" and that number of bytes after the JSON. Shared memory is not supported.'
+            )
+        if size is None:
+            parts.append(None)
+            continue
+        if type(size) is not int or not 0 <= size <= len(binary):
+            raise WrongRequest(
+                f'The input "{tensor.name}" has a binary_data_size of {str(size)[:20]}, '
+                f"but {len(binary):,} bytes are left for it after the JSON."
+            )
+        parts.append(binary[:size])
+        binary = binary[size:]
+    if binary:
+        raise WrongRequest(f"{len(binary):,} bytes at the end of the body belong to no input.")
+    return parts
+
+
+def read_byte_strings(tensor: InputTensor, binary: memoryview | None) -> list[bytes]:
+    """Return the elements of a BYTES tensor; in JSON they are base64, since JSON has only text.
+
+    Raises:
+        WrongRequest: their number is not that of the shape, or they are damaged.
+    """
+    elements = _decode_base64(tensor) if binary is None else _split_elements(tensor, binary)
+    _check_size(tensor, len(elements))
+    return elements
+
+
+def _split_elements(tensor: InputTensor, binary: memoryview) -> list[bytes]:
+    elements, start = [], 0
+    while start < len(binary):
+        begin = start + _LENGTH.size
+        end = begin + _LENGTH.unpack_from(binary, start)[0] if begin <= len(binary) else begin
+        if end > len(binary):
+            raise WrongRequest(
+                f'The data of the input "{tensor.name}" ends within an element. Expected each element after its length '
+                "as four bytes, the lowest first."
+            )
+        elements.append(bytes(binary[begin:end]))
+        start = end
+    return elements
+
+
+def _decode_base64(tensor: InputTensor) -> list[bytes]:
+    texts = np.asarray(tensor.data, object).ravel()  # they may be nested
+    try:
+        return [base64.b64decode(text, validate=True) for text in texts]
+    except (binascii.Error, TypeError, ValueError) as error:
+        raise WrongRequest(
+            f'The input "{tensor.name}" is not base64. Send a picture as binary data, or its file in base64.'
+        ) from error
+
+
+def read_numbers(tensor: InputTensor, binary: memoryview | None) -> NDArray[np.float32]:
+    """Return an FP32 tensor in its shape.
+
+    Raises:
+        WrongRequest: its data are not numbers, or their number is not that of the shape.
+    """
+    if binary is None:
+        try:
+            with np.errstate(over="ignore"):  # too large numbers become infinite
+                values = np.asarray(tensor.data, np.float32).ravel()
+        except (ValueError, TypeError, OverflowError) as error:
+            reason = str(error).rstrip(".")
+            raise WrongRequest(f'The data of the input "{tensor.name}" are not numbers: {reason}.') from error
+    elif len(binary) % 4:
+        raise WrongRequest(f'The input "{tensor.name}" has {len(binary):,} bytes; expected four for each number.')
+    else:
+        values = np.frombuffer(binary, "<f4")
+    _check_size(tensor, values.size)
+    return values.reshape(tensor.shape)
+
+
+def _check_size(tensor: InputTensor, size: int) -> None:
+    expected = math.prod(tensor.shape)
+    if size != expected:
+        raise WrongRequest(
+            f'The input "{tensor.name}" of shape {list(tensor.shape)} must have {expected:,} elements; it has {size:,}.'
+        )
+
+
+def make_output(name: str, rows: Sequence[Row], *, binary: bool) -> tuple[OutputTensor, bytes]:
+    """Return a tensor with two axes, and its binary data; empty unless it is binary.
 
     Args:
         name: of the tensor.
-        rows: one for each picture, of numbers (they become FP32) or of texts (BYTES).
+        rows: one for each picture, of numbers (FP32) or texts (BYTES).
         binary: whether its data follow as bytes.
     """
     flat: list[Any] = [value for row in rows for value in row]
-    texts = isinstance(flat[0], str)
-    tensor = OutputTensor(name=name, shape=(len(rows), len(rows[0])), datatype="BYTES" if texts else "FP32")
+    is_text = isinstance(flat[0], str)
+    tensor = OutputTensor(name=name, shape=(len(rows), len(rows[0])), datatype="BYTES" if is_text else "FP32")
     if not binary:
         return tensor.model_copy(update={"data": flat}), b""
-    data = b"".join(_with_length(text.encode()) for text in flat) if texts else np.asarray(flat, "<f4").tobytes()
+    data = b"".join(_with_length(text.encode()) for text in flat) if is_text else np.asarray(flat, "<f4").tobytes()
     return tensor.model_copy(update={"parameters": {"binary_data_size": len(data)}}), data
 
 
@@ -246,9 +238,9 @@ def _with_length(element: bytes) -> bytes:
     return _LENGTH.pack(len(element)) + element
 
 
-def join_body(answer: InferAnswer, binaries: Iterable[bytes]) -> tuple[bytes, dict[str, str]]:
-    """The body of an answer and the headers that it needs."""
-    json, binary = answer.model_dump_json(exclude_none=True).encode(), b"".join(binaries)
+def join_body(response: InferResponse, binaries: Iterable[bytes]) -> tuple[bytes, dict[str, str]]:
+    """Return the body of a response, and the headers that it needs."""
+    json, binary = response.model_dump_json(exclude_none=True).encode(), b"".join(binaries)
     if not binary:
         return json, {"Content-Type": "application/json"}
     return json + binary, {"Content-Type": "application/octet-stream", HEADER_LENGTH: str(len(json))}

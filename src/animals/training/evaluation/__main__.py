@@ -4,7 +4,7 @@ import argparse
 import sys
 
 from animals.cli import exit_on_error
-from animals.config.settings import read_settings
+from animals.config.settings import BucketSettings, read_settings
 from animals.storage import open_storage
 
 
@@ -21,7 +21,7 @@ def main() -> None:
     with exit_on_error():
         from animals.training.evaluation.evaluate import evaluate_version  # torch and pandas take seconds to import
 
-        storage = open_storage(arguments.bucket or read_settings().bucket)
+        storage = open_storage(arguments.bucket or read_settings(BucketSettings).bucket)
         sys.stdout.write(evaluate_version(storage, arguments.version, arguments.against, pictures=arguments.pictures))
 
 

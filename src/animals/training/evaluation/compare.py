@@ -61,7 +61,7 @@ def read_baseline(storage: Storage, card: Card, other: Card) -> Baseline:
     """
     if other.version == card.version:
         raise UsageError(f"{card.version} cannot be compared with itself. Name another version.")
-    if not card.split.same_test(other.split):
+    if card.split.test_sha256 != other.split.test_sha256:
         raise DataError(
             f"{card.version} and {other.version} cannot be compared: they were made with other pictures or splits "
             f"(manifests {card.split.manifest_sha256[:12]} and {other.split.manifest_sha256[:12]}). Train one of them "

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from PIL import ImageOps
 from sklearn.metrics import ConfusionMatrixDisplay
 
-from animals.data.load import DataSet
+from animals.data.dataset import DataSet
 from animals.preprocess import open_picture
 from animals.training.evaluation.calibration import BINS, Reliability, reliability
 from animals.training.evaluation.metrics import Evaluation

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import classification_report, log_loss
 
 from animals import inference
-from animals.data.load import DataSet
+from animals.data.dataset import DataSet
 from animals.features import picture_features
 from animals.records import LabelMetrics, Metrics, probability_columns, projection_columns
 from animals.training.evaluation.predictors import Predict, onnx_predictor_of_all

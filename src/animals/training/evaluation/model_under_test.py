@@ -4,8 +4,9 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from animals import registry
-from animals.config.training import DataConfig
-from animals.data.load import DataSet, load_data_set
+from animals.config.compose import read_run_config
+from animals.data.dataset import DataSet
+from animals.data.load import load_data_set
 from animals.data.split import sha256_of_test
 from animals.errors import BrokenModel, DataError
 from animals.records import Card
@@ -43,14 +44,14 @@ def load_model_under_test(storage: Storage, card: Card) -> ModelUnderTest:
         BrokenModel: the file cannot be run, or the card's configuration cannot be understood.
         DataError: the pictures are missing, or are not those that the version was made with.
     """
-    data_set = load_data_set(_data_config(card), card.input)
+    data_set = load_data_set(read_run_config(card).data, card.input)
     _check_test_split(card, data_set)
     try:
         predict = onnx_predictor(registry.read_file(storage, card, card.serving_file), card.input)
     except BrokenModel as error:
         made_with = card.packages.get("onnxruntime", "unknown")
         raise BrokenModel(
-            f"The ONNX file of {card.version} cannot be loaded: {error} It was checked with onnxruntime {made_with}."
+            f"The ONNX file of {card.version} cannot be used: {error} It was checked with onnxruntime {made_with}."
         ) from error
     return ModelUnderTest(card, predict, data_set)
 
@@ -61,20 +62,9 @@ def predict_test_split(model: ModelUnderTest) -> Evaluation:
     return replace(evaluation, temperature=model.card.temperature)
 
 
-def _data_config(card: Card) -> DataConfig:
-    try:
-        return DataConfig(**card.config["data"])
-    except (KeyError, TypeError) as error:
-        raise BrokenModel(
-            f"The card of {card.version} describes its pictures in a way that this version of animals does not know "
-            f"({error}). Evaluate it with the one that made it ({card.packages.get('animals', 'unknown')})."
-        ) from error
-
-
 def _check_test_split(card: Card, data_set: DataSet) -> None:
     """Raise where the test pictures are others; training pictures may have come since, from feedback."""
-    test_sha256 = sha256_of_test(data_set.manifest)
-    if test_sha256 != card.split.test_sha256:
+    if sha256_of_test(data_set.manifest) != card.split.test_sha256:
         raise DataError(
             f"The pictures in {data_set.root} changed since {card.version} was made with them: it has "
             f"{_format_counts(card.split.counts)}, now there are {_format_counts(data_set.counts())}, and the test "

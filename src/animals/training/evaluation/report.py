@@ -77,7 +77,7 @@ def _overview(report: EvaluationReport) -> str:
     )
     return (
         f"# Evaluation of {report.version}\n\nMeasured with its ONNX file on its own test pictures. Ranges are 95 % "
-        f"intervals. [What is measured, and why](../../../docs/design/proof.md)\n\n{table(('', ''), rows)}"
+        f"intervals. [What is measured, and why](../../../docs/design/evaluation.md)\n\n{table(('', ''), rows)}"
     )
 
 

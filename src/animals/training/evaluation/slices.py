@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from animals.data.load import DataSet
+from animals.data.dataset import DataSet
 from animals.training.evaluation.metrics import Evaluation
 from animals.training.evaluation.records import Slice
 from animals.training.evaluation.statistics import SIGNIFICANT, adjust, p_lower, share_of

@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from animals.config.training import DataConfig, TrainerConfig
-from animals.data.load import DataSet
+from animals.config.data import DataConfig
+from animals.config.training import TrainerConfig
+from animals.data.dataset import DataSet
 from animals.data.sample.drawings import clutter
 from animals.data.sample.scenes import compose, compose_empty
 from animals.errors import DataError, PictureError
@@ -32,7 +33,7 @@ ACCEPTED: Final = 0.95
 """Share of the validation pictures that reach the threshold."""
 
 GENERATED: Final = 200
-"""Scenes that are generated where `data.others` names no folder; they take three seconds."""
+"""Scenes that are generated where `data.unknowns` names no folder; they take three seconds."""
 
 MOST: Final = 1000
 """Pictures of a folder that are used, at most; of more, the same random ones each time."""
@@ -47,7 +48,7 @@ def check_unknowns_folder(folder: str) -> None:
         DataError: no file in it is a readable picture.
     """
     if folder and next(_read_folder(folder, _SMALL), None) is None:
-        raise DataError(f"data.others={folder}: no file there is a readable picture. Expected pictures of no label.")
+        raise DataError(f"data.unknowns={folder}: no file there is a readable picture. Expected pictures of no label.")
 
 
 def measure_unknowns(
@@ -71,8 +72,8 @@ def measure_unknowns(
         batches = evaluation_loader(data_set, split, batch_size=trainer.batch_size, workers=trainer.workers)
         return np.concatenate([confidence(pixels.numpy()) for pixels, _ in batches])
 
-    if data.others:
-        unknowns, source = np.stack(list(_read_folder(data.others, data_set.spec))), f"those in {data.others}"
+    if data.unknowns:
+        unknowns, source = np.stack(list(_read_folder(data.unknowns, data_set.spec))), f"those in {data.unknowns}"
     else:
         unknowns, source = _generate(data_set.spec), "generated scenes, half of them with a thing in the middle"
     rejection = choose_threshold(

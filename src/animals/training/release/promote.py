@@ -1,6 +1,6 @@
-"""Which version serves: `python -m animals.training.release.promote promote VERSION`, and `… rollback`.
+"""Choose which version serves: `python -m animals.training.release.promote promote VERSION`, and `… rollback`.
 
-Here and not in serving, because the gate compares tables, and pandas is in the trainer's environment.
+It is part of training, not of serving, because the gate compares tables, and pandas is in the trainer's environment.
 """
 
 import argparse
@@ -8,7 +8,7 @@ import sys
 
 from animals import registry
 from animals.cli import exit_on_error
-from animals.config.settings import read_settings
+from animals.config.settings import BucketSettings, read_settings
 from animals.errors import BrokenModel, DataError, NoModel, PromotionRefused, UsageError
 from animals.records import Card, Current
 from animals.storage import Storage, open_storage
@@ -19,21 +19,21 @@ def promote(storage: Storage, version: str, *, reason: str = "", force: bool = F
 
     Args:
         storage: the bucket.
-        version: published.
-        reason: why, kept in the pointer.
-        force: promote it although the gate objects; what it said is kept too.
+        version: a published version.
+        reason: why, which the pointer keeps.
+        force: promote it although the gate objects; the pointer keeps the objection too.
 
     Raises:
         UsageError: force without a reason.
         PromotionRefused: the gate objects.
         NoModel: the bucket does not have that version.
-        BrokenModel: it cannot be served.
-        ObjectChanged: somebody else promoted another version at the same moment.
+        BrokenModel: the version cannot be served.
+        ObjectChanged: another version was promoted at the same moment.
     """
     if force and not reason:
         raise UsageError('Forcing needs a reason, which is kept: --force --reason "why"')
     card = registry.read_card(storage, version)
-    registry.read_file(storage, card, card.serving_file)  # forced or not, a damaged file could only be refused
+    registry.read_file(storage, card, card.serving_file)  # a damaged file is refused, forced or not
     objection = find_objection(storage, card)
     if objection and not force:
         raise PromotionRefused(f'{objection} To let {version} serve nevertheless: --force --reason "why"')
@@ -42,13 +42,13 @@ def promote(storage: Storage, version: str, *, reason: str = "", force: bool = F
 
 
 def find_objection(storage: Storage, card: Card) -> str | None:
-    """Why a version should not replace the one that serves, in one sentence; None: nothing speaks against it."""
+    """Return why a version should not replace the one that serves, in one sentence; None if there is no reason."""
     try:
         serving = registry.read_card(storage, registry.read_current(storage).version)
     except NoModel:
         return None
     except BrokenModel as error:
-        return f"The version that serves cannot be compared with: {error}"
+        return f"The version that serves cannot be read for a comparison: {error}"
     if serving.version == card.version:
         return None
     if other := card.differing_labels(serving):
@@ -59,20 +59,20 @@ def find_objection(storage: Storage, card: Card) -> str | None:
 def _compare(storage: Storage, card: Card, serving: Card) -> str | None:
     from animals.training.evaluation.compare import (  # pandas takes a second to import
         compare,
-        read_baseline,
         correct_predictions,
+        read_baseline,
     )
 
     try:
-        found = compare(correct_predictions(storage, card), read_baseline(storage, card, serving))
+        comparison = compare(correct_predictions(storage, card), read_baseline(storage, card, serving))
     except (BrokenModel, DataError) as error:
         return str(error)
-    if found.verdict != "worse":
+    if comparison.verdict != "worse":
         return None
     return (
-        f"{card.version} is worse than {serving.version}, which serves: of the same test pictures {found.only_other} "
-        f"are right with {serving.version} alone and {found.only_this} with {card.version} alone "
-        f"(p = {found.p_value:.2g}, McNemar's test)."
+        f"{card.version} is worse than {serving.version}, which serves: of the same test pictures "
+        f"{comparison.only_other} are right with {serving.version} alone and {comparison.only_this} with "
+        f"{card.version} alone (p = {comparison.p_value:.2g}, McNemar's test)."
     )
 
 
@@ -88,7 +88,7 @@ def main() -> None:
         command.add_argument("--reason", default="", help="why, which the pointer keeps")
     arguments = parser.parse_args()
     with exit_on_error():
-        storage = open_storage(read_settings().bucket)
+        storage = open_storage(read_settings(BucketSettings).bucket)
         if arguments.command == "promote":
             current = promote(storage, arguments.version, reason=arguments.reason, force=arguments.force)
         else:

@@ -4,21 +4,28 @@ import argparse
 from pathlib import Path
 
 from animals.cli import exit_on_error, split_words
+from animals.training.sweep.sweep import report, search
 
 
 def main() -> None:
     """Search settings in many short trainings that share one study, and report the best ones.
 
-    The same command goes on where it was, and may run several times at once.
+    The same command resumes it, and may run several times at once.
     """
     arguments = _parser().parse_args()
     with exit_on_error():
-        arguments.name = arguments.name or Path(arguments.space).stem
+        name = arguments.name or Path(arguments.space).stem
         if not arguments.report:
-            _search(arguments)
-        from animals.training.sweep.report import write_report
-
-        write_report(arguments.name, arguments.save)
+            search(
+                name=name,
+                space=arguments.space,
+                trials=arguments.trials,
+                workers=arguments.workers,
+                overrides=arguments.args,
+                metric=arguments.metric,
+                seed=arguments.seed,
+            )
+        report(name, save_as=arguments.save)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -46,27 +53,6 @@ def _words(text: str) -> list[str]:
         return split_words(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"{text} has a quotation mark without its other one") from error
-
-
-def _search(arguments: argparse.Namespace) -> None:
-    # only now: optuna, torch and timm take seconds to import
-    from animals.training.model import check_names
-    from animals.training.sweep.space import check_space, read_space
-    from animals.training.sweep.study import Sweep, sweep_folder
-    from animals.training.sweep.workers import search
-
-    sweep_folder(arguments.name)  # before the slow checks
-    sweep = Sweep(
-        name=arguments.name,
-        space=read_space(arguments.space),
-        args=arguments.args,
-        metric=arguments.metric,
-        seed=arguments.seed,
-        trials=arguments.trials,
-    )
-    for config in check_space(sweep.space, sweep.args):
-        check_names(config.model, config.optimizer)
-    search(sweep, arguments.workers)
 
 
 if __name__ == "__main__":

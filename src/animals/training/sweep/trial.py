@@ -2,6 +2,7 @@
 
 import math
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 
 import optuna
@@ -12,10 +13,11 @@ from pytorch_lightning.callbacks import Callback
 
 from animals.config.training import TrainConfig
 from animals.data.load import load_data_set
-from animals.data.statistics import standardized
+from animals.data.statistics import standardize
 from animals.training import tracking
-from animals.training.model import build_model, input_spec
-from animals.training.runs import BEST, CONFIG, logged
+from animals.training.model import input_spec
+from animals.training.module import build_module
+from animals.training.runs import BEST, CONFIG, log_to_file
 from animals.training.trainer import MONITOR, fit
 
 
@@ -64,7 +66,7 @@ def run_trial(trial: Trial, config: TrainConfig, folder: Path, metric: str) -> t
     OmegaConf.save(OmegaConf.structured(config), folder / CONFIG)
     report = ReportEpochs(trial, metric)
     try:
-        with logged(folder):
+        with log_to_file(folder):
             pruned = _train(config, folder, report)
     finally:
         # the weights of twenty trials would fill gigabytes
@@ -76,13 +78,12 @@ def run_trial(trial: Trial, config: TrainConfig, folder: Path, metric: str) -> t
 
 def _train(config: TrainConfig, folder: Path, report: ReportEpochs) -> optuna.TrialPruned | None:
     """Train; return a pruned trial's error rather than raise it, since for W&B its run ended well."""
-    data_set = standardized(load_data_set(config.data, input_spec(config.model, config.data)), config)
-    with tracking.tracked(config, folder) as loggers:
-        pl.seed_everything(config.seed, workers=True, verbose=False)
-        model = build_model(config.model, len(data_set.labels), config.data.side)
-        pruned = None
+    data_set = load_data_set(config.data, input_spec(config.model, config.data))
+    data_set = standardize(data_set, config.data, config.model)
+    with tracking.track_run(config.tracking, folder, asdict(config)) as loggers:
+        module, pruned = build_module(config, data_set), None
         try:
-            fit(model, data_set, config, folder, loggers, watchers=[report])
+            fit(module, data_set, folder, config.trainer, seed=config.seed, loggers=loggers, callbacks=[report])
         except optuna.TrialPruned as error:
             pruned = error
         summary = {"sweep/value": report.best[1], "sweep/pruned": float(pruned is not None)}

@@ -29,7 +29,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from animals.cli import exit_on_error
 from animals.config.compose import compose_train_config
 from animals.cpus import available_cpus
-from animals.errors import Interrupted, SweepFailed, UsageError
+from animals.errors import AnimalsError, Interrupted, UsageError
 from animals.training.sweep.space import format_value, overrides, suggest
 from animals.training.sweep.study import HEARTBEAT_SECONDS, LOSS, Sweep, open_study, sweep_folder
 
@@ -52,21 +52,14 @@ class TrialFailed(Exception):
     """One trial failed; the next one may not."""
 
 
-def search(sweep: Sweep, workers: int) -> None:
-    """Run trials in one or several processes until the study has as many as the sweep asks for.
-
-    Where two processes end a trial in the same moment, each of them may begin another one.
+def run_workers(sweep: Sweep, workers: int) -> None:
+    """Run trials in several processes until the study has as many as the sweep asks for.
 
     Raises:
-        Interrupted, KeyboardInterrupt: Ctrl-C or SIGTERM; the trials in progress are queued again.
-        SweepFailed: several trials failed one after the other, or a process was killed.
-        SystemExit: another process ended with an error, which it has printed, and this exit code.
-        UsageError: the sweep was started with other settings, or no trial can work with these.
+        AnimalsError: a process was killed.
+        KeyboardInterrupt: Ctrl-C; the trials in progress are queued again.
+        SystemExit: a process ended with an error, which it has printed, and this exit code.
     """
-    configure_logging()
-    if workers == 1:
-        run_trials(sweep)
-        return
     with open_study(sweep):
         pass  # so that an error is raised once, not in each process
     context = multiprocessing.get_context("spawn")
@@ -81,7 +74,7 @@ def search(sweep: Sweep, workers: int) -> None:
     if failed := [code for code in codes if code > 0]:
         raise SystemExit(min(failed))  # the others were stopped, and ended with 130
     if killed := min(codes):
-        raise SweepFailed(
+        raise AnimalsError(
             f"A worker was killed (signal {-killed}), usually for lack of memory. The results so far are kept; "
             "resume with the same command and fewer --workers."
         )
@@ -145,7 +138,7 @@ def run_trials(sweep: Sweep) -> None:
 
     Raises:
         Interrupted: Ctrl-C or SIGTERM; the trial in progress is queued again.
-        SweepFailed: several trials failed one after the other.
+        AnimalsError: several trials failed one after the other.
         UsageError: something that would be wrong in all trials.
     """
     enough = MaxTrialsCallback(sweep.trials, (*_FINISHED, TrialState.RUNNING))
@@ -210,7 +203,7 @@ def _objective(trial: Trial, sweep: Sweep) -> float:
 def _stop_after_failures(study: Study, _: FrozenTrial) -> None:
     last = [trial for trial in study.get_trials(deepcopy=False) if trial.state.is_finished()][-FAILURES:]
     if len(last) == FAILURES and all(_ERROR in trial.user_attrs for trial in last):
-        raise SweepFailed(
+        raise AnimalsError(
             f"{FAILURES} trials failed one after the other, the last one with: {last[-1].user_attrs[_ERROR]}. The logs "
             f"are in the folders of {sweep_folder(study.study_name) / 'trials'}. Resume with the same command."
         )
