@@ -134,15 +134,15 @@ def test_the_best_trial_is_an_experiment_that_trains_with_its_settings(
     shutil.copytree(CONF_DIR, folder / "conf")
     monkeypatch.setattr(compose, "CONF_DIR", folder / "conf")
     monkeypatch.setattr(report, "EXPERIMENTS", folder / "conf" / "experiment")
-    call(monkeypatch, "--report", "--name=tiny", "--save=found")
+    call(monkeypatch, "--report", "--name=tiny", "--save=best")
     best = trials_of("tiny")[0].params
-    config = compose.compose_train_config(["experiment=found"])
+    config = compose.compose_train_config(["experiment=best"])
     assert (config.optimizer.lr, config.trainer.batch_size) == (best["optimizer.lr"], best["trainer.batch_size"])
     assert replace(config, name="folder") == compose.compose_train_config(
         [*sweep.args, *overrides(best), "tracking.mode=auto"]
     )
-    with load_study("tiny") as loaded, pytest.raises(UsageError, match="There is an experiment found already"):
-        report.save(loaded, "found")
+    with load_study("tiny") as loaded, pytest.raises(UsageError, match="There is an experiment best already"):
+        report.save(loaded, "best")
 
 
 def test_the_same_seed_tries_the_same_values_also_after_a_break(sweep: Sweep) -> None:
@@ -191,16 +191,16 @@ def test_ctrl_c_ends_all_workers_and_their_trials_are_done_later(sweep: Sweep, s
 
 
 def test_a_killed_sweep_repeats_what_ran_and_nothing_else(sweep: Sweep, start: Start) -> None:
-    asked = replace(sweep, trials=1, args=(*sweep.args, "trainer.epochs=30"))
-    process = start(*options(asked))
+    changed = replace(sweep, trials=1, args=(*sweep.args, "trainer.epochs=30"))
+    process = start(*options(changed))
     wait_for_epochs(1)
     process.kill()
     process.communicate()
-    run_trials(asked)
+    run_trials(changed)
     killed, repeated = trials_of("tiny")
     assert (killed.state, repeated.state) == (TrialState.FAIL, TrialState.COMPLETE)
     assert killed.params == repeated.params
-    run_trials(asked)
+    run_trials(changed)
     assert len(trials_of("tiny")) == 2
 
 
@@ -225,8 +225,8 @@ def test_a_hopeless_learning_rate_is_pruned_and_its_wandb_run_ends_well(
     sweep: Sweep, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (folder / "wide.yaml").write_text("optimizer.lr: {low: 1e-9, high: 1, log: true}", encoding="utf-8")
-    asked = replace(sweep, space=read_space("wide.yaml"), trials=6)
-    asked = replace(asked, args=(*sweep.args, "trainer.epochs=9", "tracking.mode=offline"))
+    changed = replace(sweep, space=read_space("wide.yaml"), trials=6)
+    changed = replace(changed, args=(*sweep.args, "trainer.epochs=9", "tracking.mode=offline"))
     ended: list[Any] = []
     finish = wandb.Run.finish
 
@@ -235,13 +235,13 @@ def test_a_hopeless_learning_rate_is_pruned_and_its_wandb_run_ends_well(
         ended.extend([run, exit_code])
 
     monkeypatch.setattr(wandb.Run, "finish", note)
-    with open_study(asked) as study:
+    with open_study(changed) as study:
         for _ in range(5):
             epochs = dict.fromkeys(range(9), 0.9)
-            values: dict[str, Any] = {"params": {"optimizer.lr": 1e-2}, "distributions": asked.space}
+            values: dict[str, Any] = {"params": {"optimizer.lr": 1e-2}, "distributions": changed.space}
             study.add_trial(create_trial(value=0.9, intermediate_values=epochs, **values))
         study.enqueue_trial({"optimizer.lr": 1e-9})
-    run_trials(asked)
+    run_trials(changed)
     pruned = trials_of("tiny")[-1]
     assert pruned.state == TrialState.PRUNED
     assert len(pruned.intermediate_values) == 2
@@ -300,7 +300,7 @@ def test_a_report_says_when_there_is_too_little_to_show(
         call(monkeypatch, "--report", "--name=tiny")
         assert "No trial has finished yet" in capsys.readouterr().out
         with pytest.raises(UsageError, match="nothing to save"):
-            report.save(study, "found")
+            report.save(study, "best")
         study.add_trial(
             create_trial(
                 value=0.5,

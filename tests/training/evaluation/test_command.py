@@ -127,11 +127,11 @@ def test_a_better_version_is_called_better_and_the_other_worse(command: Command,
     wrong = table.assign(prediction=table["target"].map({"blue": "red", "red": "green", "green": "blue"}))
     other = work.publish("worse", {registry.REFERENCE: wrong.to_parquet(index=False)})
     output = command(work.card.version, "--against", other.version)
-    found = work.report().comparison
-    assert found is not None
+    comparison = work.report().comparison
+    assert comparison is not None
     right = round(6 * work.card.metrics.accuracy)
-    assert (found.only_this, found.only_other) == (right, 0)
-    assert found.verdict == ("better" if right == 6 else "no difference")
+    assert (comparison.only_this, comparison.only_other) == (right, 0)
+    assert comparison.verdict == ("better" if right == 6 else "no difference")
     assert f"worse: {right} pictures are right here only, 0 there only (p = " in output
 
 
