@@ -13,11 +13,8 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from multiprocessing.connection import wait
-from multiprocessing.process import BaseProcess
 from typing import Final
 
 import optuna
@@ -45,7 +42,6 @@ _ERROR: Final = "error"
 """Attribute of a trial that failed: the first line of the error."""
 
 _FINISHED: Final = (TrialState.COMPLETE, TrialState.PRUNED)
-_STARTED: Final = (*_FINISHED, TrialState.RUNNING)
 
 
 class TrialFailed(Exception):
@@ -69,10 +65,17 @@ def run_workers(sweep: Sweep, workers: int) -> None:
     ]
     for process in processes:
         process.start()
-    _wait(processes)
+    try:
+        for process in processes:
+            process.join()
+    except KeyboardInterrupt:  # which the terminal sends to all processes
+        for process in processes:
+            process.join(STOP_SECONDS)
+            process.terminate()
+        raise
     codes = [process.exitcode or 0 for process in processes]
     if failed := [code for code in codes if code > 0]:
-        raise SystemExit(min(failed))  # the others were stopped, and ended with 130
+        raise SystemExit(min(failed))
     if killed := min(codes):
         raise AnimalsError(
             f"A worker was killed (signal {-killed}), usually for lack of memory. The results so far are kept; "
@@ -113,24 +116,6 @@ class _NoTerminal(io.TextIOWrapper):
 
     def isatty(self) -> bool:
         return False
-
-
-def _wait(processes: Sequence[BaseProcess]) -> None:
-    """Wait until all processes have ended, and stop the others when one ends with an error."""
-    try:
-        while running := [process for process in processes if process.is_alive()]:
-            wait([process.sentinel for process in running])
-            if any((process.exitcode or 0) > 0 for process in processes):
-                break
-    except KeyboardInterrupt:  # which the terminal sends to all processes; a second signal would not let them finish
-        for process in processes:
-            process.join(STOP_SECONDS)
-        raise
-    finally:
-        for process in processes:
-            process.terminate()
-        for process in processes:
-            process.join(STOP_SECONDS)
 
 
 def run_trials(sweep: Sweep) -> None:
