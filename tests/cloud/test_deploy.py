@@ -22,8 +22,9 @@ from animals.storage import FolderStorage
 from tests.support.cloud_run import TOKEN, CloudRun, Front
 from tests.support.cloud_servers import started
 from tests.support.flags import Flags
+from tests.support.http import Response, json_response
 from tests.support.published import KEY, publish
-from tests.support.stand_in import Said, StandIn, say
+from tests.support.stand_in import StandIn
 
 PLACE = Place(project="my-animals")
 PACE = Pace(watch=0.0, every=0.1, patience=0.5, pause=0.1)
@@ -57,10 +58,10 @@ def new(port: int) -> Iterator[Front]:
 def others() -> Iterator[StandIn]:
     """A page, which everybody may ask, and a report function."""
     with StandIn() as service:
-        service.answers = {
-            "/_stcore/health": [Said(200, b"ok")],
-            "/": [Said(200, b"<html>")],
-            "/generate_performance_report": [say({"feedback": {}})],
+        service.responses = {
+            "/_stcore/health": [Response(200, b"ok")],
+            "/": [Response(200, b"<html>")],
+            "/generate_performance_report": [json_response({"feedback": {}})],
         }
         yield service
 
@@ -155,7 +156,7 @@ def test_only_the_page_is_public_and_only_once_it_has_passed(cloud: CloudRun, ot
     assert of_page[-1] == public
     page = cloud.called("--member=serviceAccount:animals-frontend@my-animals.iam.gserviceaccount.com")
     assert {call.words[4] for call in page} == {BACKEND, REPORT}
-    others.answers["/_stcore/health"] = [Said(500)]
+    others.responses["/_stcore/health"] = [Response(500)]
     cloud.forget()
     with pytest.raises(CloudError):
         deploy("frontend")

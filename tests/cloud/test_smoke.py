@@ -15,8 +15,9 @@ from animals.storage import FolderStorage
 from tests.support.cloud_run import TOKEN, Front
 from tests.support.cloud_servers import started
 from tests.support.emulator import free_port
+from tests.support.http import Response, json_response
 from tests.support.published import KEY, publish
-from tests.support.stand_in import Said, StandIn, say
+from tests.support.stand_in import StandIn
 
 
 @pytest.fixture(scope="module")
@@ -60,9 +61,9 @@ GOOD = {"prediction": "cat", "probabilities": {"cat": 0.9, "dog": 0.1}, "predict
 )
 def test_a_response_that_is_not_a_prediction_does_not_pass(answer: object) -> None:
     with StandIn() as service:
-        service.answers = {"/v2/health/ready": [say({})], "/model": [say({"version": "r1"})]}
+        service.responses = {"/v2/health/ready": [json_response({})], "/model": [json_response({"version": "r1"})]}
         text = answer.encode() if isinstance(answer, str) else json.dumps(answer).encode()
-        service.answers["/classify/"] = [Said(200, text)]
+        service.responses["/classify/"] = [Response(200, text)]
         with pytest.raises(ServiceError):
             smoke.backend(Client(service.url, TOKEN))
 
@@ -72,10 +73,10 @@ def test_the_real_page_passes() -> None:
         smoke.page(Client(f"http://127.0.0.1:{port}", ""))
 
 
-@pytest.mark.parametrize("health", [Said(503, b"unavailable"), Said(200, b"<html>another server")])
-def test_a_page_that_is_not_well_does_not_pass(health: Said) -> None:
+@pytest.mark.parametrize("health", [Response(503, b"unavailable"), Response(200, b"<html>another server")])
+def test_a_page_that_is_not_well_does_not_pass(health: Response) -> None:
     with StandIn() as service:
-        service.answers = {"/_stcore/health": [health], "/": [Said(200, b"<html>")]}
+        service.responses = {"/_stcore/health": [health], "/": [Response(200, b"<html>")]}
         with pytest.raises(ServiceError, match="/_stcore/health responds"):
             smoke.page(Client(service.url, TOKEN))
 
@@ -83,16 +84,16 @@ def test_a_page_that_is_not_well_does_not_pass(health: Said) -> None:
 @pytest.mark.parametrize(
     ("answer", "passes"),
     [
-        (say({"version": "r1", "feedback": {}}), True),
-        (say({"detail": "Nothing was answered or judged yet."}, 404), True),
-        (Said(404, b"<html>Google knows no such page"), False),
-        (say({"detail": "The bucket cannot be reached."}, 503), False),
-        (say({"version": "r1"}), False),
+        (json_response({"version": "r1", "feedback": {}}), True),
+        (json_response({"detail": "Nothing was answered or judged yet."}, 404), True),
+        (Response(404, b"<html>Google knows no such page"), False),
+        (json_response({"detail": "The bucket cannot be reached."}, 503), False),
+        (json_response({"version": "r1"}), False),
     ],
 )
-def test_a_report_or_nothing_to_report_passes(answer: Said, passes: bool) -> None:
+def test_a_report_or_nothing_to_report_passes(answer: Response, passes: bool) -> None:
     with StandIn() as service:
-        service.answers = {"/generate_performance_report": [answer]}
+        service.responses = {"/generate_performance_report": [answer]}
         if passes:
             smoke.report(Client(service.url, TOKEN))
             return
@@ -132,14 +133,17 @@ def test_an_answer_that_is_none_of_http_is_a_service_that_cannot_be_reached() ->
 
 def test_what_is_not_there_at_once_is_asked_again_for_a_while() -> None:
     with StandIn() as service:
-        service.answers = {"/_stcore/health": [Said(404), Said(403), Said(200, b"ok")], "/": [Said(200, b"<html>")]}
+        service.responses = {
+            "/_stcore/health": [Response(404), Response(403), Response(200, b"ok")],
+            "/": [Response(200, b"<html>")],
+        }
         smoke.run_with_retries(smoke.page, Client(service.url, TOKEN), seconds=5, pause=0.01)
-        assert len(service.on("/_stcore/health")) == 3
+        assert len(service.received("/_stcore/health")) == 3
 
 
 def test_patience_ends() -> None:
     with StandIn() as service:
-        service.answers = {"/_stcore/health": [Said(404)]}
+        service.responses = {"/_stcore/health": [Response(404)]}
         begun = time.monotonic()
         with pytest.raises(ServiceError):
             smoke.run_with_retries(smoke.page, Client(service.url, TOKEN), seconds=0.2, pause=0.05)
@@ -148,8 +152,8 @@ def test_patience_ends() -> None:
 
 def test_a_token_goes_to_no_other_host_than_the_one_that_was_asked() -> None:
     with StandIn() as other, StandIn() as service:
-        other.answers = {"/": [Said(200, b"ok")]}
-        service.answers = {"/": [Said(302, b"", {"Location": f"{other.url}/"})]}
+        other.responses = {"/": [Response(200, b"ok")]}
+        service.responses = {"/": [Response(302, b"", {"Location": f"{other.url}/"})]}
         Client(service.url, TOKEN).get("/")
-        assert service.heard[0].headers["Authorization"] == f"Bearer {TOKEN}"
-        assert "Authorization" not in other.heard[0].headers
+        assert service.requests[0].headers["Authorization"] == f"Bearer {TOKEN}"
+        assert "Authorization" not in other.requests[0].headers

@@ -116,7 +116,7 @@ def test_several_machines_are_one_that_writes_and_the_others(
     assert (first.replica_count, others.replica_count) == (1, 2)
     assert first.machine_spec == others.machine_spec
     assert first.container_spec == others.container_spec
-    assert list(first.container_spec.command) == ["python", "-m", "animals.training.cluster"]
+    assert list(first.container_spec.command) == ["python", "-m", "animals.training.distributed"]
     assert {"trainer=ddp", "trainer.nodes=3", "trainer.accelerator=gpu"} <= set(first.container_spec.args)
     assert spec.scheduling.strategy == Scheduling.Strategy.SPOT
     assert spec.scheduling.timeout.total_seconds() == 2 * 3600

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from animals.api import FeedbackSummary
 from animals.monitoring.decision import Policy, decide, is_less_accurate
-from animals.monitoring.summary import FeedbackSummary
 from tests.support.findings import DRIFTED, UNCHECKED, feedback, findings
 
 WORSE = feedback(100, 75, (0.65, 0.83))

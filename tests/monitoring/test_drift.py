@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from animals.api import Drift
 from animals.features import FEATURES
 from animals.monitoring.drift import Limits, detect_drift
-from animals.monitoring.summary import Drift
 
 LABELS = ("cat", "dog", "cow", "hen")
 DIMENSIONS = 4

@@ -20,9 +20,9 @@ from functions_framework import create_app
 from werkzeug.test import Client
 
 import animals.monitoring
+from animals.api import Summary
 from animals.monitoring.report import LATEST
 from animals.monitoring.settings import MAX_REPORTS
-from animals.monitoring.summary import Summary
 from animals.records import Feedback
 from animals.storage import FolderStorage, Storage, open_storage
 from tests.support.emulator import free_port

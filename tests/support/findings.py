@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from animals.monitoring.summary import Drift, FeatureDrift, FeedbackSummary, Findings, PredictionsSummary
+from animals.api import Drift, FeatureDrift, FeedbackSummary, Findings, PredictionsSummary
 
 QUIET = Drift(checked=True, drifted=False, reason="400 pictures show no drift.")
 DARK = FeatureDrift(

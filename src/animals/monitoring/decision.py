@@ -5,7 +5,7 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
-from animals.monitoring.summary import Decision, FeedbackSummary, Findings
+from animals.api import Decision, FeedbackSummary, Findings
 from animals.records import Probability, Record
 
 Count = Annotated[int, Field(ge=1)]

@@ -12,8 +12,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
+from animals.api import Drift, FeatureDrift
 from animals.features import FEATURES
-from animals.monitoring.summary import Drift, FeatureDrift
 from animals.records import Record, probability_columns
 
 Values = NDArray[np.float64]

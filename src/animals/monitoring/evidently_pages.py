@@ -12,9 +12,9 @@ from typing import Any, Final
 import pandas as pd
 from scipy import stats
 
+from animals.api import Drift, FeatureDrift
 from animals.features import FEATURES
 from animals.monitoring.html import notes
-from animals.monitoring.summary import Drift, FeatureDrift
 from animals.monitoring.tables import SAMPLE_ROWS
 from animals.records import probability_columns
 

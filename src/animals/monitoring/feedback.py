@@ -10,12 +10,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from scipy.stats import binomtest
 
+from animals.api import DayOfFeedback, FeedbackSummary
 from animals.concurrency import in_threads
 from animals.monitoring import decision
 from animals.monitoring.compaction import compact
 from animals.monitoring.record_types import FEEDBACK
 from animals.monitoring.reference import Reference
-from animals.monitoring.summary import DayOfFeedback, FeedbackSummary
 from animals.monitoring.tables import Sample, is_valid, of_version, to_frame
 from animals.records import FEEDBACK_PICTURES, Card, feedback_name, pictured
 from animals.storage import Storage

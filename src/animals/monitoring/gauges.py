@@ -2,8 +2,8 @@
 
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
+from animals.api import FeedbackSummary, Summary
 from animals.monitoring.decision import is_less_accurate
-from animals.monitoring.summary import FeedbackSummary, Summary
 
 
 def gauges(summary: Summary | None) -> bytes:

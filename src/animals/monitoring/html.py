@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Final
 
-from animals.monitoring.summary import FeatureDrift, Summary
+from animals.api import FeatureDrift, Summary
 
 _STYLE: Final = """
   :root { color-scheme: light dark; }

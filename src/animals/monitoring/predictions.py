@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import pyarrow.compute as pc
 
+from animals.api import DayOfPredictions, Drift, PredictionsSummary
 from animals.monitoring.compaction import compact
 from animals.monitoring.drift import detect_drift
 from animals.monitoring.record_types import PREDICTIONS
 from animals.monitoring.reference import Reference
-from animals.monitoring.summary import DayOfPredictions, Drift, PredictionsSummary
 from animals.monitoring.tables import Sample, is_valid, of_version, to_frame
 from animals.storage import Storage
 

@@ -11,13 +11,13 @@ from typing import Final
 import pandas as pd
 from pydantic import ValidationError
 
+from animals.api import Findings, Summary
 from animals.errors import BrokenRecords, NoSuchObject, NothingToReport
 from animals.monitoring import html
 from animals.monitoring.decision import decide
 from animals.monitoring.feedback import count_pictures, read_feedback
 from animals.monitoring.predictions import read_predictions
 from animals.monitoring.reference import Reference, read_reference
-from animals.monitoring.summary import Findings, Summary
 from animals.records import explain, now
 from animals.storage import Storage
 

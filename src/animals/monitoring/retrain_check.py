@@ -8,6 +8,7 @@ import logging
 import sys
 from typing import Final, Literal
 
+from animals.api import Summary
 from animals.cli import StderrHandler, exit_on_error
 from animals.config.settings import read_settings
 from animals.errors import ConfigError, ServiceError
@@ -15,7 +16,6 @@ from animals.monitoring import trigger as triggers
 from animals.monitoring.decision import is_less_accurate
 from animals.monitoring.report import DAYS, MAX_DAYS, Report, build_report, store
 from animals.monitoring.settings import ReportSettings
-from animals.monitoring.summary import Summary
 from animals.monitoring.trigger import RetrainRequest, Trigger, TriggerSettings, open_trigger, send_once
 from animals.records import Probability, Record
 from animals.storage import Storage, open_storage

@@ -190,13 +190,13 @@ def test_a_card_from_another_time_is_one_sentence(command: Command, place: Place
     config = {**place.card.config, "data": {"folder_of_pictures": "x"}}
     place.publish("future", config=config)
     said = command("future", code=1)
-    assert "does not know" in said
+    assert "does not understand" in said
     assert "folder_of_pictures" in said
 
 
 def test_a_model_that_cannot_be_loaded_is_one_sentence(command: Command, place: Place) -> None:
     place.publish("broken", {place.card.serving_file: b"no model"})
-    assert "The ONNX file of broken cannot be loaded" in command("broken", code=1)
+    assert "The ONNX file of broken cannot be used" in command("broken", code=1)
 
 
 @pytest.mark.parametrize("number", ["0", "many"])
