@@ -183,7 +183,7 @@ def test_with_no_quota_anywhere_it_says_so(
     with pytest.raises(SystemExit) as ended:
         start(monkeypatch, "--gpu=l4,t4")
     assert ended.value.code == 1
-    assert "Ask for more quota" in capsys.readouterr().err
+    assert "Request more quota" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
