@@ -2,15 +2,10 @@
 
 import copy
 import inspect
-import io
-import os
-from contextlib import redirect_stdout, suppress
 from dataclasses import dataclass
 from typing import Any
-from unittest.mock import patch
 
 import tasks
-from animals.__main__ import parse
 from docs.generate.markdown import code, page, table
 
 
@@ -41,7 +36,7 @@ class Command:
     doc: str
     """What it does; the first line says so in short."""
     example: str
-    """As it is typed, from `invoke` on."""
+    """As it is typed, from `invoke` or `animals` on."""
     options: tuple[Option, ...]
 
 
@@ -79,21 +74,12 @@ def commands_page() -> str:
         "`=`, as in `--port=8001`.",
         *(_group(heading, [known[name] for name in group]) for heading, group in tasks.GROUPS.items()),
         *(_section(command) for command in known.values()),
-        "## animals classify\n\nBesides the tasks, the package has one command, for "
-        f"[many pictures](../design/clients.md).\n\n```text\n{_help_of_classify()}```",
     )
 
 
 def _group(heading: str, members: list[Command]) -> str:
     rows = [(f"[{command.name}](#{command.name})", command.doc.partition("\n")[0]) for command in members]
     return table((heading, ""), rows)
-
-
-def _help_of_classify() -> str:
-    shown = io.StringIO()
-    with patch.dict(os.environ, COLUMNS="100"), redirect_stdout(shown), suppress(SystemExit):
-        parse(["classify", "--help"])
-    return shown.getvalue()
 
 
 def _section(command: Command) -> str:

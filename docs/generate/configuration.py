@@ -17,7 +17,7 @@ def configuration_page() -> str:
     return page(
         "Settings of a training",
         "Any of them can be given to `invoke train` in `--args`, as in "
-        '`--args "optimizer.lr=3e-4 trainer.epochs=30"`, or after `python -m animals.training`. A misspelt or '
+        '`--args "optimizer.lr=3e-4 trainer.epochs=30"`, or after `animals train`. A misspelt or '
         "impossible one is named before any data is read. An experiment sets some of them at once: "
         '`--args "experiment=folder data.root=path/to/pictures"`.',
         f"## The run\n\n{_keys(training.TrainConfig, '')}",

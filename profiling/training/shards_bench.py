@@ -17,7 +17,8 @@ from rich.table import Table
 
 from animals.cli import exit_on_error
 from animals.config.compose import compose_train_config
-from animals.config.training import DataConfig, TrainConfig
+from animals.config.data import DataConfig
+from animals.config.training import TrainConfig
 from animals.data.load import load_data_set, spec_without_model
 from animals.data.shards.write import main as write
 from animals.training.loader import training_loader

@@ -160,6 +160,8 @@ class Card(Record):
     run: str
     architecture: str
     """timm's name of the model."""
+    data_title: str
+    """Name of the data set that it was trained on; empty if it has none."""
     labels: tuple[str, ...]
     """In the order of the model's outputs."""
     input: InputSpec

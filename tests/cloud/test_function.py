@@ -113,7 +113,7 @@ def test_the_function_is_private_and_gets_settings_that_it_knows(tmp_path: Path)
 
 
 def test_it_is_assembled_by_a_command_that_needs_no_account(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "animals.cloud", "function", str(tmp_path / "function")]
+    command = [sys.executable, "-m", "animals", "function", str(tmp_path / "function")]
     done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
     assert done.returncode == 0, done.stderr
     assert "--target generate_performance_report" in done.stdout

@@ -152,10 +152,7 @@ def test_the_backend_signs_with_the_key_from_secret_manager() -> None:
 def test_the_check_asks_a_topic_that_the_code_can_ask(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANIMALS_TRIGGER", environment("check")["ANIMALS_TRIGGER"])
     assert open_trigger(TriggerSettings()) is not None
-    assert container("check")["args"] == ["python", "-m", "animals.monitoring.retrain_check"], (
-        "after the image's entry point"
-    )
-    assert (ROOT / "src/animals/monitoring/retrain_check.py").is_file()
+    assert container("check")["args"] == ["python", "-m", "animals", "decide"], "after the image's entry point"
 
 
 def test_names_are_those_that_the_code_knows() -> None:

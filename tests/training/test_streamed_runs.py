@@ -94,9 +94,17 @@ def test_a_killed_run_resumes_within_the_epoch(
         "    if self.global_step == 8: pathlib.Path('reached').touch(); time.sleep(600)\n"
         "    return step(self, *batch)\n"
         "m.PictureClassifier.training_step = slow\n"
-        "from animals.training.__main__ import main; main()"
+        "from animals.__main__ import main; main()"
     )
-    command = [sys.executable, "-c", stuck, *TINY, f"data.root={undisturbed.shards.url}", "trainer.save_minutes=1e-9"]
+    command = [
+        sys.executable,
+        "-c",
+        stuck,
+        "train",
+        *TINY,
+        f"data.root={undisturbed.shards.url}",
+        "trainer.save_minutes=1e-9",
+    ]
     with subprocess.Popen(command, cwd=tmp_path) as process:
         deadline = time.monotonic() + 120
         while not (tmp_path / "reached").exists():

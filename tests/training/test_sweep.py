@@ -21,11 +21,11 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from animals.config import compose
 from animals.config.training import CONF_DIR
 from animals.errors import AnimalsError, ConfigError, DataError, Interrupted, UsageError
-from animals.training.sweep import __main__ as command
 from animals.training.sweep import report, trial
 from animals.training.sweep.space import check_space, overrides, read_space
 from animals.training.sweep.study import Sweep, counted, existing, next_trial, opened, signed_in
 from animals.training.sweep.work import work
+from tests.support.command import run
 
 SPACE = """
 optimizer.lr: {low: 1e-3, high: 1e-2, log: true}
@@ -52,14 +52,7 @@ def sweep(pictures: Path) -> Sweep:
 
 
 def options(sweep: Sweep, *more: str) -> list[str]:
-    given = {"name": sweep.name, "space": "space.yaml", "trials": str(sweep.trials), "args": " ".join(sweep.args)}
-    return [*(f"--{key}={value}" for key, value in given.items()), *more]
-
-
-def call(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
-    """The command, in this process."""
-    monkeypatch.setattr(sys, "argv", ["sweep", *arguments])
-    command.main()
+    return [f"--name={sweep.name}", "--space=space.yaml", f"--trials={sweep.trials}", *sweep.args, *more]
 
 
 Start = Callable[..., "subprocess.Popen[str]"]
@@ -71,7 +64,7 @@ def start() -> Iterator[Start]:
     with ExitStack() as ends:
 
         def run(*arguments: str) -> "subprocess.Popen[str]":
-            line = [sys.executable, "-m", "animals.training.sweep", *arguments]
+            line = [sys.executable, "-m", "animals", "sweep", *arguments]
             process = subprocess.Popen(
                 line, start_new_session=True, stderr=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8"
             )
@@ -102,11 +95,11 @@ def wait_for_epochs(trials: int) -> None:
 
 
 def test_a_sweep_ends_with_a_table_files_and_figures_and_goes_on_when_asked_for_more(
-    sweep: Sweep, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    sweep: Sweep, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    call(monkeypatch, *options(sweep))
+    run("sweep", *options(sweep))
     first = trials_of("tiny")
-    call(monkeypatch, *options(replace(sweep, trials=3)))
+    run("sweep", *options(replace(sweep, trials=3)))
     trials = trials_of("tiny")
     assert states(trials) == ["COMPLETE"] * 3
     assert [trial.params for trial in trials[:2]] == [trial.params for trial in first]
@@ -120,8 +113,12 @@ def test_a_sweep_ends_with_a_table_files_and_figures_and_goes_on_when_asked_for_
     assert list(pd.read_csv(folder / "trials.csv")["params_trainer.batch_size"]) == [
         trial.params["trainer.batch_size"] for trial in trials
     ]
-    for run in (folder / "trials").iterdir():
-        assert {path.name for path in run.iterdir()} == {"config.yaml", "run.log", "metrics"}  # no weights, no version
+    for trial_folder in (folder / "trials").iterdir():
+        assert {path.name for path in trial_folder.iterdir()} == {
+            "config.yaml",
+            "run.log",
+            "metrics",
+        }  # no weights, no version
     assert not Path("data/bucket").exists()
 
 
@@ -132,7 +129,7 @@ def test_the_best_trial_is_an_experiment_that_trains_with_its_settings(
     shutil.copytree(CONF_DIR, place / "conf")
     monkeypatch.setattr(compose, "CONF_DIR", place / "conf")
     monkeypatch.setattr(report, "EXPERIMENTS", place / "conf" / "experiment")
-    call(monkeypatch, "--report", "--name=tiny", "--save=found")
+    run("sweep", "--report", "--name=tiny", "--save=found")
     best = trials_of("tiny")[0].params
     config = compose.compose_train_config(["experiment=found"])
     assert (config.optimizer.lr, config.trainer.batch_size) == (best["optimizer.lr"], best["trainer.batch_size"])
@@ -288,11 +285,9 @@ def test_another_sweep_of_the_same_name_is_refused(sweep: Sweep) -> None:
         pass
 
 
-def test_a_report_says_when_there_is_too_little_to_show(
-    sweep: Sweep, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_report_says_when_there_is_too_little_to_show(sweep: Sweep, capsys: pytest.CaptureFixture[str]) -> None:
     with opened(sweep) as study:
-        call(monkeypatch, "--report", "--name=tiny")
+        run("sweep", "--report", "--name=tiny")
         assert "No trial has finished yet" in capsys.readouterr().out
         with pytest.raises(UsageError, match="nothing to save"):
             report.save(study, "found")
@@ -304,7 +299,7 @@ def test_a_report_says_when_there_is_too_little_to_show(
                 user_attrs={"loss": 1.0},
             )
         )
-    call(monkeypatch, "--report", "--name=tiny")
+    run("sweep", "--report", "--name=tiny")
     assert "Figures need two finished trials" in capsys.readouterr().out
 
 
@@ -379,21 +374,18 @@ def test_values_that_no_training_takes_are_found_before_the_first(
 
 
 def test_mistakes_on_the_command_line_are_one_sentence_and_exit_code_2(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     for arguments, message in (
         (["--report", "--name=gone"], "error: There is no sweep gone under "),
         (["--report", "--name=a/b"], 'error: The sweep\'s name is "a/b"; expected letters'),
-        (["--space=space.yaml", "--name=x", "--args=optimizer.lrr=1"], "error: There is no setting optimizer.lrr."),
+        (["--space=space.yaml", "--name=x", "optimizer.lrr=1"], "error: There is no setting optimizer.lrr."),
     ):
         with pytest.raises(SystemExit, match="2"):
-            call(monkeypatch, *arguments)
+            run("sweep", *arguments)
         told = capsys.readouterr().err
         assert told.startswith(message)
         assert told.count("\n") == 1
     with pytest.raises(SystemExit, match="2"):
-        call(monkeypatch, "--trials=0")
-    assert "expected a whole number of 1 or more" in capsys.readouterr().err
-    with pytest.raises(SystemExit, match="2"):
-        call(monkeypatch, "--args='a")
-    assert "a quotation mark without its other one" in capsys.readouterr().err
+        run("sweep", "--trials=0")
+    assert "Invalid value for '--trials'" in capsys.readouterr().err

@@ -1,8 +1,6 @@
 """`invoke build`: send a checkout to Cloud Build, which builds, tests, scans, pushes and deploys it as after a push."""
 
-import argparse
-
-from animals.cloud.gcloud import Command, Gcloud
+from animals.cloud.gcloud import Command
 from animals.cloud.target import Place
 from animals.cloud.template import FILES, ROOT
 
@@ -26,15 +24,3 @@ def command(place: Place, tag: str, *, train_gpu: bool, deploy: bool) -> Command
         *(f"--project={place.project}", f"--region={place.region}"),
     )
     return Command(words, f"build the images {tag}" + (" and deploy them" if deploy else ""))
-
-
-def arguments(parser: argparse.ArgumentParser) -> None:
-    """What there is to say beyond the place."""
-    parser.add_argument("--tag", required=True, help="that the images get, such as the commit's short hash")
-    parser.add_argument("--train-gpu", action="store_true", help="build the image for trainers with a GPU too")
-    parser.add_argument("--no-deploy", action="store_true", help="leave what runs as it is")
-
-
-def run(place: Place, gcloud: Gcloud, given: argparse.Namespace) -> None:
-    """Build."""
-    gcloud.stream(command(place, given.tag, train_gpu=given.train_gpu, deploy=not given.no_deploy))

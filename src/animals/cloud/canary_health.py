@@ -8,6 +8,9 @@ from animals.cloud.gcloud import Command, Gcloud
 from animals.cloud.target import Place
 from animals.errors import CloudError
 
+WATCH_SECONDS: Final = 300.0
+"""How long a revision that gets a tenth of the requests is observed."""
+
 MAX_ERRORS: Final = 5
 """A revision is unhealthy with this many errors and a larger share than the next: the same as the alert Errors."""
 MAX_ERROR_RATE: Final = 0.02

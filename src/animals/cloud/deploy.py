@@ -1,29 +1,29 @@
 """`invoke deploy`: deploy built images to Cloud Run, each service by a canary deployment."""
 
-import argparse
 import json
 import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, get_args
 
 from animals.cloud import canary_health, function, smoke
 from animals.cloud.canary import TAG, Canary, Rollout
+from animals.cloud.canary_health import WATCH_SECONDS
 from animals.cloud.gcloud import Command, Gcloud
 from animals.cloud.revisions import ALL, Traffic, read_traffic
 from animals.cloud.smoke import Client
-from animals.cloud.target import BACKEND, CHECK, FRONTEND, REPORT, Account, Image, Place
+from animals.cloud.target import BACKEND, CHECK, FRONTEND, REPORT, Account, Image, Part, Place
 from animals.cloud.template import FILES, FILLED, fill_into
-from animals.errors import CloudError, UsageError
+from animals.errors import CloudError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
     """Durations of a deployment, in seconds."""
 
-    watch: float = 300.0
+    watch: float = WATCH_SECONDS
     """Observation of a revision that has a share of the traffic."""
     every: float = 30.0
     """Interval between two tests of it."""
@@ -65,7 +65,7 @@ SERVICES: Final[Mapping[str, Service]] = {
 
 JOB: Final = "check"
 
-PARTS: Final = (*SERVICES, JOB)
+PARTS: Final = get_args(Part)
 
 
 class Deployment:
@@ -84,7 +84,7 @@ class Deployment:
         self._tag = tag
         self._pace = pace
 
-    def deploy(self, part: str) -> None:
+    def deploy(self, part: Part) -> None:
         """Deploy one of PARTS.
 
         Raises:
@@ -225,24 +225,28 @@ def traffic_targets(previous: str | None) -> str:
     return json.dumps([*before, new])
 
 
-def arguments(parser: argparse.ArgumentParser) -> None:
-    """What there is to say beyond the place."""
-    parser.add_argument("--tag", required=True, help="of the images, which are in Artifact Registry already")
-    parser.add_argument("--only", choices=PARTS, help="deploy this alone, instead of one after the other")
-    watched = f"to look at a revision that has a tenth of the visitors [{Pace().watch:g}]"
-    parser.add_argument("--watch", type=float, default=Pace().watch, metavar="SECONDS", help=watched)
+def deploy(place: Place, gcloud: Gcloud, *, tag: str, only: Part | None = None, watch: float = WATCH_SECONDS) -> None:
+    """Deploy the images with this tag.
 
+    Args:
+        place: project and region.
+        gcloud: runs the commands, or prints them.
+        tag: of the images.
+        only: a part to deploy alone; None: each of PARTS.
+        watch: seconds to observe a revision that gets a tenth of the requests.
 
-def run(place: Place, gcloud: Gcloud, given: argparse.Namespace) -> None:
-    """Deploy."""
-    if not given.watch >= 0:
-        raise UsageError(f"--watch is {given.watch}; expected seconds, 0 or more.")
-    place.image("api", given.tag)  # a wrong tag is told before anything is done
+    Raises:
+        ConfigError: no image can have such a tag.
+        DeploymentFailed: a part did not pass its tests.
+        Interrupted: by Ctrl-C or SIGTERM.
+        CloudError: a command failed.
+    """
+    place.image("api", tag)  # an invalid tag is refused before anything is deployed
     if gcloud.dry_run:
         sys.stdout.write(
             "# What only the project knows has stand-ins here: NUMBER is the project's, and a revision named -before\n"
             "# the one that serves when this begins. Where none does, the new one gets everybody at once.\n"
         )
-    deployment = Deployment(place, gcloud, given.tag, Pace(watch=given.watch))
-    for part in (given.only,) if given.only else PARTS:
+    deployment = Deployment(place, gcloud, tag, Pace(watch=watch))
+    for part in (only,) if only else PARTS:
         deployment.deploy(part)

@@ -1,6 +1,5 @@
 """The report function on Cloud Run: its source in a folder of its own, and the command that deploys it."""
 
-import argparse
 import ast
 import shutil
 import sys
@@ -9,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from animals.cloud.canary import TAG
-from animals.cloud.gcloud import Command, Gcloud
+from animals.cloud.gcloud import Command
 from animals.cloud.target import REPORT, Place
 from animals.cloud.template import FILLED, ROOT
 from animals.errors import ConfigError
@@ -127,14 +126,8 @@ def deploy(place: Place, folder: Path, revision: str, *, first: bool) -> Command
     return Command(("gcloud", "run", "deploy", REPORT, *words, *flags), f"make {revision}, from {folder.as_posix()}")
 
 
-def arguments(parser: argparse.ArgumentParser) -> None:
-    """What there is to say beyond the place."""
-    parser.add_argument("folder", type=Path, nargs="?", default=FOLDER, help=f"gets the source [{FOLDER.as_posix()}]")
-    parser.set_defaults(project="any-project")  # none is asked for: it is a matter of files alone
-
-
-def run(_place: Place, _gcloud: Gcloud, given: argparse.Namespace) -> None:
-    """Assemble the function's source."""
-    folder = assemble(given.folder)
+def write(folder: Path) -> None:
+    """Write the function's source into a folder, and print the command that runs it."""
+    assemble(folder)
     sys.stdout.write(f"{folder} has the report function: {len(needed(ENTRY))} modules. To try it:\n")
     sys.stdout.write(f"functions-framework --source {folder / 'main.py'} --target {TARGET}\n")

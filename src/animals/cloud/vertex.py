@@ -1,13 +1,12 @@
-"""`python -m animals.cloud train`: a training on Vertex AI, on the first kind of machine that is to be had."""
+"""`animals train-cloud`: a training on Vertex AI, on the first kind of machine that is to be had."""
 
-import argparse
 import re
 import sys
 from typing import Final
 
 from animals.cloud.gcloud import Command, Gcloud
-from animals.cloud.target import WANDB_KEY, Place
-from animals.cloud.vertex_job import MACHINES, Job
+from animals.cloud.target import Place
+from animals.cloud.vertex_job import Job, TrainingOptions
 from animals.errors import CloudError
 
 SUCCEEDED: Final = "JOB_STATE_SUCCEEDED"
@@ -20,40 +19,20 @@ _NONE_LEFT: Final = re.compile(
 )
 
 
-def arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of `train`."""
-    parser.add_argument(
-        "--gpu", default="cpu", help=f"{', '.join(MACHINES)}, or several with commas, to be tried in this order [cpu]"
-    )
-    parser.add_argument("--also-in", default="", help="further regions to try each of them in, with commas")
-    parser.add_argument("--machines", type=int, default=1, help="[1]")
-    parser.add_argument("--spot", action="store_true", help="cheaper machines, which may be taken away meanwhile")
-    parser.add_argument("--hours", type=int, default=24, help="after which it is ended [24]")
-    parser.add_argument("--args", default="", help='Hydra overrides, as in "experiment=animals10 trainer.epochs=5"')
-    parser.add_argument("--tag", default="latest", help="of the image [latest]")
-    parser.add_argument("--wandb", action="store_true", help=f"track it in W&B, with the key in the secret {WANDB_KEY}")
-    parser.add_argument(
-        "--announce",
-        default="",
-        help="github://OWNER/REPOSITORY that is told of the version, and promotes it after a test",
-    )
-    parser.add_argument(
-        "--feedback",
-        action="store_true",
-        help="train on the judged pictures too; without --announce the version serves unless it is worse",
-    )
-    parser.add_argument("--request", default="", help="ID of what asked for it: the same one is followed once only")
-    parser.add_argument("--follow", action="store_true", help="show its log until it ends")
+def train(place: Place, gcloud: Gcloud, options: TrainingOptions, *, follow: bool = False) -> None:
+    """Start a training, or print the commands that would.
 
-
-def run(place: Place, gcloud: Gcloud, options: argparse.Namespace) -> None:
-    """Start a training, or say what would be started.
+    Args:
+        place: project and region.
+        gcloud: runs the commands, or prints them.
+        options: of the training.
+        follow: show its log until it ends.
 
     Raises:
         ConfigError: an option is impossible.
-        CloudError: it could not be started, on none of the kinds of machine; or it failed, if it was followed.
+        CloudError: none of the kinds of machine could start it; or it failed while it was followed.
     """
-    job = Job.asked_for(place, options)
+    job = Job.of(place, options)
     if options.request and _was_started(place, gcloud, job):
         sys.stdout.write(f"A training was started for {options.request} already.\n")
         return
@@ -62,7 +41,7 @@ def run(place: Place, gcloud: Gcloud, options: argparse.Namespace) -> None:
         if number and gcloud.dry_run:
             sys.stdout.write("\n# if there is no quota or no machine left for that\n")
         try:
-            _start(gcloud, job, kind, region, follow=options.follow)
+            _start(gcloud, job, kind, region, follow=follow)
         except CloudError as error:
             if number + 1 == len(tries) or not _NONE_LEFT.search(str(error)):
                 raise

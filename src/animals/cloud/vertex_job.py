@@ -1,6 +1,5 @@
 """One training on Vertex AI: the file that describes it, and the command that starts it."""
 
-import argparse
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -9,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from animals.cli import split_commas, split_words
+from animals.cli import split_commas
 from animals.cloud.gcloud import Command
 from animals.cloud.target import GITHUB_TOKEN, WANDB_KEY, Image, Place
 from animals.cloud.template import FILES, FILLED, fill_into
@@ -44,6 +43,23 @@ MACHINES: Final[Mapping[str, Machine]] = {
 }
 
 
+@dataclass(frozen=True, kw_only=True)
+class TrainingOptions:
+    """The options of `animals train-cloud`, where each is described."""
+
+    overrides: tuple[str, ...] = ()
+    gpu: str = "cpu"
+    also_in: str = ""
+    machines: int = 1
+    spot: bool = False
+    hours: int = 24
+    tag: str = "latest"
+    wandb: bool = False
+    announce: str = ""
+    feedback: bool = False
+    request: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """A training, whatever it will run on."""
@@ -61,8 +77,8 @@ class Job:
     request: str
 
     @classmethod
-    def asked_for(cls, place: Place, options: argparse.Namespace) -> "Job":
-        """From the command line.
+    def of(cls, place: Place, options: TrainingOptions) -> "Job":
+        """Return the job that the options describe.
 
         Raises:
             ConfigError: an option is impossible.
@@ -72,8 +88,6 @@ class Job:
             raise ConfigError(f"--gpu is {options.gpu!r}; expected some of {', '.join(MACHINES)}, with commas between.")
         for region in regions:
             Place(project=place.project, region=region)  # says what is wrong with its name
-        if not 1 <= options.machines <= 16 or not 1 <= options.hours <= 7 * 24:
-            raise ConfigError("--machines must be from 1 to 16, and --hours from 1 to 168.")
         if options.feedback and options.machines > 1:
             raise ConfigError(
                 "--feedback needs --machines 1: each machine would find the feedback of another moment, and they would "
@@ -126,7 +140,7 @@ class Job:
         return fill_into(FILLED / "vertex" / kind, SPECS / f"{file}.yaml", values | several)
 
     def command(self, kind: str, region: str, file: Path) -> Command:
-        """That starts it, and prints its full name."""
+        """Return the command that starts the job and prints its full name."""
         labels = {"app": "animals"} | ({"request": self.request} if self.request else {})
         several = f"{self.machines} machines" if self.machines > 1 else "one machine"
         return Command(
@@ -140,10 +154,9 @@ class Job:
         )
 
 
-def _overrides(place: Place, options: argparse.Namespace) -> Iterator[str]:
-    given = split_words(options.args)
-    keys = {word.partition("=")[0].lstrip("+") for word in given}
-    yield from given
+def _overrides(place: Place, options: TrainingOptions) -> Iterator[str]:
+    keys = {word.partition("=")[0].lstrip("+") for word in options.overrides}
+    yield from options.overrides
     if "trainer.resume" not in keys:
         yield "trainer.resume=auto"  # a machine that takes the place of another goes on
     if options.feedback:
@@ -154,7 +167,7 @@ def _overrides(place: Place, options: argparse.Namespace) -> Iterator[str]:
         yield "gate=true"  # nobody looks at it but the trainer
 
 
-def _environment(place: Place, options: argparse.Namespace) -> Iterator[tuple[str, str]]:
+def _environment(place: Place, options: TrainingOptions) -> Iterator[tuple[str, str]]:
     yield "ANIMALS_BUCKET", place.bucket
     if options.wandb:
         yield "ANIMALS_WANDB_KEY_NAME", place.secret(WANDB_KEY)

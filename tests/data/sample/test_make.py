@@ -220,9 +220,9 @@ def test_a_contact_sheet_shows_all_pictures_in_order(made: Path) -> None:
     sheet = contact_sheet(paths, columns=3, cell=(30, 20))
     assert sheet.size == (3 * 34 + 4, 3 * 24 + 4)
     for k, path in enumerate(paths):
-        alone = contact_sheet([path], columns=1, cell=(30, 20)).crop((4, 4, 34, 24))
+        single = contact_sheet([path], columns=1, cell=(30, 20)).crop((4, 4, 34, 24))
         left, top = 4 + k % 3 * 34, 4 + k // 3 * 24
-        assert sheet.crop((left, top, left + 30, top + 20)).tobytes() == alone.tobytes()
+        assert sheet.crop((left, top, left + 30, top + 20)).tobytes() == single.tobytes()
 
 
 def test_a_contact_sheet_of_nothing_is_refused() -> None:

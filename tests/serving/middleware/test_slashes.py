@@ -20,7 +20,7 @@ def test_the_body_of_a_post_is_kept(client: TestClient, path: str) -> None:
     content = {"files": {"file": plain("red")}} if "classify" in path else {"json": {"x": "red"}}
     if "post_data" in path:
         content["json"]["prediction_id"] = token()  # type: ignore[assignment]
-    assert client.post(f"http://testserver{path}", follow_redirects=False, **content).status_code == 200  # type: ignore[arg-type]
+    assert client.post(f"http://testserver{path}", follow_redirects=False, **content).status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/api/classify", "/api/classify/"])

@@ -1,8 +1,7 @@
-"""`python -m animals.training.evaluation` as a person types it, on a version made by the real loop."""
+"""`animals evaluate` as a person types it, on a version made by the real loop."""
 
 import json
 import shutil
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
@@ -17,9 +16,9 @@ from animals import registry
 from animals.errors import NoModel
 from animals.records import Card
 from animals.storage import FolderStorage
-from animals.training.evaluation.__main__ import main
 from animals.training.evaluation.predictors import ask_onnx
 from animals.training.evaluation.records import Proof
+from tests.support.command import run
 from tests.training.conftest import Trained
 
 Command = Callable[..., str]
@@ -59,17 +58,16 @@ def command(place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
     monkeypatch.chdir(place.folder)
     monkeypatch.setenv("ANIMALS_BUCKET", place.storage.url)
 
-    def run(*arguments: str, code: int = 0) -> str:
-        monkeypatch.setattr(sys, "argv", ["proof", *arguments])
+    def evaluate(version: str = "current", *options: str, code: int = 0) -> str:
         if code:
             with pytest.raises(SystemExit) as ended:
-                main()
+                run("evaluate", f"--version={version}", *options)
             assert ended.value.code == code
             return capsys.readouterr().err
-        main()
+        run("evaluate", f"--version={version}", *options)
         return capsys.readouterr().out
 
-    return run
+    return evaluate
 
 
 def test_the_report_says_what_the_card_says(command: Command, place: Place) -> None:
@@ -99,7 +97,7 @@ def test_the_8_bits_that_serve_are_what_is_examined(command: Command, place: Pla
 
 
 def test_the_report_has_every_file_that_it_shows_and_says(command: Command, place: Place) -> None:
-    command(place.card.version, "--bucket", place.storage.url, "--pictures", "3")
+    command(place.card.version, "--pictures", "3")
     folder = place.folder / "reports" / "versions" / place.card.version
     names = {path.name for path in folder.iterdir()}
     assert {"report.md", "report.json", "confusion_matrix.png", "reliability.png", "robustness.png"} <= names
@@ -201,7 +199,7 @@ def test_a_model_that_cannot_be_loaded_is_one_sentence(command: Command, place: 
 
 @pytest.mark.parametrize("number", ["0", "many"])
 def test_a_number_of_pictures_is_one_or_more(number: str, command: Command) -> None:
-    said = command("--pictures", number, code=2)
+    said = command("current", "--pictures", number, code=2)
     assert f"--pictures: {number} is no number of pictures; expected 1 or more" in said
 
 

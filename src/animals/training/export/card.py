@@ -42,6 +42,7 @@ def make_card(
         version=version,
         created=now(),
         run=run.name,
+        data_title=config.data.title,
         architecture=config.model.name,
         labels=data_set.labels,
         input=data_set.spec,

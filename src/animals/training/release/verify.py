@@ -1,11 +1,9 @@
-"""`python -m animals.training.release.verify VERSION`: fetch a published version, and verify that it may serve.
+"""`animals check-version VERSION`: fetch a published version, and verify that it may serve.
 
 It checks each file against its checksum, the labels against the version that serves, the table of answers against the
 card, and the answers of the ONNX file against the table, if the test pictures can be read here.
 """
 
-import argparse
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -14,17 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from animals import registry
-from animals.cli import exit_on_error
 from animals.config.compose import read_run_config
-from animals.config.settings import BucketSettings, read_settings
 from animals.errors import BrokenModel, DataError, NoModel, PicturesUnavailable, StorageError
 from animals.records import Card, probability_columns
-from animals.storage import FolderStorage, Storage, open_storage
+from animals.storage import FolderStorage, Storage
 
 if TYPE_CHECKING:
     import pandas as pd
 
-INTO: Final = Path("build", "candidate")
 
 TOLERANCE: Final = 0.02
 """Difference of a probability from the table's that counts as equal: other CPUs round differently, 8 bits coarsely."""
@@ -168,20 +163,3 @@ def _explain_onnx_errors(card: Card) -> Iterator[None]:
         yield
     except (BrokenModel, *ONNX_ERRORS) as error:
         raise BrokenModel(f"{card.serving_file} of {card.version} cannot be run: {error}") from error
-
-
-def main() -> None:
-    """Fetch a published version from ANIMALS_BUCKET, and verify that it may serve."""
-    parser = argparse.ArgumentParser(prog="invoke check-version", description=main.__doc__)
-    parser.add_argument("version", help="a published version")
-    parser.add_argument("--into", type=Path, default=INTO, help=f"folder that becomes a bucket [{INTO.as_posix()}]")
-    arguments = parser.parse_args()
-    with exit_on_error():
-        storage = open_storage(read_settings(BucketSettings).bucket)
-        card = fetch(storage, arguments.version, arguments.into)
-        sys.stdout.writelines(f"{line}\n" for line in verify(storage, card, arguments.into))
-        sys.stdout.write(f"{card.version} may serve. To try it: ANIMALS_BUCKET={arguments.into} uv run invoke serve\n")
-
-
-if __name__ == "__main__":
-    main()

@@ -13,11 +13,11 @@ from PIL import Image
 
 from animals.errors import NotConvertible
 from animals.preprocess import InputSpec
-from animals.training.export.optimize.__main__ import main, parser
 from animals.training.export.optimize.measure import Answer, Variant, measure
 from animals.training.export.optimize.prune import take_out
 from animals.training.export.optimize.records import Measured, Optimization
 from animals.training.export.optimize.report import table
+from tests.support.command import run
 from tests.training.conftest import Trained
 
 SPEC = InputSpec(side=8, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
@@ -124,10 +124,9 @@ def test_the_command_writes_table_figure_and_record(
     trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    options = ["--bucket", trained.config.bucket, "--epochs", "1", "--channels", "0.5"]
-    monkeypatch.setattr("sys.argv", ["optimize", trained.card.version, *options])
+    monkeypatch.setenv("ANIMALS_BUCKET", trained.config.bucket)
 
-    main()
+    run("optimize", "--version", trained.card.version, "--epochs", "1", "--channels", "0.5")
 
     folder = tmp_path / "reports" / "versions" / trained.card.version
     record = Optimization.model_validate_json((folder / "optimize.json").read_text(encoding="utf-8"))
@@ -151,14 +150,14 @@ def test_the_command_writes_table_figure_and_record(
 @pytest.mark.parametrize("options", [["--pictures", "0"], ["--channels", "1"], ["--channels", "x"], ["--epochs", "-1"]])
 def test_an_impossible_number_is_refused(options: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
-        parser().parse_args(options)
-    assert "; expected " in capsys.readouterr().err
+        run("optimize", *options)
+    assert f"Invalid value for '{options[0]}'" in capsys.readouterr().err
 
 
 def test_a_version_that_is_not_there_is_one_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("sys.argv", ["optimize", "r7", "--bucket", str(tmp_path)])
+    monkeypatch.setenv("ANIMALS_BUCKET", str(tmp_path))
     with pytest.raises(SystemExit, match="1"):
-        main()
+        run("optimize", "--version", "r7")
     assert "has no version r7" in capsys.readouterr().err
