@@ -16,7 +16,7 @@ import yaml
 
 from animals.cloud.deploy import PARTS, SERVICES, Deployment, Pace, traffic_targets
 from animals.cloud.gcloud import Gcloud
-from animals.cloud.target import BACKEND, FRONTEND, REPORT, Part, Place
+from animals.cloud.target import BACKEND, FRONTEND, REPORT, Part, Target
 from animals.errors import CloudError
 from animals.storage import FolderStorage
 from tests.support.cloud_run import TOKEN, CloudRun, Front
@@ -26,7 +26,7 @@ from tests.support.http import Response, json_response
 from tests.support.published import KEY, publish
 from tests.support.stand_in import StandIn
 
-PLACE = Place(project="my-animals")
+TARGET = Target(project="my-animals")
 PACE = Pace(watch=0.0, every=0.1, patience=0.5, pause=0.1)
 OLD = f"{BACKEND}-old"
 
@@ -87,7 +87,7 @@ def cloud(
 
 
 def deploy(part: Part = "backend", *, tag: str = "abc1234") -> None:
-    Deployment(PLACE, Gcloud(waits=()), tag, PACE).deploy(part)
+    Deployment(TARGET, Gcloud(waits=()), tag, PACE).deploy(part)
 
 
 def command(*words: str, **environment: str) -> "subprocess.CompletedProcess[str]":

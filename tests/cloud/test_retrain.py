@@ -14,7 +14,7 @@ import yaml
 from animals.cloud.gcloud import Gcloud
 from animals.cloud.setup.automation import triggers
 from animals.cloud.setup.steps import Setup
-from animals.cloud.target import Place
+from animals.cloud.target import Target
 from animals.cloud.template import FILES, ROOT
 from animals.monitoring.trigger import RetrainRequest
 from tests.support.recorder import Recorder
@@ -40,7 +40,7 @@ def run(words: list[str], folder: Path, **variables: str) -> str:
 
 def substitutions() -> dict[str, str]:
     """What the trigger that `invoke gcp-setup` makes hands to the build, as it is written there."""
-    setup = Setup(place=Place(project="zoo-123"), gcloud=Gcloud(dry_run=True), github="me/zoo")
+    setup = Setup(target=Target(project="zoo-123"), gcloud=Gcloud(dry_run=True), github="me/zoo")
     (trigger,) = [made for made in triggers(setup) if "pubsub" in made.words]
     (given,) = [word for word in trigger.words if word.startswith("--substitutions=")]
     return dict(part.split("=", 1) for part in given.removeprefix("--substitutions=").split(","))

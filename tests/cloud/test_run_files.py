@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from animals.cloud.deploy import SERVICES, traffic_targets
-from animals.cloud.target import BACKEND, CHECK, FRONTEND, SIGNING_KEY, Place
+from animals.cloud.target import BACKEND, CHECK, FRONTEND, SIGNING_KEY, Target
 from animals.cloud.template import FILES, fill
 from animals.config.settings import ServerSettings
 from animals.frontend.settings import PageSettings
@@ -22,16 +22,16 @@ from animals.serving.settings import BackendSettings
 from tests.support.flags import GCLOUD
 
 ROOT = Path(__file__).parents[2]
-PLACE = Place(project="my-animals")
+TARGET = Target(project="my-animals")
 PLACEHOLDERS = {
     "REVISION": "animals-x-1",
-    "ACCOUNT": PLACE.account("backend"),
-    "IMAGE": PLACE.image("api", "abc"),
-    "BUCKET": PLACE.bucket,
-    "PROJECT": PLACE.project,
+    "ACCOUNT": TARGET.account("backend"),
+    "IMAGE": TARGET.image("api", "abc"),
+    "BUCKET": TARGET.bucket,
+    "PROJECT": TARGET.project,
     "BACKEND": "https://backend",
     "REPORT": "https://report",
-    "TRIGGER": PLACE.trigger,
+    "TRIGGER": TARGET.trigger,
     "TRAFFIC": traffic_targets("animals-x-0"),
 }
 NAMES = ("backend", "frontend", "check")

@@ -14,7 +14,7 @@ from google.cloud.aiplatform_v1.types import AcceleratorType, CustomJobSpec, Sch
 from google.protobuf import json_format
 
 from animals.cloud.template import FILES, ROOT
-from animals.cloud.vertex_job import MACHINES, SPECS
+from animals.cloud.vertex import MACHINES, SPECS
 from animals.config.compose import compose_train_config
 from tests.support.command import run
 from tests.support.flags import Flags
@@ -34,9 +34,9 @@ def start(*options: str) -> None:
     run("train-cloud", "--project=zoo-123", *options)
 
 
-def sent(recorder: Recorder, place: int = -1) -> dict[str, Any]:
+def sent(recorder: Recorder, index: int = -1) -> dict[str, Any]:
     """The file that a job was created with, as Vertex AI reads it."""
-    words = recorder.called(*CREATE)[place].words
+    words = recorder.called(*CREATE)[index].words
     (path,) = [word.removeprefix("--config=") for word in words if word.startswith("--config=")]
     found: dict[str, Any] = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     return found
@@ -178,7 +178,7 @@ def test_with_no_quota_anywhere_it_says_so(recorder: Recorder, capsys: pytest.Ca
     with pytest.raises(SystemExit) as ended:
         start("--gpu=l4,t4")
     assert ended.value.code == 1
-    assert "Ask for more quota" in capsys.readouterr().err
+    assert "Request more quota" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -206,7 +206,7 @@ def test_a_message_that_comes_twice_starts_one_training(recorder: Recorder, caps
     recorder.answer(*LIST, "--filter=labels.request=1f0c", stdout=CREATED)
     start("--request=1f0c")
     assert len(recorder.called(*CREATE)) == 1
-    assert "started for 1f0c already" in capsys.readouterr().out
+    assert "already started for 1f0c" in capsys.readouterr().out
 
 
 def test_followed_it_ends_as_the_training_does(recorder: Recorder, capsys: pytest.CaptureFixture[str]) -> None:
@@ -240,7 +240,7 @@ def test_followed_it_goes_to_the_next_where_no_machine_was_left(
         (["--feedback", "--machines=2"], "--feedback needs --machines 1"),
         (["--also-in=Belgium"], "'Belgium' is not a region"),
         (["--announce=https://github.com/me/zoo"], "expected github://OWNER/REPOSITORY"),
-        (["--request=$(body)"], "small letters, digits"),
+        (["--request=$(body)"], "lowercase letters, digits"),
         (["--tag=a b"], "is not an image tag"),
     ],
 )

@@ -1,4 +1,4 @@
-"""The daily look: what is printed, kept and asked for."""
+"""The retrain check: what it prints, stores and requests."""
 
 import json
 import os

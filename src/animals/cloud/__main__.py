@@ -10,9 +10,8 @@ import sys
 from animals.cli import exit_on_error, split_words
 from animals.cloud.deploy import deploy
 from animals.cloud.gcloud import Gcloud
-from animals.cloud.target import Place
-from animals.cloud.vertex import train
-from animals.cloud.vertex_job import TrainingOptions
+from animals.cloud.target import Target
+from animals.cloud.vertex import TrainingOptions, train
 from animals.errors import UsageError
 
 
@@ -20,10 +19,10 @@ def main() -> None:
     """Run one step."""
     values = os.environ
     with exit_on_error():
-        place = Place(project=values["PROJECT_ID"], region=values["_REGION"])
+        target = Target(project=values["PROJECT_ID"], region=values["_REGION"])
         match sys.argv[1:]:
             case ["deploy"]:
-                deploy(place, Gcloud(), tag=values["_TAG"])
+                deploy(target, Gcloud(), tag=values["_TAG"])
             case ["train"]:
                 options = TrainingOptions(
                     overrides=tuple(split_words(values["_ARGS"])),
@@ -33,7 +32,7 @@ def main() -> None:
                     request=values["_REQUEST"],
                     feedback=True,
                 )
-                train(place, Gcloud(), options)
+                train(target, Gcloud(), options)
             case words:
                 raise UsageError(f"There is no step {' '.join(words)!r}; expected deploy or train.")
 

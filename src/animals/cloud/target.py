@@ -51,7 +51,7 @@ _TAG: Final = re.compile(r"\w[\w.-]{0,127}", re.ASCII)
 
 
 @dataclass(kw_only=True, slots=True, frozen=True)
-class Place:
+class Target:
     """A project and a region, and the names derived from them.
 
     Raises:

@@ -7,8 +7,8 @@ from typer import Argument, Option, Typer
 
 from animals.cloud.canary_health import WATCH_SECONDS
 from animals.cloud.gcloud import Gcloud
-from animals.cloud.target import DEFAULT_REGION, Part, Place
-from animals.cloud.vertex_job import TrainingOptions
+from animals.cloud.target import DEFAULT_REGION, Part, Target
+from animals.cloud.vertex import TrainingOptions
 from animals.errors import ConfigError
 
 app = Typer()
@@ -19,10 +19,10 @@ Tag = Annotated[str, Option(help="tag of the images, such as the commit's short 
 DryRun = Annotated[bool, Option("--dry-run", help="print the commands instead of running them")]
 
 
-def _place(project: str, region: str) -> Place:
+def _target(project: str, region: str) -> Target:
     if not project:
         raise ConfigError("No project is named. Give --project, or set GOOGLE_CLOUD_PROJECT.")
-    return Place(project=project, region=region)
+    return Target(project=project, region=region)
 
 
 @app.command()
@@ -41,7 +41,7 @@ def gcp_setup(
     """
     from animals.cloud.setup.command import set_up
 
-    set_up(_place(project, region), Gcloud(dry_run=dry_run), github=github, email=email)
+    set_up(_target(project, region), Gcloud(dry_run=dry_run), github=github, email=email)
 
 
 @app.command()
@@ -61,7 +61,7 @@ def build(
     """
     from animals.cloud.build import command
 
-    Gcloud(dry_run=dry_run).stream(command(_place(project, region), tag, train_gpu=train_gpu, deploy=deploy))
+    Gcloud(dry_run=dry_run).stream(command(_target(project, region), tag, train_gpu=train_gpu, deploy=deploy))
 
 
 @app.command()
@@ -83,7 +83,7 @@ def deploy(
     """
     from animals.cloud.deploy import deploy
 
-    deploy(_place(project, region), Gcloud(dry_run=dry_run), tag=tag, only=only, watch=watch)
+    deploy(_target(project, region), Gcloud(dry_run=dry_run), tag=tag, only=only, watch=watch)
 
 
 @app.command()
@@ -146,7 +146,7 @@ def train_cloud(
         feedback=feedback,
         request=request,
     )
-    train(_place(project, region), Gcloud(dry_run=dry_run), options, follow=follow)
+    train(_target(project, region), Gcloud(dry_run=dry_run), options, follow=follow)
 
 
 @app.command()

@@ -12,7 +12,7 @@ import pytest
 
 from animals.cloud.gcloud import Gcloud
 from animals.cloud.setup.command import set_up as make_all
-from animals.cloud.target import Place
+from animals.cloud.target import Target
 from animals.errors import CloudError, ConfigError
 from tests.support.flags import Flags
 from tests.support.projects import CHANNEL, EMAIL, NUMBER, PROJECT, changes, deployed, empty, filled
@@ -30,7 +30,7 @@ def _somewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def set_up(*, github: str = GITHUB, email: str = EMAIL, dry_run: bool = False) -> None:
     gcloud = Gcloud(dry_run=dry_run, waits=())
-    make_all(Place(project=PROJECT), gcloud, github=github, email=email)
+    make_all(Target(project=PROJECT), gcloud, github=github, email=email)
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from typing import Final
 from animals.cloud.gcloud import Gcloud
 from animals.cloud.setup import accounts, alerting, automation, buckets, federation, images, project, secrets
 from animals.cloud.setup.steps import Setup, Step, run_steps
-from animals.cloud.target import Place
+from animals.cloud.target import Target
 from animals.cloud.template import FILES
 from animals.errors import ConfigError
 
@@ -36,11 +36,11 @@ _REPOSITORY: Final = re.compile(r"[A-Za-z0-9-]+/(?!\.{1,2}$)[\w.-]+", re.ASCII)
 _ADDRESS: Final = re.compile(r"[\w.+-]+@[\w-]+(\.[\w-]+)+", re.ASCII)
 
 
-def set_up(place: Place, gcloud: Gcloud, *, github: str = "", email: str = "") -> None:
+def set_up(target: Target, gcloud: Gcloud, *, github: str = "", email: str = "") -> None:
     """Set the project up.
 
     Args:
-        place: project and region.
+        target: project and region.
         gcloud: runs the commands, or prints them.
         github: OWNER/REPO whose workflows deploy and read pictures; empty: none.
         email: address that gets the alerts; empty: none.
@@ -55,4 +55,4 @@ def set_up(place: Place, gcloud: Gcloud, *, github: str = "", email: str = "") -
         raise ConfigError(f"--email is {email!r}; expected an address such as somebody@example.org.")
     if not FILES.is_dir():
         raise ConfigError(f"{FILES} is not there, which says how things should be. Run this in a checkout.")
-    run_steps(STEPS, Setup(place, gcloud, github=github, email=email))
+    run_steps(STEPS, Setup(target, gcloud, github=github, email=email))
