@@ -30,7 +30,7 @@ ROWS_PER_COLUMN: Final = 3
 
 
 class Limits(Record):
-    """What counts as drift; the defaults were chosen by profiling/drift_experiment.py."""
+    """What counts as drift; the defaults were chosen by profiling/monitoring/drift_experiment.py."""
 
     rows: int = 50
     """Different pictures that either table needs."""
