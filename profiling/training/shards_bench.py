@@ -17,10 +17,12 @@ from rich.table import Table
 
 from animals.cli import exit_on_error
 from animals.config.compose import compose_train_config
+from animals.config.data import DataConfig
 from animals.config.training import TrainConfig
 from animals.data.load import load_data_set, spec_without_model
 from animals.data.shards.write import main as write
 from animals.training.loader import training_loader
+from animals.training.streaming import streaming_loader
 
 ROUNDS = 3
 
@@ -33,6 +35,15 @@ def epoch(loader: Any, number: int) -> float:
     return float(pictures / (time.perf_counter() - began))
 
 
+def make_loader(config: TrainConfig, data: DataConfig, workers: int) -> Any:
+    """Return the loader of one way."""
+    data_set = load_data_set(data, spec_without_model(data))
+    options: dict[str, Any] = {"batch_size": config.trainer.batch_size, "workers": workers, "seed": config.seed}
+    if data_set.shards:
+        return streaming_loader(data_set.shards, data_set.spec, **options)
+    return training_loader(data_set, **options)
+
+
 def measure(config: TrainConfig, url: str) -> dict[str, list[float]]:
     """Return the pictures a second of each way, one value a round."""
     data = config.data
@@ -43,15 +54,7 @@ def measure(config: TrainConfig, url: str) -> dict[str, list[float]]:
         "shards": (shards, 0),
         "shards, 2 workers": (shards, 2),
     }
-    loaders = {
-        name: training_loader(
-            load_data_set(source, spec_without_model(source)),
-            batch_size=config.trainer.batch_size,
-            workers=workers,
-            seed=config.seed,
-        )
-        for name, (source, workers) in ways.items()
-    }
+    loaders = {name: make_loader(config, source, workers) for name, (source, workers) in ways.items()}
     for loader in loaders.values():
         epoch(loader, 0)  # workers start
     rounds = [{name: epoch(loader, number) for name, loader in loaders.items()} for number in range(1, ROUNDS + 1)]

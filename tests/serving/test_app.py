@@ -88,6 +88,7 @@ def test_the_model_is_described_by_the_public_part_of_its_card(client: TestClien
     assert answer["input"]["side"] == 8
     assert answer["metrics"]["accuracy"] == 0.9
     assert answer["unknown_below"] == 0
+    assert answer["data_title"] is None
     assert {"created", "promoted"} < set(answer)
     assert "secret_of_the_run" not in str(answer)
 

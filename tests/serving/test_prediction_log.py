@@ -24,7 +24,8 @@ from animals.serving.prediction_log import PredictionLog
 from animals.serving.settings import BackendSettings
 from animals.serving.tokens import Tokens
 from animals.storage import FolderStorage, Storage
-from tests.support.published import INPUT, KEY, SIDE, Started, colour_model, plain, publish, until
+from tests.support.cards import INPUT, SIDE
+from tests.support.published import KEY, Started, colour_model, plain, publish, until
 
 
 def made(storage: Storage, **changes: Any) -> tuple[PredictionLog, Metrics]:

@@ -11,7 +11,7 @@ from animals.data.dataset import DataSet
 from animals.data.split import sha256_of_test
 from animals.records import Calibration, Card, ExportCheck, Metrics, Quantized, Rejection, SplitInfo, Training, now
 from animals.registry import CARD, describe
-from animals.training.epochs import METRICS, read_metrics
+from animals.training.callbacks import METRICS, read_metrics
 from animals.training.export.model_card import card_for_people
 from animals.training.hardware import choose_device, choose_precision, describe_hardware
 
