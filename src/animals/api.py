@@ -99,8 +99,8 @@ class ModelInfo(ApiModel):
     """In the order of the model's outputs."""
     input: InputSpec
     metrics: Metrics
-    unknown_below: Probability | None
-    """A prediction with less confidence counts as none of the labels; None where that was not measured."""
+    unknown_below: Probability
+    """A prediction with less confidence counts as none of the labels."""
 
 
 class Health(ApiModel):
