@@ -3,7 +3,7 @@
 from invoke.context import Context
 from invoke.tasks import task
 
-from tasking.shell import options, script
+from tasking.shell import options, python
 
 
 @task(
@@ -33,29 +33,7 @@ def load_test(
     For example: invoke load-test --users 20 --seconds 30 --bucket build/candidate
     """
     given = options(users=users, seconds=seconds, host=host, bucket=bucket, p95=p95, out=out)
-    script("profiling/load_test.py", *given)
-
-
-@task(
-    help={
-        "only": 'sections to measure, as in --only "serving,cost"; all of them take hours',
-        "quick": "measure on less",
-        "render": "measure nothing, only write from the results in reports/",
-        "show": "list the sections, and what measures them",
-        "photographs": "folder of label folders, on which the trainer's defaults are measured too",
-    }
-)
-def report(
-    _: Context, only: str = "", quick: bool = False, render: bool = False, show: bool = False, photographs: str = ""
-) -> None:
-    """Measure the project anew and write reports/README.md.
-
-    Its tables and figures, that is; what stands between them is written by hand.
-
-    For example: invoke report --only "serving,cost" --quick
-    """
-    given = options(only=only, photographs=photographs, quick=quick, render=render, show=show)
-    script("profiling/report.py", *given)
+    python("profiling.serving.load_test", *given)
 
 
 @task(
@@ -84,4 +62,4 @@ def cost(
     For example: invoke cost --trainings 8 --feedback 0.1
     """
     given = {"feedback": feedback, "consent": consent, "page": page, "upload_bytes": upload_bytes}
-    script("profiling/cost.py", *options(**given, trainings=trainings, assume=assume))
+    python("profiling.cost", *options(**given, trainings=trainings, assume=assume))

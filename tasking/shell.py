@@ -36,11 +36,6 @@ def python(*arguments: str, **environment: str) -> None:
     run(sys.executable, "-m", *arguments, **environment)
 
 
-def script(path: str, *arguments: str) -> None:
-    """Run a file of this repository in this environment."""
-    run(sys.executable, path, *arguments)
-
-
 def tool(name: str, *arguments: str) -> None:
     """Run a program of this environment, which need not be on the PATH."""
     found = shutil.which(name, path=Path(sys.executable).parent)

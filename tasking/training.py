@@ -67,7 +67,7 @@ def train(_: Context, args: str = "") -> None:
 def profile(_: Context, args: str = "", steps: int = 10) -> None:
     """See where the time of a training goes.
 
-    A trace and a table are written into profiling/.
+    A trace and a table are written into runs/profiles/.
 
     For example: invoke profile --steps 20 --args "trainer.batch_size=32"
     """

@@ -47,7 +47,7 @@ def test_a_netrc_does_not_replace_the_token(github: GitHub, monkeypatch: pytest.
 @pytest.mark.parametrize(
     ("status", "error", "said"),
     [
-        (404, RequestRefused, "404 Not Found. The repository must be there"),
+        (404, RequestRefused, "404 Not Found. The repository must exist"),
         (401, RequestRefused, "the token in GITHUB_TOKEN must be allowed"),
         (503, ServiceError, "503 Service Unavailable. Try again later."),
     ],

@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from animals.monitoring.summary import Summary
+from pydantic import BaseModel
+
+from animals.api import Summary
 from animals.monitoring.trigger import RetrainRequest
-from animals.records import Card, Current, Feedback, LoggedPrediction, Record
+from animals.records import Card, Current, Feedback, LoggedPrediction
 from docs.generate.markdown import page, table
 from docs.generate.schemas import properties
 
@@ -30,7 +32,7 @@ TREE: Final = {
 }
 """Name of an object or folder -> what it is; a test compares it with the names that the code makes."""
 
-RECORDS: Final[tuple[type[Record], ...]] = (Card, Current, LoggedPrediction, Feedback, Summary, RetrainRequest)
+RECORDS: Final[tuple[type[BaseModel], ...]] = (Card, Current, LoggedPrediction, Feedback, Summary, RetrainRequest)
 
 
 def bucket_page() -> str:

@@ -7,8 +7,8 @@ from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import CollectorRegistry
 
+from animals.api import Decision, Drift, FeatureDrift, FeedbackSummary, PredictionsSummary, Summary
 from animals.monitoring.gauges import gauges
-from animals.monitoring.summary import Decision, Drift, FeatureDrift, FeedbackSummary, PredictionsSummary, Summary
 from animals.records import now
 from animals.serving.metrics import Metrics
 from docs.generate.markdown import code, page, table

@@ -98,7 +98,7 @@ def test_what_is_done_is_not_done_again(photos: Path, capsys: pytest.CaptureFixt
     [
         (["nowhere", "--out", "p.parquet"], 2, "error: There are no pictures in nowhere."),
         (["photos", "--out", "photos"], 2, "error: photos is a folder"),
-        (["photos", "--out", "p.parquet", "--version", "r9"], 1, "has no version r9. Those it has: r1."),
+        (["photos", "--out", "p.parquet", "--version", "r9"], 1, "has no version r9. Latest versions: r1."),
         (["photos", "--out", "p.parquet", "--workers", "0"], 2, "at least 1 is needed"),
         (["photos", "--out", "p.parquet", "--engine", "spark"], 2, "invalid choice"),
         (["photos"], 2, "--out"),

@@ -179,7 +179,7 @@ def test_a_build_is_sent_with_flags_that_gcloud_has(flags: Flags) -> None:
 
 
 def test_a_build_with_an_impossible_tag_is_not_sent() -> None:
-    with pytest.raises(ConfigError, match="is no tag"):
+    with pytest.raises(ConfigError, match="is not an image tag"):
         build.command(PLACE, "a tag", train_gpu=False, deploy=True)
 
 

@@ -1,10 +1,10 @@
-"""What Cloud Run's log says of a revision that some visitors ask."""
+"""The error rate of a revision, from Cloud Run's log."""
 
 import re
 
 import pytest
 
-from animals.cloud.canary_health import ERRORS, SHARE, answers, judge, watch
+from animals.cloud.canary_health import MAX_ERROR_RATE, MAX_ERRORS, check_error_rate, read_statuses, watch
 from animals.cloud.gcloud import Gcloud
 from animals.cloud.target import Place
 from animals.cloud.template import FILES
@@ -29,18 +29,18 @@ PLACE = Place(project="my-animals")
         ([400, 403, 404, 413, 499] * 100, True),
     ],
 )
-def test_answers_are_judged_as_the_alert_judges_them(statuses: list[int], good: bool) -> None:
+def test_the_limits_are_applied_as_in_the_alert(statuses: list[int], good: bool) -> None:
     if good:
-        judge(statuses, "new")
+        check_error_rate(statuses, "new")
         return
     with pytest.raises(CloudError, match=f"new answered .* of {len(statuses)} requests with errors"):
-        judge(statuses, "new")
+        check_error_rate(statuses, "new")
 
 
-def test_the_numbers_are_those_of_the_alert() -> None:
+def test_the_limits_are_those_of_the_alert() -> None:
     policy = (FILES / "alerts" / "errors.yaml").read_text(encoding="utf-8")
-    assert re.search(rf"> {SHARE}\b", policy), policy
-    assert re.search(rf">= {ERRORS}\b", policy), policy
+    assert re.search(rf"> {MAX_ERROR_RATE}\b", policy), policy
+    assert re.search(rf">= {MAX_ERRORS}\b", policy), policy
 
 
 def test_errors_in_the_log_are_found(recorder: Recorder) -> None:
@@ -51,7 +51,7 @@ def test_errors_in_the_log_are_found(recorder: Recorder) -> None:
     assert 'resource.labels.revision_name="new"' in str(call)
 
 
-def test_it_looks_again_and_again_until_the_time_is_over(recorder: Recorder) -> None:
+def test_it_tests_repeatedly_until_the_time_is_over(recorder: Recorder) -> None:
     recorder.answer("logging", "read", stdout="200\n")
     tested = []
     watch(PLACE, Gcloud(), "new", lambda: tested.append(1), seconds=0.5, every=0.1)
@@ -69,4 +69,4 @@ def test_a_test_that_fails_ends_it(recorder: Recorder) -> None:
 
 
 def test_the_log_is_read_with_flags_that_gcloud_has(flags: Flags) -> None:
-    flags.check([answers(PLACE, "new", 300).words])
+    flags.check([read_statuses(PLACE, "new", 300).words])

@@ -29,7 +29,7 @@ def test_a_wrong_project_ends_with_a_sentence(
     with pytest.raises(SystemExit) as ended:
         main("setup", "--dry-run", "--project=Mine", monkeypatch=monkeypatch)
     assert ended.value.code == 2
-    assert "error: 'Mine' is no project ID" in capsys.readouterr().err
+    assert "error: 'Mine' is not a project ID" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", command_line.COMMANDS)

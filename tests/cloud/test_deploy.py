@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from animals.cloud.deploy import PARTS, SERVICES, Deployment, Pace, targets
+from animals.cloud.deploy import PARTS, SERVICES, Deployment, Pace, traffic_targets
 from animals.cloud.gcloud import Gcloud
 from animals.cloud.target import BACKEND, FRONTEND, REPORT, Place
 from animals.errors import CloudError
@@ -22,8 +22,9 @@ from animals.storage import FolderStorage
 from tests.support.cloud_run import TOKEN, CloudRun, Front
 from tests.support.cloud_servers import started
 from tests.support.flags import Flags
+from tests.support.http import Response, json_response
 from tests.support.published import KEY, publish
-from tests.support.stand_in import Said, StandIn, say
+from tests.support.stand_in import StandIn
 
 PLACE = Place(project="my-animals")
 PACE = Pace(watch=0.0, every=0.1, patience=0.5, pause=0.1)
@@ -57,10 +58,10 @@ def new(port: int) -> Iterator[Front]:
 def others() -> Iterator[StandIn]:
     """A page, which everybody may ask, and a report function."""
     with StandIn() as service:
-        service.answers = {
-            "/_stcore/health": [Said(200, b"ok")],
-            "/": [Said(200, b"<html>")],
-            "/generate_performance_report": [say({"feedback": {}})],
+        service.responses = {
+            "/_stcore/health": [Response(200, b"ok")],
+            "/": [Response(200, b"<html>")],
+            "/generate_performance_report": [json_response({"feedback": {}})],
         }
         yield service
 
@@ -119,7 +120,7 @@ def test_the_identity_is_the_deployers_and_for_the_services_own_address(cloud: C
 
 def test_a_backend_that_does_not_classify_never_gets_a_visitor(cloud: CloudRun, new: Front) -> None:
     new.broken["/classify/"] = 500
-    with pytest.raises(CloudError, match="/classify/ answers 500"):
+    with pytest.raises(CloudError, match="/classify/ responds 500"):
         deploy()
     assert cloud.moves(BACKEND) == [f"{OLD}=100"]
     assert cloud.shares(BACKEND) == {OLD: 100}
@@ -135,7 +136,7 @@ def test_errors_that_visitors_get_send_them_back(cloud: CloudRun) -> None:
 
 def test_a_backend_that_everybody_may_ask_is_not_deployed(cloud: CloudRun, new: Front) -> None:
     new.public = True
-    with pytest.raises(CloudError, match="answers 200 to anybody"):
+    with pytest.raises(CloudError, match="responds 200 to a request without a token"):
         deploy()
     assert cloud.shares(BACKEND) == {OLD: 100}
 
@@ -155,7 +156,7 @@ def test_only_the_page_is_public_and_only_once_it_has_passed(cloud: CloudRun, ot
     assert of_page[-1] == public
     page = cloud.called("--member=serviceAccount:animals-frontend@my-animals.iam.gserviceaccount.com")
     assert {call.words[4] for call in page} == {BACKEND, REPORT}
-    others.answers["/_stcore/health"] = [Said(500)]
+    others.responses["/_stcore/health"] = [Response(500)]
     cloud.forget()
     with pytest.raises(CloudError):
         deploy("frontend")
@@ -221,7 +222,7 @@ def test_ctrl_c_in_the_middle_sends_the_visitors_back(cloud: CloudRun, tmp_path:
     os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C does
     _, said = process.communicate(timeout=30)
     assert process.returncode == 130, said
-    assert said.endswith(f"was not kept: somebody or something ended this program. {OLD} answers everybody.\n")
+    assert said.endswith(f"was not kept: the deployment was interrupted. {OLD} has all traffic.\n")
     assert "Traceback" not in said
     assert cloud.shares(BACKEND) == {OLD: 100}
 
@@ -250,10 +251,10 @@ def test_a_dry_run_prints_every_command_with_its_files_and_needs_nothing(
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--project=my-animals", "--tag=a b"], "'a b' is no tag"),
+        (["--project=my-animals", "--tag=a b"], "'a b' is not an image tag"),
         (["--project=my-animals", "--tag=a", "--watch=-1"], "--watch is -1.0; expected seconds"),
         (["--project=my-animals", "--tag=a", "--watch=nan"], "--watch is nan"),
-        (["--project=My Animals", "--tag=a"], "is no project ID"),
+        (["--project=My Animals", "--tag=a"], "is not a project ID"),
         (["--project=my-animals"], "--tag"),
         (["--project=my-animals", "--tag=a", "--only=backends"], "invalid choice: 'backends'"),
     ],
@@ -266,11 +267,11 @@ def test_a_mistake_is_told_before_anything_is_done(cloud: CloudRun, words: list[
 
 
 def test_new_revisions_are_without_visitors_unless_they_are_the_first() -> None:
-    assert yaml.safe_load(targets("old")) == [
+    assert yaml.safe_load(traffic_targets("old")) == [
         {"revisionName": "old", "percent": 100},
         {"latestRevision": True, "percent": 0, "tag": "candidate"},
     ]
-    assert yaml.safe_load(targets(None)) == [{"latestRevision": True, "percent": 100, "tag": "candidate"}]
+    assert yaml.safe_load(traffic_targets(None)) == [{"latestRevision": True, "percent": 100, "tag": "candidate"}]
 
 
 def test_everybody_is_the_last_step_of_each_service() -> None:

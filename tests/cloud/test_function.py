@@ -13,15 +13,16 @@ from pathlib import Path
 import pytest
 
 from animals.cloud import function, smoke
-from animals.cloud.smoke import Asking
+from animals.cloud.smoke import Client
 from animals.cloud.target import REPORT, Place
 from animals.errors import ConfigError
 from animals.monitoring.settings import ReportSettings
 from animals.storage import FolderStorage
 from tests.support.cloud_servers import running
-from tests.support.emulator import HOST, free_port
+from tests.support.emulator import free_port
 from tests.support.flags import Flags
-from tests.support.records import judged, publish, put_feedback
+from tests.support.http import HOST
+from tests.support.records import make_feedback, publish, put_feedback
 
 PLACE = Place(project="my-animals")
 LIBRARIES = sysconfig.get_path("purelib")
@@ -41,11 +42,11 @@ def test_the_folder_makes_a_report_by_itself(tmp_path: Path) -> None:
     folder, bucket, port = function.assemble(tmp_path / "function"), FolderStorage(tmp_path / "bucket"), free_port()
     publish(bucket)
     now = datetime.now(UTC)
-    put_feedback(bucket, *(judged(str(number), answered=now, time=now) for number in range(3)))
+    put_feedback(bucket, *(make_feedback(str(number), answered=now, time=now) for number in range(3)))
     source = ("--source", str(folder / "main.py"), "--target", function.TARGET)
     command = [*PYTHON, "-m", "functions_framework", *source, "--host", HOST, "--port", str(port)]
     with running(command, alone(ANIMALS_BUCKET=bucket.url), port, "/healthz"):
-        smoke.report(Asking(f"http://{HOST}:{port}", ""))
+        smoke.report(Client(f"http://{HOST}:{port}", ""))
         # on Google Cloud the function's own address is the report's
         with urllib.request.urlopen(f"http://{HOST}:{port}/", timeout=120) as answer:
             names = zipfile.ZipFile(BytesIO(answer.read())).namelist()
@@ -79,7 +80,7 @@ def test_what_was_there_before_goes(tmp_path: Path) -> None:
 
 def test_a_folder_with_something_else_in_it_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("three years of work", encoding="utf-8")
-    with pytest.raises(ConfigError, match="holds something else than a function"):
+    with pytest.raises(ConfigError, match="contains something else than a function"):
         function.assemble(tmp_path)
     assert (tmp_path / "thesis.txt").exists()
 

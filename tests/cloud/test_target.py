@@ -21,7 +21,7 @@ def test_everything_is_named_after_the_project_and_the_region() -> None:
     "project", ["", "short", "1-project", "My-project", "project-", "a" * 31, "my_project", "x:my-pr"]
 )
 def test_a_project_that_google_refuses_is_named(project: str) -> None:
-    with pytest.raises(ConfigError, match="is no project ID"):
+    with pytest.raises(ConfigError, match="is not a project ID"):
         Place(project=project)
 
 
@@ -32,7 +32,7 @@ def test_a_project_whose_buckets_cannot_be_is_refused() -> None:
 
 @pytest.mark.parametrize("region", ["", "europe", "europe-west1-b", "Europe-West1", "EU", "europe-west1; ls"])
 def test_a_region_that_is_none_is_named(region: str) -> None:
-    with pytest.raises(ConfigError, match="is no region"):
+    with pytest.raises(ConfigError, match="is not a region"):
         Place(project="my-project-1", region=region)
 
 
@@ -43,5 +43,5 @@ def test_a_region_that_is_one_passes(region: str) -> None:
 
 @pytest.mark.parametrize("tag", ["", "-a", "a b", "a/b", "a" * 129, "ä"])
 def test_a_tag_that_no_image_can_have_is_named(tag: str) -> None:
-    with pytest.raises(ConfigError, match="is no tag"):
+    with pytest.raises(ConfigError, match="is not an image tag"):
         PLACE.image("api", tag)

@@ -116,7 +116,7 @@ def test_several_machines_are_one_that_writes_and_the_others(
     assert (first.replica_count, others.replica_count) == (1, 2)
     assert first.machine_spec == others.machine_spec
     assert first.container_spec == others.container_spec
-    assert list(first.container_spec.command) == ["python", "-m", "animals.training.cluster"]
+    assert list(first.container_spec.command) == ["python", "-m", "animals.training.distributed"]
     assert {"trainer=ddp", "trainer.nodes=3", "trainer.accelerator=gpu"} <= set(first.container_spec.args)
     assert spec.scheduling.strategy == Scheduling.Strategy.SPOT
     assert spec.scheduling.timeout.total_seconds() == 2 * 3600
@@ -247,10 +247,10 @@ def test_followed_it_goes_to_the_next_where_no_machine_was_left(
         (["--gpu="], "expected some of cpu, l4, t4"),
         (["--machines=0"], "--machines must be from 1 to 16"),
         (["--feedback", "--machines=2"], "--feedback needs --machines 1"),
-        (["--also-in=Belgium"], "'Belgium' is no region"),
+        (["--also-in=Belgium"], "'Belgium' is not a region"),
         (["--announce=https://github.com/me/zoo"], "expected github://OWNER/REPOSITORY"),
         (["--request=$(body)"], "small letters, digits"),
-        (["--tag=a b"], "is no tag"),
+        (["--tag=a b"], "is not an image tag"),
     ],
 )
 def test_an_impossible_option_is_named_before_anything_is_sent(

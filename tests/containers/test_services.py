@@ -14,7 +14,7 @@ from playwright.sync_api import expect
 
 from tests.containers.conftest import Build, Circle
 from tests.containers.tool import Container, Tool
-from tests.support.browser import PATIENCE, chromium, chromium_or_skip
+from tests.support.browser import TIMEOUT, chromium
 from tests.support.emulator import free_port
 
 HEALTH = {"api": "/healthz", "frontend": "/_stcore/health", "report": "/healthz"}
@@ -93,10 +93,9 @@ def _records(report: str) -> int:
 
 
 def test_the_page_shows_the_backends_answer(services: Services, circle: Circle) -> None:
-    chromium_or_skip()
     with chromium() as browser:
         page = browser.new_page()
-        page.set_default_timeout(PATIENCE)
+        page.set_default_timeout(TIMEOUT)
         page.goto(services.url("frontend"))
         page.get_by_test_id("stFileUploader").locator('input[type="file"]').set_input_files(a_picture(circle, "green"))
         expect(page.get_by_role("heading", name="Green")).to_be_visible()

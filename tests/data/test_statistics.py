@@ -12,7 +12,7 @@ from animals.config.training import ModelConfig, TrainConfig
 from animals.data import statistics
 from animals.data.dataset import DataSet
 from animals.data.load import load_data_set
-from animals.data.statistics import pixel_statistics, standardized, write_statistics
+from animals.data.statistics import pixel_statistics, standardize, write_statistics
 from animals.preprocess import InputSpec, open_picture, preprocess, to_pixels
 from tests.support.pictures import write_label_folders
 
@@ -80,12 +80,12 @@ def test_the_configuration_chooses_whose_they_are(
 ) -> None:
     config.data.statistics = choice
     config.model = ModelConfig(pretrained=pretrained)
-    data_set = standardized(load(config), config)
+    data_set = standardize(load(config), config.data, config.model)
     found = pixel_statistics(data_set, workers=0)
     expected = (found.mean, found.std) if own else (SPEC.mean, SPEC.std)
     assert (data_set.spec.mean, data_set.spec.std) == expected
     assert data_set.spec.side == SPEC.side
-    write_statistics(tmp_path / "statistics.json", data_set, config)
+    write_statistics(tmp_path / "statistics.json", data_set, config.data, config.model)
     assert json.loads((tmp_path / "statistics.json").read_text(encoding="utf-8")) == {
         "statistics": "data" if own else "model",
         "mean": list(expected[0]),

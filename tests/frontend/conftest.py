@@ -1,18 +1,40 @@
-"""What the page's tests share: a stand-in for the backend."""
+"""Fixtures of the page's tests: a stand-in for the backend."""
 
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
-from tests.support.stand_in import StandIn, say
+from animals.frontend.__main__ import APP
+from tests.support.http import json_response
+from tests.support.stand_in import StandIn
 
 LABELS = ("cat", "cow", "dog")
-MODEL = {"version": "r1", "labels": LABELS, "unknown_below": None}
+METRICS = {
+    "accuracy": 0.87,
+    "f1_macro": 0.861,
+    "f1_weighted": 0.86,
+    "loss": 0.4,
+    "pictures": 30,
+    "per_label": {"cat": {"precision": 0.9, "recall": 0.8, "f1": 0.85, "pictures": 15}},
+}
+MODEL = {
+    "version": "r1",
+    "labels": LABELS,
+    "architecture": "resnet18",
+    "created": "2026-11-20T12:00:00Z",
+    "promoted": "2026-11-21T12:00:00Z",
+    "input": {"side": 8, "mean": [0.5] * 3, "std": [0.5] * 3},
+    "data_title": "Animals sample (drawings)",
+    "metrics": METRICS,
+    "unknown_below": None,
+}
 
 
-def answer(**probabilities: float) -> dict[str, object]:
-    """What the backend says of a picture."""
+def predicted(**probabilities: float) -> dict[str, Any]:
+    """Return the backend's response to a picture."""
     best = max(probabilities, key=probabilities.__getitem__)
     return {
         "filename": "x.png",
@@ -24,19 +46,43 @@ def answer(**probabilities: float) -> dict[str, object]:
     }
 
 
+def stored(label: str, *, picture: bool = False) -> dict[str, Any]:
+    """Return the backend's response to feedback."""
+    return {"stored": True, "id": "1", "label": label, "picture": picture}
+
+
+def run(page: AppTest) -> AppTest:
+    """Run the page's script once."""
+    page.run()
+    assert not page.exception
+    return page
+
+
+def click(page: AppTest, label: str) -> AppTest:
+    next(button for button in page.button if button.label == label).click()
+    return run(page)
+
+
 @pytest.fixture(autouse=True)
 def same_main_module(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Streamlit puts a page in the place of `__main__`, which every process that is spawned later would run."""
+    """Restore `__main__`, which Streamlit replaces by the page and processes started later would run."""
     monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
 
 
 @pytest.fixture
 def stand_in() -> Iterator[StandIn]:
-    """A backend that takes every picture for a cat."""
+    """A backend that classifies every picture as a cat."""
     with StandIn() as service:
-        service.answers = {
-            "/model": [say(MODEL)],
-            "/classify/": [say(answer(cat=0.93, cow=0.05, dog=0.02))],
-            "/post_data/": [say({"stored": True, "id": "1", "label": "cat", "picture": False})],
+        service.responses = {
+            "/model": [json_response(MODEL)],
+            "/classify/": [json_response(predicted(cat=0.93, cow=0.05, dog=0.02))],
+            "/post_data/": [json_response(stored("cat"))],
         }
         yield service
+
+
+@pytest.fixture
+def page(stand_in: StandIn, monkeypatch: pytest.MonkeyPatch) -> AppTest:
+    """The page on the first visit."""
+    monkeypatch.setenv("ANIMALS_BACKEND", stand_in.url)
+    return run(AppTest.from_file(str(APP), default_timeout=20))

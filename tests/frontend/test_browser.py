@@ -1,9 +1,8 @@
-"""The page in a browser, with the real backend behind it, as a person uses both."""
+"""The page in a browser, with the real backend."""
 
 import re
-import socket
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Self
 
@@ -14,34 +13,34 @@ from playwright.sync_api import Browser, FilePayload, JSHandle, Page, expect
 from animals.preprocess import open_picture
 from animals.records import Feedback
 from animals.storage import FolderStorage
-from tests.frontend.test_start import FRONTEND
-from tests.support.browser import PATIENCE, chromium, chromium_or_skip
-from tests.support.process import Process, running
+from tests.support.browser import TIMEOUT, chromium
+from tests.support.emulator import free_port
+from tests.support.process import FRONTEND, Process, running
 from tests.support.published import KEY, colour_model, plain, publish
 
 
-class World:
-    """A bucket with a model that knows three colours, the backend, and the page."""
+class Services:
+    """A bucket with a model of three colours, the backend, and the page."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._stack = ExitStack()
         self._backends = 0
+        self._port = str(free_port())
         self.bucket = FolderStorage(folder / "bucket")
         publish(self.bucket, model=colour_model(scale=3.0))
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self._port = str(free.getsockname()[1])
 
     def __enter__(self) -> Self:
         self.backend = self.start_backend()
         self.page = self._start("page", *FRONTEND, ANIMALS_BACKEND=self.backend.url, ANIMALS_MAINTAINER="1")
+        self.page.wait_for(r"URL: (\S+)")
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
     def start_backend(self) -> Process:
-        """At the same address each time."""
+        """Start the backend, each time on the same port."""
         self._backends += 1
         settings = {"ANIMALS_BUCKET": self.bucket.url, "ANIMALS_SECRET": KEY, "PORT": self._port}
         self.backend = self._start(f"backend{self._backends}", **settings)
@@ -53,266 +52,244 @@ class World:
         folder.mkdir()
         return self._stack.enter_context(running(folder, *command, **environment))
 
-    def judgements(self) -> list[Feedback]:
-        """All that are stored."""
+    def feedback(self) -> list[Feedback]:
+        """Return all feedback records in the bucket."""
         names = [name for name in self.bucket.names("feedback/") if name.endswith(".json")]
         return [Feedback.model_validate_json(self.bucket.read(name).data) for name in names]
 
-    def sent(self) -> int:
-        """Judgements that the backend took."""
-        counted = re.search(r'animals_requests_total{route="/post_data",status="200"} (\d+)', self.metrics())
-        return int(counted[1]) if counted else 0
-
-    def metrics(self) -> str:
-        return httpx.get(f"{self.backend.url}/metrics").text
+    def feedback_requests(self) -> int:
+        """Return the number of feedback requests that the backend accepted."""
+        metrics = httpx.get(f"{self.backend.url}/metrics").text
+        match = re.search(r'animals_requests_total{route="/post_data",status="200"} (\d+)', metrics)
+        return int(match[1]) if match else 0
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    chromium_or_skip()
     with chromium() as started:
         yield started
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    chromium_or_skip()
-    with World(tmp_path_factory.mktemp("world")) as started:
-        started.page.wait_for(r"URL: (\S+)")
+def services(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:  # noqa: ARG001 - skips
+    with Services(tmp_path_factory.mktemp("services")) as started:
         yield started
 
 
+@contextmanager
+def visit(browser: Browser, url: str, **context: Any) -> Iterator[Page]:
+    """Open a page as a new visitor."""
+    visitor = browser.new_context(**context)
+    visitor.set_default_timeout(TIMEOUT)
+    page = visitor.new_page()
+    page.goto(url)
+    yield page
+    visitor.close()
+
+
 @pytest.fixture
-def page(browser: Browser, world: World) -> Iterator[Page]:
-    """A visitor of their own."""
-    with visit(browser, world) as visitor:
-        yield visitor
+def page(browser: Browser, services: Services) -> Iterator[Page]:
+    with visit(browser, services.page.url) as opened:
+        yield opened
 
 
-class visit:  # noqa: N801 - used like a function
-    """A visitor, on the page."""
-
-    def __init__(self, browser: Browser, world: World, path: str = "", **context: Any) -> None:
-        self._context = browser.new_context(**context)
-        self._context.set_default_timeout(PATIENCE)
-        self._page = self._context.new_page()
-        self._page.goto(f"{world.page.url}/{path}")
-
-    def __enter__(self) -> Page:
-        return self._page
-
-    def __exit__(self, *_: object) -> None:
-        self._context.close()
+@pytest.fixture
+def new_feedback(services: Services) -> Callable[[], list[Feedback]]:
+    """Returns the feedback records that a test has added to the bucket."""
+    before = services.feedback()
+    return lambda: [record for record in services.feedback() if record not in before]
 
 
 def upload(page: Page, colour: str, name: str = "") -> None:
-    bring(page, name or f"{colour}.png", plain(colour))
+    upload_file(page, name or f"{colour}.png", plain(colour))
 
 
-def bring(page: Page, name: str, content: bytes) -> None:
-    """Upload a file."""
+def upload_file(page: Page, name: str, content: bytes) -> None:
     file: FilePayload = {"name": name, "mimeType": "image/png", "buffer": content}
     page.get_by_test_id("stFileUploader").locator('input[type="file"]').set_input_files(file)
 
 
-def see(page: Page, text: str) -> None:
+def expect_text(page: Page, text: str) -> None:
     expect(page.get_by_text(text).first).to_be_visible()
 
 
-def press(page: Page, button: str) -> None:
+def expect_headings(page: Page, *names: str) -> None:
+    for name in names:
+        expect(page.get_by_role("heading", name=name)).to_be_visible()
+
+
+def click(page: Page, button: str) -> None:
     page.get_by_role("button", name=button, exact=True).click()
 
 
-def choose(page: Page, label: str) -> None:
-    """One of the labels, after no."""
+def choose_label(page: Page, label: str) -> None:
     page.get_by_test_id("stButtonGroup").get_by_text(label, exact=True).click()
 
 
-def new(world: World, before: list[Feedback]) -> list[Feedback]:
-    """Judgements that were not there before."""
-    return [judgement for judgement in world.judgements() if judgement not in before]
-
-
-def test_a_picture_is_answered_and_yes_is_stored_in_the_bucket(page: Page, world: World) -> None:
-    before = world.judgements()
-    see(page, "I tell red, green and blue apart.")
+def test_a_picture_is_classified_and_yes_is_stored_once(
+    page: Page, services: Services, new_feedback: Callable[[], list[Feedback]]
+) -> None:
+    sent = services.feedback_requests()
+    expect_text(page, "The model recognises: red, green, blue.")
+    expect(page.get_by_test_id("stImage")).to_have_count(0)  # the examples are animals
     upload(page, "lime")
-    expect(page.get_by_role("heading", name="Green")).to_be_visible()
-    see(page, "Version r1 answered in")
-    see(page, "lime.png")
-    press(page, "Yes")
-    see(page, "Stored: you say green")
-    see(page, "The picture is not stored.")
-    (judgement,) = new(world, before)
-    assert (judgement.label, judgement.prediction, judgement.version) == ("green", "green", "r1")
-    assert judgement.picture is None
-
-
-def test_no_with_the_right_label_and_the_picture_is_stored_in_the_bucket(page: Page, world: World) -> None:
-    before = world.judgements()
-    upload(page, "yellow")
-    page.get_by_text("Keep the picture too").click()
-    press(page, "No")
-    choose(page, "blue")
-    see(page, "Stored: you say blue")
-    see(page, "The picture is stored too.")
-    (judgement,) = new(world, before)
-    assert judgement.label == "blue"
-    assert judgement.prediction in ("red", "green")
-    assert judgement.picture is not None
-    assert open_picture(world.bucket.read(judgement.picture).data).size == (40, 30)
-
-
-def test_a_double_click_is_stored_and_sent_once(page: Page, world: World) -> None:
-    before, sent = world.judgements(), world.sent()
-    upload(page, "blue")
+    expect_headings(page, "Green")
+    expect_text(page, "Version r1 responded in")
+    expect_text(page, "lime.png")
     page.get_by_role("button", name="Yes", exact=True).dblclick()
-    see(page, "Stored: you say blue")
-    assert len(new(world, before)) == 1
-    assert world.sent() == sent + 1
+    expect_text(page, "Your feedback green is stored. The picture is not stored.")
+    [record] = new_feedback()
+    assert (record.label, record.prediction, record.version, record.picture) == ("green", "green", "r1", None)
+    assert services.feedback_requests() == sent + 1
 
 
-def test_a_changed_mind_takes_the_place_of_the_first_word(page: Page, world: World) -> None:
-    before = world.judgements()
+def test_another_label_and_the_picture_are_stored(
+    page: Page, services: Services, new_feedback: Callable[[], list[Feedback]]
+) -> None:
+    upload(page, "yellow")
+    page.get_by_text("Store the picture for training").click()
+    click(page, "No")
+    choose_label(page, "blue")
+    expect_text(page, "Your feedback blue is stored. The picture is stored too.")
+    [record] = new_feedback()
+    assert record.label == "blue"
+    assert record.prediction in ("red", "green")
+    assert record.picture is not None
+    assert open_picture(services.bucket.read(record.picture).data).size == (40, 30)
+
+
+def test_changed_feedback_replaces_the_first(page: Page, new_feedback: Callable[[], list[Feedback]]) -> None:
     upload(page, "red")
-    press(page, "Yes")
-    see(page, "Stored: you say red")
-    press(page, "Change what I said")
-    press(page, "No")
-    choose(page, "green")
-    see(page, "Stored: you say green")
-    assert [judgement.label for judgement in new(world, before)] == ["green"]
-
-
-def test_examples_of_other_labels_are_not_offered(page: Page) -> None:
-    see(page, "Bring a picture")
-    expect(page.get_by_test_id("stImage")).to_have_count(0)
+    click(page, "Yes")
+    expect_text(page, "Your feedback red is stored.")
+    click(page, "Change feedback")
+    click(page, "No")
+    choose_label(page, "green")
+    expect_text(page, "Your feedback green is stored.")
+    assert [record.label for record in new_feedback()] == ["green"]
 
 
 @pytest.fixture
-def carried(page: Page) -> JSHandle:
-    """What a clipboard or a hand with two pictures holds."""
-    see(page, "Bring a picture")
-    page.wait_for_timeout(500)  # the listener for pasting comes with the page, without anything to see
+def transfer(page: Page) -> JSHandle:
+    """The data of a clipboard or a drag with two pictures."""
+    expect_text(page, "Upload a picture")
+    page.wait_for_timeout(500)  # the listener for pasting is added with the page, without a visible sign
     return page.evaluate_handle(
         """contents => {
-            const carried = new DataTransfer()
-            contents.forEach((content, place) =>
-                carried.items.add(new File([new Uint8Array(content)], `carried${place}.png`, { type: "image/png" })))
-            return carried
+            const transfer = new DataTransfer()
+            contents.forEach((content, index) =>
+                transfer.items.add(new File([new Uint8Array(content)], `file${index}.png`, { type: "image/png" })))
+            return transfer
         }""",
         [list(plain("lime")), list(plain("blue"))],
     )
 
 
-def test_pasted_pictures_are_answered_once_each(page: Page, carried: JSHandle) -> None:
+def test_pasted_pictures_are_classified_once_each(page: Page, transfer: JSHandle) -> None:
     page.evaluate(
-        "carried => document.dispatchEvent(new ClipboardEvent('paste', {clipboardData: carried, cancelable: true}))",
-        carried,
+        "data => document.dispatchEvent(new ClipboardEvent('paste', {clipboardData: data, cancelable: true}))",
+        transfer,
     )
-    expect(page.get_by_role("heading", name="Green")).to_be_visible()
-    expect(page.get_by_role("heading", name="Blue")).to_be_visible()
-    expect(page.get_by_role("button", name="Remove carried0.png")).to_have_count(1)
+    expect_headings(page, "Green", "Blue")
+    expect(page.get_by_role("button", name="Remove file0.png")).to_have_count(1)
 
 
-def test_dropped_pictures_are_answered(page: Page, carried: JSHandle) -> None:
-    page.get_by_test_id("stFileUploaderDropzone").dispatch_event("drop", {"dataTransfer": carried})
-    expect(page.get_by_role("heading", name="Green")).to_be_visible()
-    expect(page.get_by_role("heading", name="Blue")).to_be_visible()
+def test_dropped_pictures_are_classified(page: Page, transfer: JSHandle) -> None:
+    page.get_by_test_id("stFileUploaderDropzone").dispatch_event("drop", {"dataTransfer": transfer})
+    expect_headings(page, "Green", "Blue")
 
 
-def test_a_picture_from_the_camera_is_answered(browser: Browser, world: World) -> None:
-    with visit(browser, world, permissions=["camera"]) as page:
+def test_a_photo_from_the_camera_is_classified(browser: Browser, services: Services) -> None:
+    with visit(browser, services.page.url, permissions=["camera"]) as page:
         page.get_by_text("Take a picture with the camera").click()
-        page.wait_for_function("document.querySelector('video')?.videoWidth > 0")  # before, the button does nothing
-        press(page, "Take Photo")
-        see(page, "camera.jpg")
-        see(page, "Version r1 answered in")
+        page.wait_for_function("document.querySelector('video')?.videoWidth > 0")  # before, the button has no effect
+        click(page, "Take Photo")
+        expect_text(page, "camera.jpg")
+        expect_text(page, "Version r1 responded in")
 
 
-def test_what_is_no_picture_is_refused_in_the_backends_words(page: Page) -> None:
-    bring(page, "hello.png", b"hello")
-    see(page, "This is no picture")
+def test_a_refused_file_shows_the_backends_reason(page: Page) -> None:
+    upload_file(page, "hello.png", b"hello")
+    expect_text(page, "This is no picture")
 
 
-def test_a_files_name_is_only_ever_text(page: Page) -> None:
-    upload(page, "lime", name="<img src=x onerror=alert(1)> [a](http://b) :red[c].png")
-    see(page, "<img src=x onerror=alert(1)> [a](http://b) :red[c].png")
+def test_a_file_name_is_shown_as_text(page: Page) -> None:
+    name = "<img src=x onerror=alert(1)> [a](http://b) :red[c].png"
+    upload(page, "lime", name=name)
+    expect_text(page, name)
     assert page.locator('[data-testid="stMain"] a[href="http://b"]').count() == 0
 
 
-def test_a_backend_that_went_away_is_said_to_be_and_a_retry_finds_it_again(page: Page, world: World) -> None:
-    before = world.judgements()
+def test_after_the_backend_is_restarted_try_again_succeeds(
+    page: Page, services: Services, new_feedback: Callable[[], list[Feedback]]
+) -> None:
     upload(page, "lime")
-    see(page, "Was that right?")
-    world.backend.popen.kill()
-    world.backend.popen.wait()
-    press(page, "Yes")
-    see(page, "Not stored.")
-    see(page, "The model cannot be reached")
+    expect_text(page, "Is this correct?")
+    services.backend.popen.kill()
+    services.backend.popen.wait()
+    click(page, "Yes")
+    expect_text(page, "Your feedback is not stored.")
+    expect_text(page, "The model cannot be reached")
     upload(page, "blue")
-    see(page, "The model cannot be reached")
+    expect_text(page, "The model cannot be reached")
     assert "Traceback" not in page.content()
-    world.start_backend()
+    services.start_backend()
     page.get_by_role("button", name="Try again").last.click()
-    expect(page.get_by_role("heading", name="Blue")).to_be_visible()
-    see(page, "Not stored.")
-    expect(page.get_by_role("button", name="Try again")).to_have_count(1)  # that of the answers is gone
-    press(page, "Try again")
-    see(page, "Stored: you say green")
-    assert [judgement.label for judgement in new(world, before)] == ["green"]
+    expect_headings(page, "Blue")
+    expect_text(page, "Your feedback is not stored.")
+    expect(page.get_by_role("button", name="Try again")).to_have_count(1)  # the one of the feedback
+    click(page, "Try again")
+    expect_text(page, "Your feedback green is stored.")
+    assert [record.label for record in new_feedback()] == ["green"]
 
 
-def test_the_browser_is_sent_to_nobody_else(browser: Browser, world: World) -> None:
-    asked: list[str] = []
-    with visit(browser, world) as page:
-        page.on("request", lambda request: asked.append(request.url))
+def test_the_browser_sends_requests_to_the_page_only(browser: Browser, services: Services) -> None:
+    requested: list[str] = []
+    with visit(browser, services.page.url) as page:
+        page.on("request", lambda request: requested.append(request.url))
         page.reload()
         upload(page, "lime")
-        see(page, "Was that right?")
-    assert asked
-    assert [url for url in asked if not url.startswith((world.page.url, "data:", "blob:"))] == []
+        expect_text(page, "Is this correct?")
+    assert requested
+    assert [url for url in requested if not url.startswith((services.page.url, "data:", "blob:"))] == []
 
 
-def test_it_fits_a_phone(browser: Browser, world: World) -> None:
-    with visit(browser, world, viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True) as page:
+def test_it_fits_a_phone(browser: Browser, services: Services) -> None:
+    phone: dict[str, Any] = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}
+    with visit(browser, services.page.url, **phone) as page:
         upload(page, "lime")
-        see(page, "Was that right?")
+        expect_text(page, "Is this correct?")
         page.wait_for_timeout(500)  # until the chart is drawn
         assert page.evaluate("document.scrollingElement.scrollWidth") <= 360
         for name in ("Yes", "No"):
             box = page.get_by_role("button", name=name, exact=True).bounding_box()
             assert box is not None
             assert box["x"] + box["width"] <= 360
-        press(page, "Yes")
-        see(page, "Stored: you say green")
+        click(page, "Yes")
+        expect_text(page, "Your feedback green is stored.")
 
 
 @pytest.mark.parametrize(("scheme", "dark"), [("light", False), ("dark", True)])
-def test_it_follows_the_visitors_light_or_dark(browser: Browser, world: World, scheme: Any, dark: bool) -> None:
-    with visit(browser, world, color_scheme=scheme) as page:
-        upload(page, "lime")
-        see(page, "Was that right?")
-        brightness = "getComputedStyle(document.querySelector('.stApp')).backgroundColor"
-        red = int(re.findall(r"\d+", page.evaluate(brightness))[0])
-        assert (red < 60) == dark
+def test_it_follows_the_visitors_colour_scheme(browser: Browser, services: Services, scheme: Any, dark: bool) -> None:
+    with visit(browser, services.page.url, color_scheme=scheme) as page:
+        expect_text(page, "Upload a picture")
+        colour = page.evaluate("getComputedStyle(document.querySelector('.stApp')).backgroundColor")
+        assert (int(re.findall(r"\d+", colour)[0]) < 60) == dark
 
 
-def test_the_maintainer_sees_version_and_traffic_and_that_no_report_is_to_be_had(
-    browser: Browser, world: World
+def test_the_maintainers_page_shows_version_and_metrics_without_a_report_function(
+    browser: Browser, services: Services
 ) -> None:
-    with visit(browser, world, path="maintainer") as page:
-        see(page, "How it does")
-        see(page, "r1")
-        see(page, "Answers")
-        see(page, "The report function cannot be reached")
+    with visit(browser, f"{services.page.url}/maintainer") as page:
+        expect_text(page, "Model health")
+        for text in ("r1", "p95", "The report function cannot be reached"):
+            expect_text(page, text)
 
 
-def test_the_maintainers_page_is_not_there_for_others(browser: Browser, world: World, tmp_path: Path) -> None:
-    with running(tmp_path, *FRONTEND, ANIMALS_BACKEND=world.backend.url) as plain_page:
-        context = browser.new_context()
-        page = context.new_page()
-        page.goto(f"{plain_page.url}/maintainer")
-        see(page, "I tell red, green and blue apart.")
-        assert page.get_by_text("How it does").count() == 0
-        context.close()
+def test_visitors_do_not_see_the_maintainers_page(browser: Browser, services: Services, tmp_path: Path) -> None:
+    with (
+        running(tmp_path, *FRONTEND, ANIMALS_BACKEND=services.backend.url) as without,
+        visit(browser, f"{without.url}/maintainer") as page,
+    ):
+        expect_text(page, "The model recognises")
+        assert page.get_by_text("Model health").count() == 0

@@ -1,4 +1,7 @@
-"""On Cloud Run, whose metadata server and API a stand-in plays: google-auth itself asks it, in a process of its own."""
+"""The page on Cloud Run, with a stand-in for Google's metadata server and API.
+
+google-auth itself sends the requests, in a process of its own.
+"""
 
 import base64
 import json
@@ -7,17 +10,22 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from animals.frontend import clients
+from animals.frontend.clients import backend_address, connect_backend
 from animals.frontend.settings import PageSettings
-from tests.support.stand_in import HOST, Heard, Said, StandIn, say
+from tests.support.http import Request, Response, json_response
+from tests.support.stand_in import StandIn
 
-_METADATA = {"Metadata-Flavor": "Google", "Content-Type": "text/plain"}
+METADATA_FLAVOR = {"Metadata-Flavor": "Google"}
+METADATA = "/computeMetadata/v1"
+ACCOUNTS = f"{METADATA}/instance/service-accounts"
+IDENTITY = f"{ACCOUNTS}/default/identity"
+LOCATION = "projects/123/locations/europe-west1"
+SERVICE = f"/v2/{LOCATION}/services/animals-api"
 
 FIND = """
 import sys
@@ -27,83 +35,86 @@ with exit_on_error():
     print(find_service("animals-api", api=sys.argv[1]))
 """
 
-ASK = """
+REQUEST_TWICE = """
 from animals.cli import exit_on_error
 from animals.frontend.settings import PageSettings
-from animals.frontend.clients import backend
-with exit_on_error():
-    print(backend(PageSettings()).model().version)
-"""
-
-
-ASK_TWICE = """
-from animals.cli import exit_on_error
-from animals.frontend.settings import PageSettings
-from animals.frontend.clients import backend, reports
+from animals.frontend.clients import connect_backend, connect_report_function
 with exit_on_error():
     for _ in range(2):
-        backend(PageSettings()).model()
-        print(reports(PageSettings()).summary(7).version)
+        print(connect_backend(PageSettings()).metrics())
+        connect_report_function(PageSettings()).archive(7)
 """
 
 IN_2100 = 4_102_444_800
 
 
 def token(audience: str, expires: int = IN_2100) -> str:
-    """What Google's metadata server gives, except for a signature that counts."""
-    claims = {"aud": audience, "exp": expires}
-    parts = ({"alg": "none"}, claims)
+    """Return an identity token without a valid signature."""
+    parts = ({"alg": "none"}, {"aud": audience, "exp": expires})
     encoded = [base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts]
     return ".".join([*encoded, "c2lnbmF0dXJl"])
 
 
-def metadata(path: str, text: str) -> dict[str, list[Said]]:
-    return {f"/computeMetadata/v1/{path}": [Said(200, text.encode(), _METADATA)]}
+def audience_of(request: Request) -> str:
+    [audience] = parse_qs(urlsplit(request.path).query)["audience"]
+    return audience
+
+
+def text(content: str) -> Response:
+    return Response(200, content.encode(), METADATA_FLAVOR | {"Content-Type": "text/plain"})
+
+
+def metadata_json(value: Any) -> list[Response]:
+    return [Response(200, json.dumps(value).encode(), METADATA_FLAVOR | {"Content-Type": "application/json"})]
 
 
 @pytest.fixture
 def google() -> Iterator[StandIn]:
     """Metadata server and Cloud Run API in one."""
-
-    def identity(heard: Heard) -> Said:
-        assert "audience=http" in heard.path
-        return Said(200, token("backend").encode(), _METADATA)
-
+    access_token = metadata_json({"access_token": "access", "expires_in": 3600, "token_type": "Bearer"})
     account = {"email": "page@project", "aliases": ["default"], "scopes": ["cloud-platform"]}
-    access = {"access_token": "access", "expires_in": 3600, "token_type": "Bearer"}
     with StandIn() as service:
-        service.answers = {
-            "/": [Said(200, b"", _METADATA)],
-            **metadata("instance/region", "projects/123/regions/europe-west1"),
-            **metadata("project/project-id", "project"),
-            **metadata("universe/universe-domain", "googleapis.com"),
-            "/computeMetadata/v1/instance/service-accounts/default/": [say(account, **_METADATA_JSON)],
-            "/computeMetadata/v1/instance/service-accounts/default/token": [say(access, **_METADATA_JSON)],
-            "/computeMetadata/v1/instance/service-accounts/page@project/token": [say(access, **_METADATA_JSON)],
-            "/computeMetadata/v1/instance/service-accounts/default/identity": identity,
-            "/v2/projects/123/locations/europe-west1/services/animals-api": [
-                say({"uri": "https://animals-api.run.app"})
-            ],
+        service.responses = {
+            "/": [text("")],
+            f"{METADATA}/instance/region": [text("projects/123/regions/europe-west1")],
+            f"{METADATA}/project/project-id": [text("project")],
+            f"{METADATA}/universe/universe-domain": [text("googleapis.com")],
+            f"{ACCOUNTS}/default/": metadata_json(account),
+            f"{ACCOUNTS}/default/token": access_token,
+            f"{ACCOUNTS}/page@project/token": access_token,
+            IDENTITY: lambda request: text(token(audience_of(request))),
+            SERVICE: [json_response({"uri": "https://animals-api.run.app"})],
         }
         yield service
 
 
-_METADATA_JSON: dict[str, Any] = {"Metadata_Flavor": "Google", "Content_Type": "application/json"}
+@pytest.fixture
+def backend() -> Iterator[StandIn]:
+    with StandIn() as service:
+        service.responses = {"/metrics": [Response(200, b"metrics")]}
+        yield service
+
+
+@pytest.fixture
+def report_function() -> Iterator[StandIn]:
+    with StandIn() as service:
+        service.responses = {"/generate_performance_report": [Response(200, b"PK")]}
+        yield service
 
 
 def on_cloud_run(google: StandIn, script: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    place = f"{HOST}:{google.port}"
-    inside = {
+    host = urlsplit(google.url).netloc
+    variables = {
         "K_SERVICE": "animals-page",
         "NO_GCE_CHECK": "false",
-        "GCE_METADATA_HOST": place,
-        "GCE_METADATA_IP": place,
+        "GCE_METADATA_HOST": host,
+        "GCE_METADATA_IP": host,
         "GCE_METADATA_TIMEOUT": "20",
         **environment,
     }
     return subprocess.run(
         [sys.executable, "-c", script, *arguments],
-        env={**os.environ, **inside},
+        env={**os.environ, **variables},
         capture_output=True,
         encoding="utf-8",
         timeout=60,
@@ -111,90 +122,63 @@ def on_cloud_run(google: StandIn, script: str, *arguments: str, **environment: s
     )
 
 
-def test_the_backend_is_found_by_the_name_of_its_service(google: StandIn) -> None:
+def test_the_backends_address_is_found_by_the_name_of_its_service(google: StandIn) -> None:
     done = on_cloud_run(google, FIND, google.url)
     assert (done.stdout, done.stderr) == ("https://animals-api.run.app\n", "")
-    asked = google.on("/v2/projects/123/locations/europe-west1/services/animals-api")[0]
-    assert asked.headers["Authorization"] == "Bearer access"
+    assert google.received(SERVICE)[0].headers["Authorization"] == "Bearer access"
 
 
-@pytest.mark.parametrize("status", [403, 404])
-def test_a_backend_that_is_not_found_is_explained(google: StandIn, status: int) -> None:
-    google.answers["/v2/projects/123/locations/europe-west1/services/animals-api"] = [say({"error": {}}, status)]
+@pytest.mark.parametrize(
+    ("path", "response", "code", "messages"),
+    [
+        (SERVICE, json_response({"error": {}}, 403), 2, [f"in {LOCATION} (HTTP status 403)", "Set ANIMALS_BACKEND_"]),
+        (SERVICE, json_response({"error": {}}, 404), 2, [f"in {LOCATION} (HTTP status 404)", "Set ANIMALS_BACKEND_"]),
+        (SERVICE, json_response({}), 1, ["The service animals-api has no URL yet"]),
+        (f"{METADATA}/instance/region", Response(500), 1, ["does not return the URL of the service animals-api"]),
+    ],
+)
+def test_a_service_that_is_not_found_is_an_error(
+    google: StandIn, path: str, response: Response, code: int, messages: list[str]
+) -> None:
+    google.responses[path] = [response]
     done = on_cloud_run(google, FIND, google.url)
-    assert done.returncode == 2
-    assert f"in projects/123/locations/europe-west1 (HTTP status {status})" in done.stderr
-    assert "ANIMALS_BACKEND" in done.stderr
+    assert done.returncode == code
+    assert [message for message in messages if message not in done.stderr] == []
     assert "Traceback" not in done.stderr
 
 
-def test_a_platform_that_does_not_answer_is_explained(google: StandIn) -> None:
-    google.answers["/computeMetadata/v1/instance/region"] = [Said(500)]
-    done = on_cloud_run(google, FIND, google.url)
+def test_backend_and_report_function_receive_a_token_each_which_is_reused(
+    google: StandIn, backend: StandIn, report_function: StandIn
+) -> None:
+    done = on_cloud_run(google, REQUEST_TWICE, ANIMALS_BACKEND=backend.url, ANIMALS_REPORT=report_function.url)
+    assert done.stdout == "metrics\n" * 2, done.stderr
+    assert [audience_of(request) for request in google.received(IDENTITY)] == [backend.url, report_function.url]
+    for service in (backend, report_function):
+        sent = [request.headers["Authorization"] for request in service.requests]
+        assert sent == [f"Bearer {token(service.url)}"] * 2
+
+
+def test_a_token_that_expires_is_renewed(google: StandIn, backend: StandIn, report_function: StandIn) -> None:
+    within_a_minute = int(time.time()) + 60  # google-auth renews a token some minutes before it expires
+    google.responses[IDENTITY] = [text(token("any", within_a_minute))]
+    done = on_cloud_run(google, REQUEST_TWICE, ANIMALS_BACKEND=backend.url, ANIMALS_REPORT=report_function.url)
+    assert done.stdout == "metrics\n" * 2, done.stderr
+    audiences = [audience_of(request) for request in google.received(IDENTITY)]
+    assert [audiences.count(service.url) for service in (backend, report_function)] == [2, 2]
+
+
+def test_a_metadata_server_without_tokens_is_an_error(google: StandIn, backend: StandIn) -> None:
+    google.responses["/"] = [Response(200)]  # without the header of Google's server
+    done = on_cloud_run(google, REQUEST_TWICE, ANIMALS_BACKEND=backend.url)
     assert done.returncode == 1
-    assert "Cloud Run cannot be asked where the service animals-api is" in done.stderr
-    assert "Traceback" not in done.stderr
+    assert done.stderr.startswith(f"error: Google returns no identity token for {backend.url}")
+    assert backend.requests == []
 
 
-def test_the_backend_is_asked_with_an_identity_token_for_it(google: StandIn, stand_in: StandIn) -> None:
-    done = on_cloud_run(google, ASK, ANIMALS_BACKEND=stand_in.url)
-    assert done.stdout == "r1\n", done.stderr
-    assert stand_in.heard[0].headers["Authorization"] == f"Bearer {token('backend')}"
-    identity = google.on("/computeMetadata/v1/instance/service-accounts/default/identity")[0]
-    assert parse_qs(urlsplit(identity.path).query)["audience"] == [stand_in.url]
+def test_on_this_machine_no_token_is_sent(stand_in: StandIn) -> None:
+    connect_backend(PageSettings(backend=stand_in.url)).model()
+    assert "Authorization" not in stand_in.requests[0].headers
 
 
-@pytest.fixture
-def report() -> Iterator[StandIn]:
-    """A report function."""
-    with StandIn() as service:
-        service.answers = {"/generate_performance_report": [say({"version": "r1"})]}
-        yield service
-
-
-def asked_for(google: StandIn) -> list[str]:
-    """The audience of each identity token that was had."""
-    heard = google.on("/computeMetadata/v1/instance/service-accounts/default/identity")
-    return [parse_qs(urlsplit(one.path).query)["audience"][0] for one in heard]
-
-
-def test_backend_and_report_get_a_token_each_which_is_kept(google: StandIn, stand_in: StandIn, report: StandIn) -> None:
-    def identity(heard: Heard) -> Said:
-        [audience] = parse_qs(urlsplit(heard.path).query)["audience"]
-        return Said(200, token(audience).encode(), _METADATA)
-
-    google.answers["/computeMetadata/v1/instance/service-accounts/default/identity"] = identity
-    done = on_cloud_run(google, ASK_TWICE, ANIMALS_BACKEND=stand_in.url, ANIMALS_REPORT=report.url)
-    assert done.stdout == "r1\nr1\n", done.stderr
-    assert asked_for(google) == [stand_in.url, report.url]
-    for service in (stand_in, report):
-        assert [heard.headers["Authorization"] for heard in service.heard] == [f"Bearer {token(service.url)}"] * 2
-
-
-def test_a_token_that_expires_is_followed_by_another(google: StandIn, stand_in: StandIn, report: StandIn) -> None:
-    within_a_minute = int(time.time()) + 60  # google-auth takes a new one some minutes before
-    expiring = Said(200, token("any", within_a_minute).encode(), _METADATA)
-    google.answers["/computeMetadata/v1/instance/service-accounts/default/identity"] = [expiring]
-    done = on_cloud_run(google, ASK_TWICE, ANIMALS_BACKEND=stand_in.url, ANIMALS_REPORT=report.url)
-    assert done.stdout == "r1\nr1\n", done.stderr
-    assert asked_for(google).count(stand_in.url) == 2
-    assert asked_for(google).count(report.url) == 2
-
-
-def test_a_platform_that_gives_no_tokens_is_explained(google: StandIn, stand_in: StandIn) -> None:
-    google.answers["/"] = [Said(200)]  # some other server, which does not say that it is Google's
-    done = on_cloud_run(google, ASK, ANIMALS_BACKEND=stand_in.url)
-    assert done.returncode == 1
-    assert done.stderr.startswith(f"error: Google gives no identity token for {stand_in.url}")
-    assert stand_in.heard == []
-
-
-def test_without_a_cloud_no_token_is_sent(stand_in: StandIn) -> None:
-    settings = PageSettings(backend=stand_in.url)
-    clients.backend(settings).model()
-    assert "Authorization" not in stand_in.heard[0].headers
-
-
-def test_the_backend_is_on_this_machine_unless_told_otherwise(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert clients.backend_address(PageSettings()) == "http://127.0.0.1:8080"
+def test_by_default_the_backend_is_on_this_machine() -> None:
+    assert backend_address(PageSettings()) == "http://127.0.0.1:8080"

@@ -1,94 +1,83 @@
 import re
 import socket
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
-import requests
+from pydantic import BaseModel, ConfigDict
 
 from animals.errors import RequestRefused, ServiceError
-from animals.frontend.http_client import Service, View
-from tests.support.stand_in import Said, StandIn, say
+from animals.frontend.clients import local_session
+from animals.frontend.http_client import HttpClient
+from tests.support.http import Response, json_response
+from tests.support.stand_in import StandIn, busy
 
 
-class Numbers(View):
+class Numbers(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
     number: int
 
 
-def service(url: str) -> Service:
-    return Service("The model", url, requests.Session())
+def client(url: str) -> HttpClient:
+    return HttpClient("The model", url, local_session())
 
 
-@contextmanager
-def deaf() -> Iterator[str]:
-    """Takes connections and says nothing."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+def test_a_field_that_a_newer_service_adds_is_ignored(stand_in: StandIn) -> None:
+    stand_in.responses["/n"] = [json_response({"number": 3, "letter": "c"})]
+    assert client(stand_in.url).request_model(Numbers, "GET", "/n", timeout=5).number == 3
 
 
-def test_an_answer_is_read_and_what_a_newer_service_adds_is_ignored(stand_in: StandIn) -> None:
-    stand_in.answers["/n"] = [say({"number": 3, "letter": "c"})]
-    assert service(stand_in.url).read(Numbers, "GET", "/n", seconds=5).number == 3
-
-
-def test_a_slash_at_the_end_of_the_address_changes_nothing(stand_in: StandIn) -> None:
-    stand_in.answers["/n"] = [say({"number": 3})]
-    assert service(stand_in.url + "/").read(Numbers, "GET", "/n", seconds=5).number == 3
+def test_a_trailing_slash_of_the_address_is_ignored(stand_in: StandIn) -> None:
+    stand_in.responses["/n"] = [json_response({"number": 3})]
+    assert client(stand_in.url + "/").request("GET", "/n", timeout=5).json() == {"number": 3}
 
 
 @pytest.mark.parametrize(
-    ("said", "kind", "words"),
+    ("response", "error", "message"),
     [
-        (say({"detail": "This is no picture."}, 415), RequestRefused, "This is no picture."),
-        (Said(403, b"<html>Forbidden</html>"), RequestRefused, "The model refuses the request (HTTP status 403)."),
-        (say({"detail": "No model is published yet."}, 503), ServiceError, "No model is published yet."),
-        (Said(503, b"<html>"), ServiceError, "The model is not ready. Try again in a few seconds."),
-        (Said(502), ServiceError, "The model cannot be reached. Try again in a few seconds."),
-        (
-            Said(500, b"Internal Server Error"),
-            ServiceError,
-            "The model failed (HTTP status 500); its log says why.",
-        ),
-        (Said(302, headers={"Location": "/elsewhere"}), ServiceError, "The model failed (HTTP status 302)"),
-        (Said(200, b"<html>hello"), ServiceError, "something that this page does not understand"),
-        (say({"numeral": 3}), ServiceError, "something that this page does not understand"),
+        (json_response({"detail": "This is no picture."}, 415), RequestRefused, "This is no picture."),
+        (Response(403, b"<html>"), RequestRefused, "The model rejected the request (HTTP status 403)."),
+        (json_response({"detail": "No model is published yet."}, 503), ServiceError, "No model is published yet."),
+        (Response(503, b"<html>"), ServiceError, "The model is not ready. Try again in a few seconds."),
+        (Response(502), ServiceError, "The model cannot be reached. Try again in a few seconds."),
+        (Response(500), ServiceError, "The model failed (HTTP status 500). Its log gives the reason."),
+        (Response(302, headers={"Location": "/elsewhere"}), ServiceError, "The model failed (HTTP status 302)"),
+        (Response(200, b"<html>hello"), ServiceError, "a response that this page cannot read"),
+        (json_response({"numeral": 3}), ServiceError, "a response that this page cannot read"),
+        (Response(200, b"{}", {"Content-Encoding": "gzip"}), ServiceError, "cannot be reached"),  # broken off
     ],
 )
-def test_each_way_to_fail_is_an_error_of_its_own(
-    stand_in: StandIn, said: Said, kind: type[ServiceError], words: str
+def test_each_failure_has_its_error_and_message(
+    stand_in: StandIn, response: Response, error: type[ServiceError], message: str
 ) -> None:
-    stand_in.answers["/n"] = [said]
-    with pytest.raises(kind, match=re.escape(words)):
-        service(stand_in.url).read(Numbers, "GET", "/n", seconds=5)
+    stand_in.responses["/n"] = [response]
+    with pytest.raises(error, match=re.escape(message)):
+        client(stand_in.url).request_model(Numbers, "GET", "/n", timeout=5)
 
 
-def test_a_service_that_is_away_is_unavailable() -> None:
+def test_a_service_that_does_not_run_cannot_be_reached() -> None:
     with pytest.raises(ServiceError, match=r"The model cannot be reached\. It may be starting; try again"):
-        service("http://127.0.0.1:1").ask("GET", "/n", seconds=5)
+        client("http://127.0.0.1:1").request("GET", "/n", timeout=5)
 
 
-def test_a_service_that_says_nothing_is_unavailable_after_the_time_it_has() -> None:
-    with deaf() as url, pytest.raises(ServiceError, match="did not answer within 0 seconds"):
-        service(url).ask("GET", "/n", seconds=0.1)
+def test_a_service_that_does_not_respond_is_given_up_after_the_timeout() -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as silent,
+        pytest.raises(ServiceError, match="did not respond within 0 seconds"),
+    ):
+        client(f"http://127.0.0.1:{silent.getsockname()[1]}").request("GET", "/n", timeout=0.1)
 
 
-def test_a_service_that_breaks_off_is_unavailable(stand_in: StandIn) -> None:
-    stand_in.answers["/n"] = [Said(200, b"{}", {"Content-Encoding": "gzip"})]
-    with pytest.raises(ServiceError, match="cannot be reached"):
-        service(stand_in.url).ask("GET", "/n", seconds=5)
+def test_a_request_to_a_busy_service_is_retried_when_the_service_asks_for_it(stand_in: StandIn) -> None:
+    stand_in.responses["/n"] = [busy("Busy.", 1), json_response({"number": 3})]
+    assert client(stand_in.url).request("GET", "/n", timeout=5).json() == {"number": 3}
+    assert len(stand_in.requests) == 2
 
 
-def test_a_service_that_is_busy_for_a_second_is_asked_once_more(stand_in: StandIn) -> None:
-    stand_in.answers["/n"] = [say({"detail": "Busy."}, 503, Retry_After="1"), say({"number": 3})]
-    assert service(stand_in.url).read(Numbers, "GET", "/n", seconds=5).number == 3
-    assert len(stand_in.heard) == 2
-
-
-def test_a_service_that_needs_longer_is_not_waited_for(stand_in: StandIn) -> None:
-    stand_in.answers["/n"] = [say({"detail": "No model serves."}, 503, Retry_After="60")]
+def test_a_service_that_is_busy_for_longer_is_an_error_at_once(stand_in: StandIn) -> None:
+    stand_in.responses["/n"] = [busy("No model serves.", 60)]
     started = time.monotonic()
     with pytest.raises(ServiceError, match="No model serves"):
-        service(stand_in.url).ask("GET", "/n", seconds=5)
+        client(stand_in.url).request("GET", "/n", timeout=5)
     assert time.monotonic() - started < 1
-    assert len(stand_in.heard) == 1
+    assert len(stand_in.requests) == 1

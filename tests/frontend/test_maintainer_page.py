@@ -1,4 +1,4 @@
-"""The maintainer's page, run without a browser."""
+"""The page for maintainers, run without a browser."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -8,23 +8,12 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from animals.serving.metrics import Metrics
-from tests.support.stand_in import Said, StandIn, say
+from tests.frontend.conftest import MODEL, click, run
+from tests.support.http import Request, Response, json_response
+from tests.support.stand_in import StandIn
 
 PATH = "/generate_performance_report"
-MODEL = {
-    "version": "r1",
-    "labels": ["cat", "dog"],
-    "architecture": "resnet18",
-    "created": "2026-11-20T12:00:00Z",
-    "promoted": "2026-11-21T12:00:00Z",
-    "unknown_below": 0.42,
-    "metrics": {
-        "accuracy": 0.87,
-        "f1_macro": 0.861,
-        "pictures": 30,
-        "per_label": {"cat": {"precision": 0.9, "recall": 0.8, "f1": 0.85, "pictures": 15}},
-    },
-}
+FEATURE = {"feature": "brightness", "test": "ks", "statistic": 0.4, "threshold": 0.1, "p_value": 0.0, "drifted": True}
 SUMMARY: dict[str, Any] = {
     "created": "2026-11-24T12:00:00Z",
     "days": 7,
@@ -36,147 +25,132 @@ SUMMARY: dict[str, Any] = {
         "interval": [0.6, 0.86],
         "reference_accuracy": 0.87,
         "by_day": [{"date": "2026-11-23", "records": 40, "right": 30}],
+        "labels": {"cat": 30, "dog": 10},
+        "versions": {"r1": 40},
+        "sampled": 40,
+        "broken": [],
         "broken_count": 2,
         "needed": 100,
     },
-    "predictions": {"records": 500, "sampled": 500, "by_day": [{"date": "2026-11-23", "records": 500}]},
-    "drift": {
-        "checked": True,
-        "drifted": True,
-        "reason": "Pictures are darker than those tested on.",
-        "features": [{"feature": "brightness", "test": "ks", "statistic": 0.4, "threshold": 0.1, "drifted": True}],
+    "predictions": {
+        "records": 500,
+        "sampled": 500,
+        "by_day": [{"date": "2026-11-23", "records": 500, "median_milliseconds": 8.0}],
+        "broken_count": 0,
     },
+    "drift": {"checked": True, "drifted": True, "reason": "Pictures are darker.", "features": [FEATURE]},
     "days_drifted": 3,
     "pictures": 12,
     "decision": {"retrain": True, "reasons": ["Drift for 3 days.", "Accuracy is significantly under the reference."]},
 }
 
 
+def respond(request: Request) -> Response:
+    """Return what the report function responds: figures, or the report."""
+    return json_response(SUMMARY) if "format=json" in request.path else Response(200, b"PK")
+
+
 @pytest.fixture
-def reporting() -> Iterator[StandIn]:
-    """A report function."""
+def report_function() -> Iterator[StandIn]:
     with StandIn() as service:
-        service.answers[PATH] = lambda heard: (
-            say(SUMMARY) if "format=json" in heard.path else Said(200, b"PK", {"Content-Type": "application/zip"})
-        )
+        service.responses[PATH] = respond
         yield service
 
 
 @pytest.fixture
-def page(stand_in: StandIn, reporting: StandIn, monkeypatch: pytest.MonkeyPatch) -> AppTest:
-    """The page as it is first seen."""
+def page(stand_in: StandIn, report_function: StandIn, monkeypatch: pytest.MonkeyPatch) -> AppTest:
+    """The page on the first visit."""
     monkeypatch.setenv("ANIMALS_BACKEND", stand_in.url)
-    monkeypatch.setenv("ANIMALS_REPORT", reporting.url)
+    monkeypatch.setenv("ANIMALS_REPORT", report_function.url)
     metrics = Metrics()
     metrics.set_model("r1", ("cat", "dog"), datetime.now(UTC))
     for status in (200, 200, 503):
         metrics.begin_request()
         metrics.count_prediction("dog", 0.9)
         metrics.end_request("/classify", status, 0.01)
-    stand_in.answers = {"/model": [say(MODEL)], "/metrics": [Said(200, metrics.text())]}
+    model = MODEL | {"unknown_below": 0.42}
+    stand_in.responses = {"/model": [json_response(model)], "/metrics": [Response(200, metrics.text())]}
     return run(AppTest.from_function(_script, default_timeout=20))
 
 
 def _script() -> None:
-    from animals.frontend.maintainer_page import show_maintaining
+    from animals.frontend.maintainer_page import show_maintainer_page
     from animals.frontend.settings import PageSettings
 
-    show_maintaining(PageSettings())
-
-
-def run(page: AppTest) -> AppTest:
-    page.run()
-    assert not page.exception
-    return page
+    show_maintainer_page(PageSettings())
 
 
 def figures(page: AppTest) -> dict[str, str]:
     return {metric.label: metric.value for metric in page.metric}
 
 
-def test_the_card_is_shown(page: AppTest) -> None:
+def values(elements: Any) -> list[str]:
+    return [element.value for element in elements]
+
+
+def test_version_metrics_and_feedback_are_shown(page: AppTest) -> None:
+    assert page.markdown[0].value == "**r1** · resnet18 · created 20 November 2026 · promoted 21 November 2026"
     shown = figures(page)
-    assert shown["Right on test pictures"] == "87 %"
-    assert page.markdown[0].value == (
-        "**Version r1** · resnet18 · made on 20 November 2026 · serves since 21 November 2026"
-    )
-    assert shown["None of the labels under"] == "42 %"
+    assert shown.pop("p50").endswith("ms")
+    assert shown.pop("p95").endswith("ms")
+    assert shown == {
+        **{"Test accuracy": "87 %", "Macro F1": "0.861", "Rejection threshold": "42 %"},
+        **{"Predictions": "3", "Errors": "1", "Rejected": "0"},
+        **{"Records": "40", "Correct": "30", "Accuracy": "75 %", "95 % interval": "60 % to 86 %"},
+    }
+    captions = "\n".join(values(page.caption))
+    assert "needs 100 feedback records" in captions
+    assert "2 feedback records cannot be read" in captions
 
 
-def test_traffic_and_latency_are_shown(page: AppTest) -> None:
-    shown = figures(page)
-    assert (shown["Answers"], shown["Failed"]) == ("3", "1")
-    assert shown["95 % within"].endswith("ms")
-
-
-def test_feedback_drift_and_decision_are_shown(page: AppTest) -> None:
-    assert figures(page)["Share"] == "75 %"
-    assert figures(page)["95 % interval"] == "60 % to 86 %"
-    warnings = [warning.value for warning in page.warning]
-    assert warnings == [
-        "Pictures are darker than those tested on\\. For 3 days now.",
-        "**Yes.**\n\n- Drift for 3 days\\.\n- Accuracy is significantly under the reference\\.",
+def test_drift_and_the_decision_to_retrain_are_warnings(page: AppTest) -> None:
+    assert values(page.warning) == [
+        "Pictures are darker\\. For 3 days.",
+        "**Retraining is recommended.**\n\n- Drift for 3 days\\.\n- Accuracy is significantly under the reference\\.",
     ]
-    captions = "\n".join(caption.value for caption in page.caption)
-    assert "100 judgements are needed" in captions
-    assert "2 records cannot be read" in captions
 
 
-def test_quiet_days_are_shown_as_such(page: AppTest, reporting: StandIn) -> None:
+def test_without_drift_there_is_no_warning(page: AppTest, report_function: StandIn) -> None:
     drift = {"checked": False, "drifted": False, "reason": "Too few pictures."}
-    reporting.answers[PATH] = [
-        say(SUMMARY | {"drift": drift, "decision": {"retrain": False, "reasons": ["All well."]}})
-    ]
+    decision = {"retrain": False, "reasons": ["All well."]}
+    report_function.responses[PATH] = [json_response(SUMMARY | {"drift": drift, "decision": decision})]
     run(page)
     assert not page.warning
-    assert [info.value for info in page.info] == ["Too few pictures\\."]
-    assert [success.value for success in page.success] == ["**No.**\n\n- All well\\."]
+    assert values(page.info) == ["Too few pictures\\."]
+    assert values(page.success) == ["**No retraining is needed.**\n\n- All well\\."]
 
 
-def test_other_days_are_asked_for(page: AppTest, reporting: StandIn) -> None:
+def test_another_period_is_requested(page: AppTest, report_function: StandIn) -> None:
     page.segmented_control[0].set_value(30)
     run(page)
-    assert "days=30" in reporting.heard[-1].path
+    assert "days=30" in report_function.requests[-1].path
 
 
-def test_the_report_is_made_when_it_is_wanted_and_can_then_be_downloaded(page: AppTest) -> None:
+def test_the_report_is_created_on_demand_and_can_be_downloaded(page: AppTest) -> None:
     assert not page.download_button
-    next(button for button in page.button if button.label == "Make the report").click()
-    run(page)
+    click(page, "Create report")
     assert [button.label for button in page.download_button] == ["Download reports.zip"]
 
 
-def test_a_report_that_cannot_be_made_says_why(page: AppTest, reporting: StandIn) -> None:
-    reporting.answers[PATH] = lambda heard: (
-        say(SUMMARY) if "format=json" in heard.path else say({"detail": "No feedback yet."}, 404)
-    )
-    next(button for button in page.button if button.label == "Make the report").click()
-    run(page)
-    assert [error.value for error in page.error] == ["No feedback yet\\."]
+def test_a_report_that_cannot_be_created_shows_the_reason(page: AppTest, report_function: StandIn) -> None:
+    failure = json_response({"detail": "No feedback yet."}, 404)
+    report_function.responses[PATH] = lambda request: respond(request) if "json" in request.path else failure
+    click(page, "Create report")
+    assert values(page.error) == ["No feedback yet\\."]
     assert not page.download_button
 
 
-def test_what_is_away_says_so_and_the_rest_is_there(page: AppTest, stand_in: StandIn) -> None:
-    stand_in.answers["/model"] = [Said(502)]
-    stand_in.answers["/metrics"] = [Said(200, b"<html>")]
+def test_a_failing_backend_leaves_the_report(page: AppTest, stand_in: StandIn) -> None:
+    stand_in.responses = {"/model": [Response(502)], "/metrics": [Response(200, b"<html>")]}
     run(page)
-    assert figures(page)["Share"] == "75 %"
-    assert any("The model cannot be reached" in warning.value for warning in page.warning)
-    assert any("cannot be read as Prometheus" in warning.value for warning in page.warning)
+    assert figures(page)["Accuracy"] == "75 %"
+    warnings = "\n".join(values(page.warning))
+    assert "The model cannot be reached" in warnings
+    assert "not in Prometheus" in warnings
 
 
-def test_a_report_function_that_is_away_leaves_model_and_traffic(page: AppTest, reporting: StandIn) -> None:
-    reporting.answers[PATH] = [Said(502)]
+def test_a_failing_report_function_leaves_model_and_metrics(page: AppTest, report_function: StandIn) -> None:
+    report_function.responses[PATH] = [Response(502)]
     run(page)
     assert figures(page)["Macro F1"] == "0.861"
-    assert [warning.value for warning in page.warning] == [
-        "The report function cannot be reached\\. Try again in a few seconds\\."
-    ]
-
-
-def test_a_model_that_says_little_of_itself_is_shown_too(page: AppTest, stand_in: StandIn) -> None:
-    stand_in.answers["/model"] = [say({"version": "r1", "labels": ["cat"]})]
-    stand_in.answers["/metrics"] = [Said(200, Metrics().text())]
-    run(page)
-    assert page.markdown[0].value == "**Version r1**"
-    assert figures(page)["Half within"] == "none yet"
+    assert values(page.warning) == ["The report function cannot be reached\\. Try again in a few seconds\\."]

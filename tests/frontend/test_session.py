@@ -1,47 +1,52 @@
-"""Two runs of the page's script at once, as a second click starts one while the first still waits."""
+"""Two runs of the page's script at once: a second click starts one while the first still waits."""
 
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-import requests
+import pytest
 
-from animals.frontend.backend_client import Answer, Answered, Backend, Stored
-from animals.frontend.http_client import Service
-from animals.frontend.picture import Picture
-from animals.frontend.session import Conversation
-from tests.frontend.conftest import answer
-from tests.support.stand_in import Heard, Said, StandIn, say
+from animals.api import FeedbackResponse, Prediction
+from animals.frontend.clients import Backend, local_session
+from animals.frontend.http_client import HttpClient
+from animals.frontend.session import Session, TimedPrediction
+from animals.frontend.upload import Picture
+from tests.frontend.conftest import predicted, stored
+from tests.support.http import Request, Response, json_response
+from tests.support.stand_in import StandIn
 
 PICTURE = Picture("x.png", b"content")
 
 
-def slowly(said: Said) -> Callable[[Heard], Said]:
-    def wait(_: Heard) -> Said:
+@pytest.fixture
+def backend(stand_in: StandIn) -> Backend:
+    return Backend(HttpClient("The model", stand_in.url, local_session()))
+
+
+def slow(response: Response) -> Callable[[Request], Response]:
+    def respond(_: Request) -> Response:
         time.sleep(0.3)
-        return said
+        return response
 
-    return wait
+    return respond
 
 
-def test_a_picture_is_asked_about_once(stand_in: StandIn) -> None:
-    stand_in.answers["/classify/"] = slowly(say(answer(cat=0.9, dog=0.1)))
-    talk, backend = Conversation(), Backend(Service("The model", stand_in.url, requests.Session()))
+def test_a_picture_is_classified_once(stand_in: StandIn, backend: Backend) -> None:
+    stand_in.responses["/classify/"] = slow(json_response(predicted(cat=0.9, dog=0.1)))
+    session = Session()
     with ThreadPoolExecutor() as runs:
-        found = [run.result() for run in [runs.submit(talk.ask, backend, PICTURE) for _ in range(3)]]
-    assert all(isinstance(each, Answered) for each in found)
-    assert len(stand_in.on("/classify/")) == 1
+        results = list(runs.map(lambda _: session.classify(backend, PICTURE), range(3)))
+    assert all(isinstance(result, TimedPrediction) for result in results)
+    assert len(stand_in.received("/classify/")) == 1
 
 
-def test_a_judgement_is_sent_once(stand_in: StandIn) -> None:
-    stand_in.answers["/post_data/"] = slowly(say({"stored": True, "label": "cat"}))
-    talk, backend = Conversation(), Backend(Service("The model", stand_in.url, requests.Session()))
-    given = Answer.model_validate(answer(cat=0.9, dog=0.1))
-    talk.judge(given, "cat", keep=False)
-    talk.judge(given, "dog", keep=True)
-    judgement = talk.judgements[given.prediction_id]
+def test_feedback_is_sent_once(stand_in: StandIn, backend: Backend) -> None:
+    stand_in.responses["/post_data/"] = slow(json_response(stored("cat")))
+    session, prediction = Session(), Prediction.model_validate(predicted(cat=0.9, dog=0.1))
+    session.give_feedback(prediction, "cat", keep_picture=False)
+    session.give_feedback(prediction, "dog", keep_picture=True)
+    feedback = session.feedback[prediction.prediction_id]
     with ThreadPoolExecutor() as runs:
-        for run in [runs.submit(talk.send, judgement, backend, given, PICTURE) for _ in range(3)]:
-            run.result()
-    assert isinstance(judgement.outcome, Stored)
-    assert [b'"cat"' in heard.body for heard in stand_in.on("/post_data/")] == [True]
+        list(runs.map(lambda _: session.send_feedback(feedback, backend, prediction, PICTURE), range(3)))
+    assert isinstance(feedback.result, FeedbackResponse)
+    assert [request.json()["x"] for request in stand_in.received("/post_data/")] == ["cat"]

@@ -5,13 +5,13 @@ from animals.errors import ConfigError
 from animals.frontend.settings import PageSettings
 
 
-def test_by_default_everything_is_on_this_machine() -> None:
+def test_by_default_all_services_are_on_this_machine() -> None:
     settings = read_settings(PageSettings)
     assert settings.address == ("127.0.0.1", 8501)
     assert (settings.backend, str(settings.report), settings.maintainer) == (None, "http://127.0.0.1:8082/", False)
 
 
-def test_variables_set_it_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_environment_variables_change_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANIMALS_BACKEND", "https://animals.example/api")
     monkeypatch.setenv("ANIMALS_MAINTAINER", "1")
     monkeypatch.setenv("ANIMALS_API_KEY", "secret")
@@ -27,7 +27,7 @@ def test_on_cloud_run_it_listens_on_every_address(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize(("name", "value"), [("ANIMALS_BACKEND", "nowhere"), ("ANIMALS_MAINTAINER", "maybe")])
-def test_an_impossible_value_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+def test_an_invalid_value_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     monkeypatch.setenv(name, value)
     with pytest.raises(ConfigError, match=f"{name}={value}"):
         read_settings(PageSettings)

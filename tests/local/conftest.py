@@ -1,4 +1,4 @@
-"""Small services for the supervisor: a web server of a few lines, and what is left of them."""
+"""Small modules that the supervisor's tests run as services, and the processes that run them."""
 
 import time
 import uuid
@@ -11,21 +11,24 @@ import pytest
 from animals.local.services import Service
 from tests.support.emulator import free_port
 
-ANSWERING = """
+WEB_SERVER = """
 import http.server, os, signal, sys
 signal.signal(signal.SIGTERM, lambda *_: (print("good bye", flush=True), sys.exit(0)))
 print("hello from", os.environ["NAME"], flush=True)
 http.server.HTTPServer(("127.0.0.1", int(os.environ["PORT"])), http.server.SimpleHTTPRequestHandler).serve_forever()
 """
 FAILING = "import sys, time; time.sleep(0.5); print('out of milk', file=sys.stderr); sys.exit(3)"
-STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('no', flush=True); time.sleep(60)"
+IGNORING_SIGTERM = (
+    "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('no', flush=True); time.sleep(60)"
+)
 
-Module = Callable[[str], str]
+MakeModule = Callable[[str], str]
+MakeService = Callable[[str], Service]
 
 
 @pytest.fixture
-def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Module:
-    """Makes a module of some source, which processes can run by the name that is returned; no other has that name."""
+def make_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeModule:
+    """Writes a module with some source, and returns its unique name, by which processes can run it."""
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
 
     def make(source: str) -> str:
@@ -37,28 +40,26 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Module:
 
 
 @pytest.fixture
-def answering(module: Module) -> Callable[[str], Service]:
-    """Makes a service that answers on a free port."""
-    return lambda name: Service(name, module(ANSWERING), free_port(), health="/", environment={"NAME": name})
+def web_server(make_module: MakeModule) -> MakeService:
+    """Returns a service with some name that listens on a free port."""
+    return lambda name: Service(name, make_module(WEB_SERVER), free_port(), health="/", environment={"NAME": name})
 
 
-def running(module: str) -> list[int]:
-    """Processes that run a module."""
-    found = []
+def processes_of(module: str) -> list[int]:
+    """Return the processes that run a module."""
+    pids = []
     for process in psutil.process_iter():
         try:
             if module in process.cmdline() and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process.pid)
+                pids.append(process.pid)
         except psutil.NoSuchProcess:
             continue
-    return found
+    return pids
 
 
-def none_left(*modules: str) -> bool:
-    """Whether no process runs these modules any more, after a moment."""
+def assert_all_end(*modules: str) -> None:
+    """Fail unless all processes that run these modules end within some seconds."""
     deadline = time.monotonic() + 20
-    while left := [pid for module in modules for pid in running(module)]:
-        if time.monotonic() > deadline:
-            return not left
+    while running := [pid for module in modules for pid in processes_of(module)]:
+        assert time.monotonic() < deadline, f"Still running: {running}"
         time.sleep(0.05)
-    return True

@@ -1,4 +1,4 @@
-"""A process that ends when the one that started it does."""
+"""A process that ends when its parent process does."""
 
 import os
 import subprocess
@@ -8,77 +8,75 @@ import time
 import pytest
 
 from animals.local import child_process
-from animals.local.child_process import release, start
-from tests.local.conftest import STUBBORN, Module, none_left, running
+from animals.local.child_process import request_end, start
+from tests.local.conftest import IGNORING_SIGTERM, MakeModule, assert_all_end, processes_of
 
 WAITING = """
 import signal, sys, time
-signal.signal(signal.SIGTERM, lambda *_: (print("told"), sys.exit(5)))
+signal.signal(signal.SIGTERM, lambda *_: (print("ending"), sys.exit(5)))
 print(sys.argv, __name__, repr(sys.stdin.read()), flush=True)
 time.sleep(60)
 """
 
 
-def test_a_module_runs_as_by_python_m_and_is_told_when_it_is_released(module: Module) -> None:
-    name = module(WAITING)
-    process = start(name, "one", "two", environment=os.environ, stdout=subprocess.PIPE)
+def test_a_module_runs_as_by_python_m_and_receives_sigterm(make_module: MakeModule) -> None:
+    process = start(make_module(WAITING), "one", "two", environment=os.environ, stdout=subprocess.PIPE)
     assert process.stdout
     assert process.stdout.readline().endswith(b".py', 'one', 'two'] __main__ ''\n")
-    release(process)
-    release(process)
+    request_end(process)
+    request_end(process)
     assert process.wait(10) == 5
-    assert process.stdout.read() == b"told\n"
+    assert process.stdout.read() == b"ending\n"
     process.stdout.close()
 
 
-def test_a_module_that_ends_by_itself_gives_its_exit_code(module: Module) -> None:
-    process = start(module("raise SystemExit(7)"), environment=os.environ)
+def test_the_exit_code_of_a_module_is_kept(make_module: MakeModule) -> None:
+    process = start(make_module("raise SystemExit(7)"), environment=os.environ)
     assert process.wait(10) == 7
-    release(process)
+    request_end(process)
 
 
-def test_it_ends_when_its_starter_is_killed(module: Module) -> None:
-    name = module(STUBBORN.replace("SIG_IGN", "SIG_DFL"))
+def test_it_ends_when_its_parent_is_killed(make_module: MakeModule) -> None:
+    module = make_module(IGNORING_SIGTERM.replace("SIG_IGN", "SIG_DFL"))
     code = f"""
 import os, time
 from animals.local.child_process import start
-start({name!r}, environment=os.environ)
+start({module!r}, environment=os.environ)
 time.sleep(60)
 """
-    starter = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
-    assert starter.stdout
-    starter.stdout.readline()  # the module says that it runs
-    assert len(running(name)) == 1
-    starter.kill()
-    starter.wait()
-    assert none_left(name)
-    starter.stdout.close()
+    parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+    assert parent.stdout
+    parent.stdout.readline()  # the module's first line
+    assert len(processes_of(module)) == 1
+    parent.kill()
+    parent.wait()
+    assert_all_end(module)
+    parent.stdout.close()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no process groups of this kind")
-def test_ctrl_c_in_the_terminal_does_not_reach_it(module: Module) -> None:
-    process = start(module(STUBBORN), environment=os.environ)
+def test_ctrl_c_in_the_terminal_does_not_reach_it(make_module: MakeModule) -> None:
+    process = start(make_module(IGNORING_SIGTERM), environment=os.environ)
     try:
         assert os.getpgid(process.pid) != os.getpgid(0)
     finally:
         process.kill()
         process.wait()
-        release(process)
+        request_end(process)
 
 
-def test_a_module_that_will_not_end_is_ended(module: Module) -> None:
-    name = module(STUBBORN)
+def test_a_module_that_ignores_sigterm_is_ended(make_module: MakeModule) -> None:
     code = f"""
 import sys
-from animals.local import tether
-tether.GRACE_SECONDS, sys.argv[1:] = 0.2, [{name!r}]
-tether.main()
+from animals.local import child_process
+child_process.GRACE_SECONDS, sys.argv[1:] = 0.2, [{make_module(IGNORING_SIGTERM)!r}]
+child_process.main()
 """
     process = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert process.stdout
     process.stdout.readline()
     started = time.monotonic()
-    release(process)
+    request_end(process)
     assert process.wait(10) == 1
     assert time.monotonic() - started < child_process.GRACE_SECONDS
     process.stdout.close()

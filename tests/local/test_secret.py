@@ -1,5 +1,3 @@
-"""The key of this machine is made once and read by its owner only."""
-
 import sys
 from pathlib import Path
 
@@ -9,7 +7,7 @@ from animals.errors import ConfigError
 from animals.local.secret import local_secret
 
 
-def test_it_is_made_once_and_only_its_owner_may_read_it(tmp_path: Path) -> None:
+def test_the_key_is_created_once_and_only_its_owner_may_read_it(tmp_path: Path) -> None:
     path = tmp_path / "data" / "secret"
     key = local_secret(path)
     assert len(key) == 64
@@ -19,12 +17,12 @@ def test_it_is_made_once_and_only_its_owner_may_read_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe"])
-def test_a_damaged_file_is_told_with_what_to_do(content: bytes, tmp_path: Path) -> None:
+def test_a_damaged_file_is_an_error_that_says_what_to_do(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "secret").write_bytes(content)
     with pytest.raises(ConfigError, match=r"secret .*Delete it"):
         local_secret(tmp_path / "secret")
 
 
-def test_a_folder_in_its_place_is_told(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="cannot hold the key"):
+def test_a_folder_of_that_name_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot be used for the key"):
         local_secret(tmp_path)

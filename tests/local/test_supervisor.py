@@ -8,9 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import NoReturn
 
 import psutil
 import pytest
@@ -19,15 +17,20 @@ from rich.console import Console
 from animals.errors import AnimalsError
 from animals.local import supervisor
 from animals.local.services import Service
-from animals.local.supervisor import Supervisor, answers
-from tests.local.conftest import FAILING, STUBBORN, Module, none_left, running
+from animals.local.supervisor import Supervisor, responds
+from tests.local.conftest import (
+    FAILING,
+    IGNORING_SIGTERM,
+    MakeModule,
+    MakeService,
+    assert_all_end,
+    processes_of,
+)
 from tests.support.emulator import free_port
 
-Answering = Callable[[str], Service]
 
-
-class Shown(Console):
-    """What a terminal would show."""
+class RecordedConsole(Console):
+    """A terminal whose text can be read."""
 
     def __init__(self) -> None:
         super().__init__(file=io.StringIO(), width=40)
@@ -38,120 +41,118 @@ class Shown(Console):
         return self.file.getvalue()
 
 
-def run(
-    services: Sequence[Service],
-    console: Console,
-    then: Callable[[], object] = lambda: None,
-    *,
-    ready: Callable[[], bool] | None = None,
-) -> NoReturn:
-    """Start services, do something once they are ready, and wait."""
-    with Supervisor(services, console) as running:
-        running.until(ready, "not ready") if ready else running.wait_until_ready()
-        then()
-        running.watch()
-    raise AssertionError
-
-
 @pytest.fixture
-def console() -> Shown:
-    return Shown()
+def console() -> RecordedConsole:
+    return RecordedConsole()
 
 
-def test_each_line_bears_the_name_of_its_service_and_each_address_is_shown(
-    answering: Answering, console: Shown
+def send_signal(number: signal.Signals, *, after: float) -> None:
+    threading.Timer(after, os.kill, (os.getpid(), number)).start()
+
+
+def test_output_has_the_name_of_its_service_and_addresses_are_shown(
+    web_server: MakeService, console: RecordedConsole
 ) -> None:
-    services = [answering("backend"), replace(answering("page"), show="/begin")]
+    services = [web_server("backend"), replace(web_server("page"), home="/begin")]
     with Supervisor(services, console) as running:
         running.wait_until_ready()
-        assert all(answers(service.url) for service in services)
+        assert all(responds(service.url) for service in services)
     lines = console.text.splitlines()
     assert {"backend | hello from backend", "page    | hello from page", "page    | good bye"} <= set(lines)
-    assert f"backend  answers on {services[0].url}/" in lines
-    assert f"page     answers on {services[1].url}/begin" in lines
-    assert not any(answers(service.url) for service in services)
-    assert none_left(*(service.module for service in services))
+    assert f"backend  runs on {services[0].url}/" in lines
+    assert f"page     runs on {services[1].url}/begin" in lines
+    assert not any(responds(service.url) for service in services)
+    assert_all_end(*(service.module for service in services))
 
 
-def test_a_service_that_ends_is_named_and_ends_the_others(answering: Answering, module: Module, console: Shown) -> None:
-    good, bad = answering("backend"), Service("report", module(FAILING), free_port(), health="/")
-    with pytest.raises(AnimalsError, match="The report has ended with exit code 3"):
-        run([good, bad], console)
+def test_a_service_that_ends_is_named_and_ends_the_others(
+    web_server: MakeService, make_module: MakeModule, console: RecordedConsole
+) -> None:
+    good, bad = web_server("backend"), Service("report", make_module(FAILING), free_port(), health="/")
+    with (
+        pytest.raises(AnimalsError, match="The report ended with exit code 3"),
+        Supervisor([good, bad], console) as running,
+    ):
+        running.run_until_signal()
     assert "report  | out of milk" in console.text
-    assert none_left(good.module, bad.module)
+    assert_all_end(good.module, bad.module)
 
 
-def test_a_service_that_is_killed_is_named_with_the_signal(answering: Answering, console: Shown) -> None:
-    service = answering("page")
-    with pytest.raises(AnimalsError, match="page has ended with signal SIGKILL"):
-        run([service], console, lambda: psutil.Process(running(service.module)[0]).kill())
+def test_a_service_that_is_killed_is_named_with_the_signal(web_server: MakeService, console: RecordedConsole) -> None:
+    service = web_server("page")
+    with Supervisor([service], console) as running:
+        running.wait_until_ready()
+        psutil.Process(processes_of(service.module)[0]).kill()
+        with pytest.raises(AnimalsError, match="page ended with signal SIGKILL"):
+            running.run_until_signal()
 
 
-def test_a_service_that_never_answers_is_given_up(
-    module: Module, console: Shown, monkeypatch: pytest.MonkeyPatch
+def test_a_service_that_does_not_respond_in_time_is_an_error(
+    make_module: MakeModule, console: RecordedConsole, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(supervisor, "READY_SECONDS", 0.5)
-    silent = Service("page", module("import time; time.sleep(60)"), free_port(), health="/")
-    with pytest.raises(AnimalsError, match="The page does not answer"), Supervisor([silent], console) as running:
+    silent = Service("page", make_module("import time; time.sleep(60)"), free_port(), health="/")
+    with pytest.raises(AnimalsError, match="The page does not respond"), Supervisor([silent], console) as running:
         running.wait_until_ready()
-    assert none_left(silent.module)
+    assert_all_end(silent.module)
 
 
-def test_a_port_in_use_is_told_and_nothing_is_started(answering: Answering, console: Shown) -> None:
-    first, second = answering("backend"), answering("page")
+def test_a_port_in_use_is_an_error_and_nothing_is_started(web_server: MakeService, console: RecordedConsole) -> None:
+    first, second = web_server("backend"), web_server("page")
     with (
         socket.create_server(("127.0.0.1", second.port)),
         pytest.raises(AnimalsError, match=rf"Cannot listen on .*:{second.port}: .*--page-port {second.port + 1}"),
         Supervisor([first, second], console),
     ):
         pytest.fail("It must not start.")
-    assert not running(first.module)
+    assert not processes_of(first.module)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_all_and_leaves_the_signals_as_they_were(
-    number: signal.Signals, answering: Answering, console: Shown
+def test_a_signal_ends_all_services_and_the_handlers_are_restored(
+    number: signal.Signals, web_server: MakeService, console: RecordedConsole
 ) -> None:
-    service, before = answering("backend"), signal.getsignal(number)
-    threading.Timer(0.5, os.kill, (os.getpid(), number)).start()
+    service, handler = web_server("backend"), signal.getsignal(number)
+    send_signal(number, after=0.5)
     with pytest.raises(KeyboardInterrupt), Supervisor([service], console) as running:
-        running.watch()
-    assert none_left(service.module)
-    assert signal.getsignal(number) is before
+        running.run_until_signal()
+    assert_all_end(service.module)
+    assert signal.getsignal(number) is handler
 
 
-def test_a_second_signal_does_not_wait_for_what_will_not_end(module: Module, console: Shown) -> None:
-    stubborn = Service("page", module(STUBBORN), free_port(), health="/")
+def test_a_second_signal_kills_a_service_that_does_not_end(make_module: MakeModule, console: RecordedConsole) -> None:
+    stubborn = Service("page", make_module(IGNORING_SIGTERM), free_port(), health="/")
     started = time.monotonic()
-
-    def tell_twice() -> None:
+    with Supervisor([stubborn], console) as running:
+        running.wait_until(lambda: "page    | no" in console.text, "It does not start.")
         for seconds in (0.1, 0.5):
-            threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGINT)).start()
-
-    with pytest.raises(KeyboardInterrupt):
-        run([stubborn], console, tell_twice, ready=lambda: "page    | no" in console.text)
+            send_signal(signal.SIGINT, after=seconds)
+        with pytest.raises(KeyboardInterrupt):
+            running.run_until_signal()
     assert time.monotonic() - started < supervisor.STOP_SECONDS
-    assert none_left(stubborn.module)
+    assert_all_end(stubborn.module)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals to another process")
-@pytest.mark.parametrize("name", ["SIGTERM", "SIGKILL"])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 @pytest.mark.parametrize("seconds", [0.0, 0.1, 0.3])
-def test_whenever_it_is_killed_nothing_is_left(name: str, seconds: float, answering: Answering) -> None:
-    services = [answering("backend"), answering("page")]
+def test_no_service_is_left_whenever_the_supervisor_is_killed(
+    number: signal.Signals, seconds: float, web_server: MakeService
+) -> None:
+    services = [web_server("backend"), web_server("page")]
     code = f"""
 from rich.console import Console
 from animals.local.services import Service
 from animals.local.supervisor import Supervisor
 print("begins", flush=True)
 with Supervisor({services!r}, Console()) as running:
-    running.watch()
+    running.run_until_signal()
 """
-    started = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    assert started.stdout
-    started.stdout.readline()
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    assert process.stdout
+    process.stdout.readline()
     time.sleep(seconds)
-    started.send_signal(signal.Signals[name])
-    started.wait(20)
-    started.stdout.close()
-    assert none_left(*(service.module for service in services))
+    process.send_signal(number)
+    process.wait(20)
+    process.stdout.close()
+    assert_all_end(*(service.module for service in services))

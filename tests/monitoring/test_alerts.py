@@ -12,7 +12,7 @@ import yaml
 from google.cloud.monitoring_v3 import AlertPolicy
 
 from animals.monitoring.gauges import gauges
-from animals.monitoring.retrain_check import Checked
+from animals.monitoring.retrain_check import CheckResult
 from animals.records import now
 from animals.serving.metrics import Metrics
 from tests.monitoring.test_gauges import summary
@@ -99,8 +99,8 @@ def test_a_policy_that_looks_at_logs_finds_the_line_of_the_daily_check(path: Pat
         return
     assert found.alert_strategy.notification_rate_limit.period.total_seconds() > 0  # without it the policy is refused
     fields = re.findall(r"jsonPayload\.(\w+)", log.filter + str(dict(log.label_extractors)))
-    assert {"event", "version"} < set(fields) <= set(Checked.model_fields)
-    assert f'jsonPayload.event="{Checked.model_fields["event"].default}"' in log.filter
+    assert {"event", "version"} < set(fields) <= set(CheckResult.model_fields)
+    assert f'jsonPayload.event="{CheckResult.model_fields["event"].default}"' in log.filter
 
 
 def test_the_queries_of_the_policies_are_right_in_form(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Drift is found where there is some that matters, and only there."""
+"""Drift is drift where there is some that matters, and only there."""
 
 from collections.abc import Callable
 
@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from animals.api import Drift
 from animals.features import FEATURES
 from animals.monitoring.drift import Limits, detect_drift
-from animals.monitoring.summary import Drift
 
 LABELS = ("cat", "dog", "cow", "hen")
 DIMENSIONS = 4
@@ -52,18 +52,18 @@ def drifted(drift: Drift) -> set[str]:
 
 
 @pytest.mark.parametrize("rows", [50, 100, 400])
-def test_undrifted_weeks_are_quiet(rows: int) -> None:
+def test_weeks_without_drift_raise_no_alarm(rows: int) -> None:
     alarms = [seed for seed in range(100, 150) if detected(table(rows, seed)).drifted]
     assert len(alarms) <= 1  # the limit on chance is one in a thousand
 
 
-def test_a_trifle_is_no_drift_however_many_pictures_show_it() -> None:
+def test_a_small_difference_is_no_drift_however_many_pictures_show_it() -> None:
     reference, current = table(100_000, seed=2), table(100_000, seed=3, mix=(0.27, 0.24, 0.25, 0.24))
     for column in (*FEATURES, *(f"projection_{number}" for number in range(DIMENSIONS))):
         current[column] += 0.05 * reference[column].std()
-    found = detected(current, reference)
-    assert not found.drifted
-    assert min(feature.p_value for feature in found.features) < 1e-9  # it is there
+    drift = detected(current, reference)
+    assert not drift.drifted
+    assert min(feature.p_value for feature in drift.features) < 1e-9  # but it is significant
 
 
 def shifted(column: str, deviations: float) -> Change:
@@ -98,54 +98,54 @@ def spread(rows: pd.DataFrame) -> pd.DataFrame:
     ids=["darker", "contrast", "blurred", "elsewhere", "wider", "unsure", "more of one", "two labels missing"],
 )
 def test_what_differs_is_named(change: Change, features: set[str]) -> None:
-    found = detected(change(table(300, seed=4)))
-    assert found.checked
-    assert found.drifted
-    assert drifted(found) >= features
-    assert drifted(found) & set(FEATURES) <= features
-    for feature in found.features:
-        assert (feature.feature in found.reason) == feature.drifted
+    drift = detected(change(table(300, seed=4)))
+    assert drift.checked
+    assert drift.drifted
+    assert drifted(drift) >= features
+    assert drifted(drift) & set(FEATURES) <= features
+    for feature in drift.features:
+        assert (feature.feature in drift.reason) == feature.drifted
         assert feature.statistic >= feature.threshold or not feature.drifted
 
 
-def test_a_hair_of_confidence_is_no_drift() -> None:
+def test_a_tiny_change_of_confidence_is_no_drift() -> None:
     sure = REFERENCE.assign(confidence=1 - np.random.default_rng(0).uniform(0, 1e-4, len(REFERENCE)))
     assert not detected(sure.assign(confidence=(sure["confidence"] - 1e-4).round(6)), sure).drifted
 
 
 @pytest.mark.parametrize(("now", "before"), [(0, 400), (49, 400), (400, 49), (400, 0)])
-def test_too_few_pictures_tell_nothing(now: int, before: int) -> None:
-    found = detected(shifted("brightness", 9)(table(now, seed=4)), table(before, seed=1))
-    assert not found.checked
-    assert not found.drifted
-    assert f"there are {now} now and {before} in the reference, and 50 of each" in found.reason
+def test_too_few_pictures_are_not_checked(now: int, before: int) -> None:
+    drift = detected(shifted("brightness", 9)(table(now, seed=4)), table(before, seed=1))
+    assert not drift.checked
+    assert not drift.drifted
+    assert f"there are {now} distinct ones now and {before} in the reference; 50 of each" in drift.reason
     assert detected(table(max(now, 50), seed=4), table(max(before, 50), seed=1)).checked
 
 
-def test_a_table_without_columns_tells_nothing() -> None:
+def test_a_table_without_columns_is_not_checked() -> None:
     assert not detected(pd.DataFrame()).checked
 
 
 def test_one_picture_sent_a_thousand_times_counts_once() -> None:
     rows = table(60, seed=4)
     flood = pd.concat([rows, *[rows.iloc[[0]]] * 1000])
-    found = detected(flood)
-    assert found.reason.startswith("60 pictures look like")
+    drift = detected(flood)
+    assert drift.reason.startswith("60 pictures show no drift")
 
 
 def test_a_model_without_projections_is_compared_by_the_rest() -> None:
     columns = [column for column in REFERENCE if not str(column).startswith("projection")]
-    found = detected(shifted("brightness", 1)(table(300, seed=4)), REFERENCE[columns])
-    assert drifted(found) == {"brightness"}
-    assert {feature.feature for feature in found.features} == {"prediction", "confidence", "probabilities", *FEATURES}
+    drift = detected(shifted("brightness", 1)(table(300, seed=4)), REFERENCE[columns])
+    assert drifted(drift) == {"brightness"}
+    assert {feature.feature for feature in drift.features} == {"prediction", "confidence", "probabilities", *FEATURES}
 
 
 def test_rows_in_which_something_is_missing_are_left_out_of_its_test_only() -> None:
     rows = table(300, seed=4)
     rows.loc[:279, "projection_1"] = np.nan
-    found = detected(rows)
-    assert "projection" not in {feature.feature for feature in found.features}
-    assert "brightness" in {feature.feature for feature in found.features}
+    drift = detected(rows)
+    assert "projection" not in {feature.feature for feature in drift.features}
+    assert "brightness" in {feature.feature for feature in drift.features}
 
 
 def test_many_labels_need_more_rows_for_their_probabilities() -> None:
@@ -164,18 +164,18 @@ def test_many_labels_need_more_rows_for_their_probabilities() -> None:
     assert not enough.drifted
 
 
-def test_a_model_that_answers_everything_alike_does_not_drift() -> None:
+def test_a_model_with_constant_predictions_does_not_drift() -> None:
     def alike(seed: int) -> pd.DataFrame:
         shares = {f"p_{label}": 0.25 for label in LABELS}
         projection = {f"projection_{number}": 0.0 for number in range(DIMENSIONS)}
         return table(100, seed).assign(prediction="cat", confidence=0.25, **shares, **projection)
 
-    found = detected(alike(4), alike(1))
-    assert found.checked
-    assert not found.drifted
+    drift = detected(alike(4), alike(1))
+    assert drift.checked
+    assert not drift.drifted
 
 
-def test_the_limits_can_be_others() -> None:
+def test_the_limits_can_be_changed() -> None:
     reference, current = table(2000, seed=1), shifted("brightness", -0.3)(table(2000, seed=4))
     assert not detected(current, reference).drifted
     assert detect_drift(reference, current, LABELS, Limits(feature=0.05)).drifted

@@ -10,8 +10,8 @@ import pytest
 
 from animals.monitoring.drift import detect_drift
 from animals.monitoring.evidently_pages import drift_page, lowest_accuracy, performance_page
-from animals.monitoring.sampling import SAMPLE
-from tests.support.records import LABELS, answered, judged, reference_frame, shares
+from animals.monitoring.tables import SAMPLE_ROWS
+from tests.support.records import LABELS, make_feedback, make_prediction, make_probabilities, reference_frame
 
 REFERENCE = reference_frame()
 
@@ -23,15 +23,15 @@ def judgements(count: int, labels: Sequence[str] = LABELS, wrong: float = 0.1) -
     for number in range(count):
         prediction = labels[number % len(labels)]
         label = str(random.choice(labels)) if random.random() < wrong else prediction
-        probabilities = shares(random, prediction, LABELS)
-        record = judged(str(number), label, prediction=prediction, probabilities=probabilities)
+        probabilities = make_probabilities(random, prediction, LABELS)
+        record = make_feedback(str(number), label, prediction=prediction, probabilities=probabilities)
         rows.append(record.row())
     return pd.DataFrame(rows)
 
 
 def answers(count: int, shift: float = 0.0, seed: int = 0) -> pd.DataFrame:
     random = np.random.default_rng(seed)
-    return pd.DataFrame(answered(str(number), random, shift=shift).row() for number in range(count))
+    return pd.DataFrame(make_prediction(str(number), random, shift=shift).row() for number in range(count))
 
 
 def whole(page: str, *words: str) -> bool:
@@ -63,7 +63,7 @@ def test_a_version_may_have_few_labels(labels: tuple[str, ...], said: tuple[str,
 
 
 def test_labels_may_be_called_as_columns_are() -> None:
-    names = dict(zip(LABELS, ("label", "prediction", "confidence", "what people said?"), strict=True))
+    names = dict(zip(LABELS, ("label", "prediction", "confidence", "feedback"), strict=True))
     renamed = {f"p_{old}": f"p_{new}" for old, new in names.items()}
     tables = [table.replace(names).rename(columns=renamed) for table in (REFERENCE, judgements(40))]
     assert whole(performance_page(tables[0], tables[1], list(names.values()), []))
@@ -119,13 +119,13 @@ def test_impossible_values_fail() -> None:
 
 
 def test_it_says_why_there_is_no_curve() -> None:
-    assert "nobody named cat, dog" in performance_page(REFERENCE, judgements(40, LABELS[:2]), LABELS, [])
-    assert "nobody named" not in performance_page(REFERENCE, judgements(40), LABELS, [])
+    assert "no feedback names cat, dog" in performance_page(REFERENCE, judgements(40, LABELS[:2]), LABELS, [])
+    assert "no feedback names" not in performance_page(REFERENCE, judgements(40), LABELS, [])
 
 
 def test_a_large_reference_is_drawn_from() -> None:
     large = pd.concat([REFERENCE] * 15, ignore_index=True)
-    assert len(large) > SAMPLE
+    assert len(large) > SAMPLE_ROWS
     assert whole(performance_page(large, judgements(40), LABELS, []))
 
 

@@ -20,15 +20,15 @@ from functions_framework import create_app
 from werkzeug.test import Client
 
 import animals.monitoring
+from animals.api import Summary
 from animals.monitoring.report import LATEST
-from animals.monitoring.settings import AT_ONCE
-from animals.monitoring.summary import Summary
+from animals.monitoring.settings import MAX_REPORTS
 from animals.records import Feedback
 from animals.storage import FolderStorage, Storage, open_storage
 from tests.support.emulator import free_port
 from tests.support.process import running
 from tests.support.published import until
-from tests.support.records import answered, judged, publish, put_feedback, put_predictions
+from tests.support.records import make_feedback, make_prediction, publish, put_feedback, put_predictions
 
 SOURCE = Path(animals.monitoring.__file__).with_name("main.py")
 TARGET = "generate_performance_report"
@@ -55,7 +55,7 @@ def client(folder: FolderStorage, monkeypatch: pytest.MonkeyPatch) -> Client:
 def today(*ids: str, label: str = "ant") -> list[Feedback]:
     """Judgements of now."""
     now = datetime.now(UTC)
-    return [judged(identity, label, answered=now, time=now) for identity in ids]
+    return [make_feedback(identity, label, answered=now, time=now) for identity in ids]
 
 
 def fill(storage: Storage, *, judgements: int = 40, answers: int = 200) -> None:
@@ -63,7 +63,9 @@ def fill(storage: Storage, *, judgements: int = 40, answers: int = 200) -> None:
     publish(storage, created=datetime.now(UTC) - timedelta(days=3))
     put_feedback(storage, *today(*(f"{number:03}" for number in range(judgements))))
     random = np.random.default_rng(0)
-    put_predictions(storage, (answered(f"{number}", random, time=datetime.now(UTC)) for number in range(answers)))
+    put_predictions(
+        storage, (make_prediction(f"{number}", random, time=datetime.now(UTC)) for number in range(answers))
+    )
 
 
 def wait_for(port: int) -> None:
@@ -126,7 +128,7 @@ def test_an_impossible_parameter_is_answered_with_400(client: Client, query: str
     answer = client.get(f"/{TARGET}?{query}")
     assert answer.status_code == 400
     assert answer.get_json()["detail"].startswith(reason)
-    assert answer.get_json()["detail"].endswith("Possible are days=1 to days=90, version= and format=json.")
+    assert answer.get_json()["detail"].endswith("Expected days=1 to days=90, version= or format=json.")
 
 
 @pytest.mark.parametrize(
@@ -155,7 +157,7 @@ def test_without_any_record_there_is_a_summary_but_no_report(client: Client, fol
     assert client.get(JSON).get_json()["feedback"]["needed"] == 30
     answer = client.get(f"/{TARGET}")
     assert answer.status_code == 404
-    assert "30 judged answers make a performance report" in answer.get_json()["detail"]
+    assert "A performance report needs 30 feedback records" in answer.get_json()["detail"]
     assert not [name for name in folder.names() if name.startswith("reports/")]
 
 
@@ -180,13 +182,13 @@ def test_a_bucket_that_is_away_is_503_with_a_time_to_come_back(client: Client, m
 def test_too_many_at_once_are_sent_away_and_others_are_answered(client: Client, folder: FolderStorage) -> None:
     fill(folder, judgements=2, answers=2)
     main = sys.modules["main"]  # as the framework has loaded it
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+    with ThreadPoolExecutor(MAX_REPORTS) as pool:
         with main._reading:
-            waiting = [pool.submit(client.get, JSON) for _ in range(AT_ONCE)]
-            until(lambda: main._waiting._value == 0)
+            waiting = [pool.submit(client.get, JSON) for _ in range(MAX_REPORTS)]
+            until(lambda: main._slots._value == 0)
             refused = client.get(JSON)
             assert client.get("/healthz").status_code == 200
-        assert [future.result().status_code for future in waiting] == [200] * AT_ONCE
+        assert [future.result().status_code for future in waiting] == [200] * MAX_REPORTS
     assert (refused.status_code, refused.headers["Retry-After"]) == (503, str(main.BUSY_SECONDS))
     assert client.get(JSON).status_code == 200
 
@@ -213,9 +215,9 @@ def test_too_little_for_evidently_is_a_report_that_says_so(client: Client, folde
     answer = client.get(f"/{TARGET}")
     assert answer.status_code == 200
     with zipfile.ZipFile(BytesIO(answer.data)) as file:
-        assert b"27 more are needed" in file.read("performance.html")
+        assert b"27 are missing" in file.read("performance.html")
         reason = json.loads(file.read("summary.json"))["drift"]["reason"]
-        assert reason.startswith("Too little to tell")
+        assert reason.startswith("Too few pictures")
         assert reason in file.read("drift.html").decode()
     assert client.get(f"/{TARGET}?version=r1").status_code == 200
     reports = {name.split("/")[1] for name in folder.names("reports/") if name != LATEST}

@@ -4,9 +4,9 @@ from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from animals.api import Summary
 from animals.monitoring.decision import decide
 from animals.monitoring.gauges import gauges
-from animals.monitoring.summary import Summary
 from tests.support.findings import DRIFTED, feedback, findings
 
 

@@ -11,7 +11,7 @@ import pytest
 from animals.storage import FolderStorage
 from tests.support.environments import UV, make_environment
 from tests.support.process import running
-from tests.support.records import answered, publish, put_predictions
+from tests.support.records import make_prediction, publish, put_predictions
 
 REPORT = "/generate_performance_report"
 
@@ -25,7 +25,7 @@ def test_the_report_function_runs_in_an_environment_made_from_its_requirements_a
 
     storage = FolderStorage(tmp_path / "bucket")
     publish(storage)
-    put_predictions(storage, [answered("a", np.random.default_rng(0), time=datetime.now(UTC))])
+    put_predictions(storage, [make_prediction("a", np.random.default_rng(0), time=datetime.now(UTC))])
     with running(tmp_path, str(python), "-m", "animals.monitoring", ANIMALS_BUCKET=storage.url) as process:
         summary = httpx.get(f"{process.url}{REPORT}?format=json", timeout=120)
         assert summary.json()["predictions"]["records"] == 1

@@ -18,7 +18,7 @@ from animals.monitoring.trigger import RetrainRequest, TriggerSettings, open_tri
 from animals.records import now, picture_name
 from animals.storage import FolderStorage
 from tests.support.http import GitHub
-from tests.support.records import answered, judged, publish, put_feedback, put_predictions
+from tests.support.records import make_feedback, make_prediction, publish, put_feedback, put_predictions
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def ask(folder: FolderStorage, *, shift: float = 0.0, days: int = 4) -> None:
     random = np.random.default_rng(7)
     for day in range(days):
         time = now() - timedelta(days=day)
-        put_predictions(folder, (answered(f"{day}-{one}", random, shift=shift, time=time) for one in range(60)))
+        put_predictions(folder, (make_prediction(f"{day}-{one}", random, shift=shift, time=time) for one in range(60)))
 
 
 def judge(folder: FolderStorage, *, right: int, wrong: int, pictures: int = 0) -> None:
@@ -47,7 +47,7 @@ def judge(folder: FolderStorage, *, right: int, wrong: int, pictures: int = 0) -
     put_feedback(
         folder,
         *(
-            judged(str(number), label, picture=name, time=time, answered=time)
+            make_feedback(str(number), label, picture=name, time=time, answered=time)
             for number, (label, name) in enumerate(zip(labels, names, strict=True))
         ),
     )
@@ -59,12 +59,12 @@ def test_nothing_is_asked_for_while_all_is_well(folder: FolderStorage) -> None:
     asked: list[RetrainRequest] = []
     line = check(folder, asked.append)
     assert not asked
-    assert (line.severity, line.event, line.version, line.asked) == ("INFO", "check", "r1", "no reason to")
+    assert (line.severity, line.event, line.version, line.asked) == ("INFO", "check", "r1", "not needed")
     assert (line.less_accurate, line.drifted, line.drift_days, line.retrain) == (False, False, 0, False)
     assert line.judged == 60
     assert line.accuracy == pytest.approx(55 / 60)
     assert line.model_days == pytest.approx(10, abs=0.1)
-    assert line.message.startswith("No need to train again: 55 of 60 judged answers were right")
+    assert line.message.startswith("No need to retrain: The accuracy on feedback, 55 of 60")
 
 
 def test_worse_answers_and_drift_ask_for_a_training_once(folder: FolderStorage) -> None:
@@ -77,7 +77,7 @@ def test_worse_answers_and_drift_ask_for_a_training_once(folder: FolderStorage) 
     assert (first.severity, first.retrain, first.less_accurate, first.drift_days) == ("NOTICE", True, True, 4)
     assert (first.asked, second.asked) == ("now", "earlier today")
     assert first.pictures == 55
-    assert "significantly less often" in first.message
+    assert "significantly lower" in first.message
     assert "brightness" in first.message
 
 
@@ -93,7 +93,7 @@ def test_what_was_found_is_what_the_alerts_look_at_from_then_on(folder: FolderSt
 def test_without_a_trigger_the_line_says_that_nobody_was_asked(folder: FolderStorage) -> None:
     judge(folder, right=30, wrong=30, pictures=55)
     line = check(folder, None)
-    assert (line.retrain, line.asked) == (True, "nobody: ANIMALS_TRIGGER is print")
+    assert (line.retrain, line.asked) == (True, "no: ANIMALS_TRIGGER is print")
     assert not list(folder.names("retrain/"))
 
 

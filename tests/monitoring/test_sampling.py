@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from animals.monitoring.sampling import Sample
+from animals.monitoring.tables import Sample
 
 SCHEMA = pa.schema({"x": pa.int64()})
 

@@ -3,7 +3,6 @@
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import anyio
 import anyio.to_thread
@@ -18,7 +17,7 @@ from animals.serving.metrics import Metrics
 from animals.serving.settings import BackendSettings
 from animals.storage import FolderStorage, Storage
 from tests.support.feedback import PICTURE, TOKENS, base64_of, pictures, send_feedback, stored, token
-from tests.support.hooked_storage import HookedStorage
+from tests.support.hooked_storage import HookedStorage, ignore, on
 from tests.support.published import Started, until
 
 
@@ -59,7 +58,7 @@ def test_a_delayed_write_does_not_undo_a_later_one(hooked: HookedStorage, bucket
             await submit(hooked, "red", prediction_id)
 
     async def both() -> None:
-        hooked.before_write = lambda _: until(lambda: bool(stored(bucket)))
+        hooked.hook = on("write", lambda _: until(lambda: bool(stored(bucket))))
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(refused)
             await anyio.to_thread.run_sync(until, lambda: bool(hooked.writes))
@@ -75,10 +74,10 @@ def test_a_withdrawal_does_not_delete_the_picture_of_later_feedback(hooked: Hook
     store(bucket, "red", prediction_id, PICTURE)
 
     def send_third(_: str) -> None:
-        hooked.before_read = lambda _: None
+        hooked.hook = ignore
         store(bucket, "blue", prediction_id, PICTURE)
 
-    hooked.before_read = send_third  # after the withdrawal arrived, and before it is stored
+    hooked.hook = on("read", send_third)  # after the withdrawal arrived, and before it is stored
     with pytest.raises(ObjectChanged):
         store(hooked, "green", prediction_id)
     [record] = stored(bucket).values()
@@ -93,7 +92,7 @@ def test_a_conflict_leaves_no_picture(hooked: HookedStorage, bucket: Storage) ->
         if name.endswith(".json") and not stored(bucket):
             store(bucket, "green", prediction_id)
 
-    hooked.before_write = send_second
+    hooked.hook = on("write", send_second)
     with pytest.raises(ObjectChanged):
         store(hooked, "red", prediction_id, PICTURE)
     assert pictures(bucket) == []
@@ -103,10 +102,10 @@ def test_a_repetition_deletes_a_picture_that_could_not_be_deleted(hooked: Hooked
     prediction_id = token(PICTURE)
     store(bucket, "red", prediction_id, PICTURE)
 
-    def fail(_: str, **__: Any) -> None:
+    def fail(_: str) -> None:
         raise StorageUnavailable("unavailable")
 
-    hooked.delete = fail  # type: ignore[method-assign]
+    hooked.hook = on("delete", fail)
     with pytest.raises(StorageUnavailable):
         store(hooked, "red", prediction_id)
     assert len(pictures(bucket)) == 1
@@ -126,9 +125,9 @@ def test_a_record_that_is_moved_into_a_table_meanwhile_is_written_again(
             bucket.delete(name)
 
     if moved_before == "read":
-        hooked.before_read = bucket.delete
+        hooked.hook = on("read", bucket.delete)
     else:
-        hooked.before_write = move_before_second_write
+        hooked.hook = on("write", move_before_second_write)
     store(hooked, "red", prediction_id)
     [record] = stored(bucket).values()
     assert record.label == "red"
@@ -138,7 +137,7 @@ def test_a_write_that_others_always_precede_is_rejected(hooked: HookedStorage) -
     def fail(_: str) -> None:
         raise ObjectChanged("others were quicker")
 
-    hooked.before_write = fail
+    hooked.hook = on("write", fail)
     with pytest.raises(Busy, match="Others send feedback on this prediction"):
         store(hooked, "red", token())
 
@@ -150,7 +149,7 @@ def test_while_the_bucket_hangs_other_requests_are_answered_and_too_much_feedbac
     monkeypatch.setattr("animals.serving.model_reloader.open_storage", lambda *_, **__: hanging)
     monkeypatch.setattr(feedback, "WAIT_SECONDS", 0.2)
     with started(settings) as client, ThreadPoolExecutor(MAX_WRITES + 2) as pool:
-        hanging.before_write = lambda _: until(release.is_set)
+        hanging.hook = on("write", lambda _: until(release.is_set))
         requests = [pool.submit(send_feedback, client, "red", token()) for _ in range(MAX_WRITES + 2)]
         began = time.perf_counter()
         assert client.get("/healthz").status_code == 200
@@ -166,7 +165,7 @@ def test_while_the_bucket_hangs_other_requests_are_answered_and_too_much_feedbac
 
 def test_shutdown_does_not_wait_for_a_bucket_that_hangs(folder: FolderStorage) -> None:
     hanging, release = HookedStorage(folder), threading.Event()
-    hanging.before_write = lambda _: until(release.is_set)
+    hanging.hook = on("write", lambda _: until(release.is_set))
 
     async def submit_and_stop() -> None:
         with anyio.move_on_after(0.2):

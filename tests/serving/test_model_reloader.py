@@ -13,7 +13,7 @@ from animals.serving import model_reloader
 from animals.serving.metrics import Metrics
 from animals.serving.model_reloader import ModelReloader, load
 from animals.storage import FolderStorage, Storage
-from tests.support.hooked_storage import HookedStorage
+from tests.support.hooked_storage import HookedStorage, ignore, on
 from tests.support.published import colour_model, make_card, plain, publish, until
 
 
@@ -77,10 +77,10 @@ def test_a_bug_in_loading_is_logged_with_its_traceback_and_loading_is_tried_agai
     publish(folder)
 
     def fail_once(_: str) -> None:
-        hooked.before_read = lambda _: None
+        hooked.hook = ignore
         raise ZeroDivisionError("a bug")
 
-    hooked.before_read = fail_once
+    hooked.hook = on("read", fail_once)
     with made(hooked) as reloader:
         until(lambda: reloader.served is not None)
     assert "because of a bug" in caplog.text
@@ -196,7 +196,7 @@ def test_a_service_that_starts_while_a_broken_version_is_promoted_serves_the_pre
         if name.startswith("models/r1/") and next(failures, None) is not None:
             raise StorageUnavailable("It is unavailable.")
 
-    hooked.before_read = fail_three_times
+    hooked.hook = on("read", fail_three_times)
     with made(hooked) as reloader:
         until(lambda: reloader.served is not None)
         assert reloader.require_model().current.version == "r1"
@@ -240,10 +240,10 @@ def test_while_the_bucket_is_unavailable_the_model_keeps_serving(
     with caplog.at_level(logging.INFO, "animals.serving"), made(hooked) as reloader:
         until(lambda: reloader.served is not None)
         for _ in range(2):
-            hooked.before_read = fail
+            hooked.hook = on("read", fail)
             until(lambda: reloader.reason == "It is unavailable.")
             assert reloader.require_model().current.version == "r1"
-            hooked.before_read = lambda _: None
+            hooked.hook = ignore
             until(lambda: reloader.reason == "")
     assert caplog.text.count("r1 keeps serving") == 2
     assert caplog.text.count("The bucket answers again.") == 2
@@ -256,7 +256,7 @@ def test_shutdown_waits_neither_for_the_next_check_nor_for_a_bucket_that_hangs(
     monkeypatch.setattr(model_reloader, "JOIN_SECONDS", 0.1)
     release = threading.Event()
     if hanging:
-        hooked.before_read = lambda _: until(release.is_set)
+        hooked.hook = on("read", lambda _: until(release.is_set))
     with made(hooked, interval=60) as reloader:
         until(lambda: bool(hooked.reads))
         started = time.monotonic()

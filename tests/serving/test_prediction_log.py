@@ -25,7 +25,7 @@ from animals.serving.settings import BackendSettings
 from animals.serving.tokens import Tokens
 from animals.storage import FolderStorage, Storage
 from tests.support.cards import INPUT, SIDE
-from tests.support.hooked_storage import HookedStorage
+from tests.support.hooked_storage import HookedStorage, ignore, on
 from tests.support.published import KEY, Started, colour_model, plain, publish, until
 
 
@@ -73,15 +73,11 @@ def fail(_: str) -> None:
     raise StorageUnavailable("It is unavailable.")
 
 
-def succeed(_: str) -> None:
-    pass
-
-
 @pytest.fixture
 def hanging(hooked: HookedStorage) -> Iterator[threading.Event]:
     """Lets the hooked bucket's writes hang until it is set."""
     release = threading.Event()
-    hooked.before_write = lambda _: until(release.is_set)
+    hooked.hook = on("write", lambda _: until(release.is_set))
     yield release
     release.set()
 
@@ -147,14 +143,14 @@ def test_a_batch_that_is_not_full_is_stored_after_a_while(folder: FolderStorage)
 def test_while_the_bucket_is_unavailable_entries_wait_and_are_stored_later(
     hooked: HookedStorage, caplog: pytest.LogCaptureFixture
 ) -> None:
-    hooked.before_write = fail
+    hooked.hook = on("write", fail)
     log, metrics = made(hooked, batch=2, seconds=0.02)
     with caplog.at_level(logging.INFO, "animals.serving"), log:
         for number in range(9):
             add(log, str(number))
         until(lambda: len(hooked.writes) > 3)
         assert count(metrics, "written") == 0
-        hooked.before_write = succeed
+        hooked.hook = ignore
         until(lambda: count(metrics, "written") == 9)
     assert sorted(ids(hooked)) == [str(number) for number in range(9)]
     assert [record.getMessage() for record in caplog.records] == [
@@ -164,13 +160,13 @@ def test_while_the_bucket_is_unavailable_entries_wait_and_are_stored_later(
 
 
 def test_the_oldest_are_dropped_and_counted_when_they_take_too_much_memory(hooked: HookedStorage) -> None:
-    hooked.before_write = fail
+    hooked.hook = on("write", fail)
     log, metrics = made(hooked, batch=2, seconds=0.02, max_bytes=2000)
     with log:
         for number in range(500):
             add(log, f"{number:03}")
         until(lambda: len(hooked.writes) > 3)
-        hooked.before_write = succeed
+        hooked.hook = ignore
     kept = sorted(ids(hooked))
     assert 0 < len(kept) < 10
     assert kept == [f"{number:03}" for number in range(500 - len(kept), 500)]
@@ -217,7 +213,7 @@ def test_during_shutdown_a_failed_write_is_repeated(
         if len(hooked.writes) <= 2:
             raise error
 
-    hooked.before_write = fail_twice
+    hooked.hook = on("write", fail_twice)
     with made(hooked)[0] as log:
         add(log, "a")
     assert ids(hooked) == ["a"]

@@ -1,4 +1,4 @@
-"""A Chromium of this machine, driven by Playwright."""
+"""Chromium of this machine, controlled by Playwright."""
 
 import shutil
 from collections.abc import Iterator
@@ -10,34 +10,33 @@ from tests.support.environments import do_without
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
-PATIENCE = 60_000
-"""Milliseconds, since a machine that is busy with other tests is slow."""
+TIMEOUT = 60_000
+"""Milliseconds; a machine that runs other tests is slow."""
 
-_QUIET = (
-    "--no-sandbox",
+_OPTIONS = (
+    "--no-sandbox",  # tests also run as root
     "--disable-quic",
     "--no-first-run",
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--use-fake-ui-for-media-stream",
+    "--use-fake-device-for-media-stream",
 )
-"""Without a sandbox, since tests also run as root; and calling nobody by itself."""
+
+
+def chromium_or_skip() -> None:
+    """Skip the test on a machine without Chromium."""
+    if CHROMIUM is None:
+        do_without("Chromium", debian="chromium")
 
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """A browser without a window."""
+    """Yield a browser without a window; skip the test where there is none."""
+    chromium_or_skip()
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM,
-            args=[*_QUIET, "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"],
-        )
-        expect.set_options(timeout=PATIENCE)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=_OPTIONS)
+        expect.set_options(timeout=TIMEOUT)
         yield browser
         browser.close()
-
-
-def chromium_or_skip() -> None:
-    """Skip a test where there is no browser."""
-    if CHROMIUM is None:
-        do_without("Chromium", debian="chromium")

@@ -9,7 +9,8 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tests.support.emulator import HOST, free_port
+from tests.support.emulator import free_port
+from tests.support.http import HOST
 
 
 @contextmanager

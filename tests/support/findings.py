@@ -1,20 +1,20 @@
-"""What a report found, in a few words: for tests of what is made of it."""
+"""Findings of made-up reports."""
 
 from datetime import UTC, datetime
 from typing import Any
 
-from animals.monitoring.summary import Drift, FeatureDrift, FeedbackSummary, Findings, PredictionsSummary
+from animals.api import Drift, FeatureDrift, FeedbackSummary, Findings, PredictionsSummary
 
-QUIET = Drift(checked=True, drifted=False, reason="400 pictures look the same.")
+QUIET = Drift(checked=True, drifted=False, reason="400 pictures show no drift.")
 DARK = FeatureDrift(
     feature="brightness", test="Kolmogorov-Smirnov", statistic=0.4, threshold=0.2, p_value=0, drifted=True
 )
-DRIFTED = Drift(checked=True, drifted=True, reason="400 pictures differ, in brightness.", features=(DARK,))
-UNCHECKED = Drift(checked=False, drifted=False, reason="Too little to tell.")
+DRIFTED = Drift(checked=True, drifted=True, reason="400 pictures drifted, in brightness.", features=(DARK,))
+UNCHECKED = Drift(checked=False, drifted=False, reason="Too few pictures.")
 
 
 def feedback(records: int = 0, right: int = 0, interval: tuple[float, float] | None = None) -> FeedbackSummary:
-    """Judged answers of a version that was right in 90 % of the test."""
+    """Return the feedback on a version with a test accuracy of 90 %."""
     return FeedbackSummary(
         records=records,
         sampled=records,
@@ -32,7 +32,7 @@ def feedback(records: int = 0, right: int = 0, interval: tuple[float, float] | N
 
 
 def findings(**changes: Any) -> Findings:
-    """A week in which nothing was wrong and nobody said anything."""
+    """Return the findings of a week without problems and without feedback."""
     quiet: dict[str, Any] = {
         "created": datetime(2026, 11, 24, 8, tzinfo=UTC),
         "days": 7,

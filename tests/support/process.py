@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 SERVING = (sys.executable, "-m", "animals.serving")
+FRONTEND = (sys.executable, "-m", "animals.frontend")
 
 
 class Process:

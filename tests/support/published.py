@@ -16,7 +16,6 @@ from animals.records import Card, now
 from animals.serving.settings import BackendSettings
 from animals.storage import Storage
 from tests.support import cards
-from tests.support.cards import SIDE
 
 Started = Callable[[BackendSettings], AbstractContextManager[TestClient]]
 """Type of the fixture that starts the application, whether or not it has a model."""
@@ -24,6 +23,8 @@ Started = Callable[[BackendSettings], AbstractContextManager[TestClient]]
 KEY = "for tests"
 """Signs prediction ids in tests."""
 LABELS = ("red", "green", "blue")
+SIDE = cards.SIDE
+INPUT = cards.INPUT
 
 
 def until(reached: Callable[[], bool]) -> None:

@@ -1,4 +1,4 @@
-"""A published version with a reference, and records of what it answered and of what people said to that."""
+"""A published version with a reference, and records of its predictions and of the feedback on them."""
 
 import uuid
 from collections.abc import Iterable, Sequence
@@ -11,9 +11,9 @@ import pandas as pd
 
 from animals import registry
 from animals.monitoring.record_types import PREDICTIONS
-from animals.preprocess import InputSpec
-from animals.records import Card, ExportCheck, Feedback, LoggedPrediction, Metrics, SplitInfo, probability_columns
+from animals.records import Feedback, LoggedPrediction
 from animals.storage import Storage
+from tests.support.cards import make_card
 
 LABELS = ("ant", "bee", "cat", "dog")
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -21,16 +21,18 @@ TODAY = NOON.date()
 DIMENSIONS = 2
 
 
-def shares(random: np.random.Generator, prediction: str, labels: Sequence[str] = LABELS) -> dict[str, float]:
-    """Probabilities of which this label has the highest."""
+def make_probabilities(
+    random: np.random.Generator, prediction: str, labels: Sequence[str] = LABELS
+) -> dict[str, float]:
+    """Return probabilities of which this label has the highest."""
     rest = random.dirichlet(np.ones(len(labels))) * 0.4
     rest[labels.index(prediction)] += 0.6
     return {label: round(float(share), 6) for label, share in zip(labels, rest, strict=True)}
 
 
-def judged(identity: str, label: str = "ant", **changes: Any) -> Feedback:
-    """A judgement on the answer "ant" of version r1, given today at noon."""
-    probabilities = changes.pop("probabilities", None) or shares(np.random.default_rng(0), "ant")
+def make_feedback(identity: str, label: str = "ant", **changes: Any) -> Feedback:
+    """Return feedback on the prediction "ant" of version r1, made today at noon."""
+    probabilities = changes.pop("probabilities", None) or make_probabilities(np.random.default_rng(0), "ant")
     record = Feedback(
         id=identity,
         time=NOON + timedelta(minutes=1),
@@ -44,10 +46,12 @@ def judged(identity: str, label: str = "ant", **changes: Any) -> Feedback:
     return record.model_copy(update=changes)
 
 
-def answered(identity: str, random: np.random.Generator, *, shift: float = 0.0, **changes: Any) -> LoggedPrediction:
-    """An answer of version r1 today at noon, to a picture that is so much brighter than those of the reference."""
+def make_prediction(
+    identity: str, random: np.random.Generator, *, shift: float = 0.0, **changes: Any
+) -> LoggedPrediction:
+    """Return a prediction of version r1 today at noon, for a picture brighter by `shift` than the reference."""
     prediction = str(random.choice(LABELS))
-    probabilities = shares(random, prediction)
+    probabilities = make_probabilities(random, prediction)
     record = LoggedPrediction(
         id=identity,
         time=NOON,
@@ -67,9 +71,9 @@ def answered(identity: str, random: np.random.Generator, *, shift: float = 0.0, 
 
 
 def reference_frame(rows: int = 400, accuracy: float = 0.9) -> pd.DataFrame:
-    """What the version answered to its test pictures."""
+    """Return the predictions for the test pictures."""
     random = np.random.default_rng(1)
-    frame = pd.DataFrame(answered(str(row), random).row() for row in range(rows))
+    frame = pd.DataFrame(make_prediction(str(row), random).row() for row in range(rows))
     right = random.random(rows) < accuracy
     frame["target"] = np.where(right, frame["prediction"], np.roll(LABELS, 1)[frame["prediction"].map(LABELS.index)])
     return frame.drop(columns=["id", "time", "version", "milliseconds"])
@@ -83,45 +87,27 @@ def publish(
     reference: pd.DataFrame | None = None,
     labels: tuple[str, ...] = LABELS,
 ) -> None:
-    """Write a version that has nothing but a reference, and let it serve."""
+    """Write a version that has only a reference, and let it serve."""
     file = BytesIO()
     (reference_frame() if reference is None else reference).to_parquet(file, index=False)
     data = file.getvalue()
-    card = Card(
-        version=version,
-        created=created,
-        run=version,
-        architecture="none",
-        labels=labels,
-        input=InputSpec(side=8, mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25)),
-        metrics=Metrics(accuracy=0.9, f1_macro=0.9, f1_weighted=0.9, loss=0.1, pictures=400, per_label={}),
-        split=SplitInfo(manifest_sha256="0", seed=1, counts={"train": 10, "val": 10, "test": 400}),
-        export=ExportCheck(pictures=30, same_label=30, max_probability_difference=0.0),
-        config={},
-        git_commit=None,
-        packages={},
-        files={registry.REFERENCE: registry.describe(data)},
-    )
+    files = {registry.REFERENCE: registry.describe(data)}
+    card = make_card(version, created=created, labels=labels, files=files)
     registry.write_version(storage, card, {registry.REFERENCE: data})
     registry.promote(storage, version, reason="test")
 
 
 def put_feedback(storage: Storage, *records: Feedback) -> None:
-    """Store judgements as the backend does."""
+    """Store feedback as the backend does."""
     for record in records:
         storage.write(record.name, record.model_dump_json().encode())
 
 
 def put_predictions(storage: Storage, records: Iterable[LoggedPrediction]) -> None:
-    """Store answers as the backend does, those of a day as one object."""
+    """Store predictions as the backend does, those of a day as one object."""
     days: dict[date, list[LoggedPrediction]] = {}
     for record in records:
         days.setdefault(record.time.date(), []).append(record)
     for day, entries in days.items():
         lines = b"".join(entry.model_dump_json().encode() + b"\n" for entry in entries)
-        storage.write(f"{PREDICTIONS.loose(day)}20261124T120000Z-{uuid.uuid4().hex[:12]}.jsonl", lines)
-
-
-def columns() -> list[str]:
-    """Of the probabilities."""
-    return list(probability_columns(dict.fromkeys(LABELS)))
+        storage.write(f"{PREDICTIONS.prefix(day)}20261124T120000Z-{uuid.uuid4().hex[:12]}.jsonl", lines)

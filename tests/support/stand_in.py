@@ -1,87 +1,28 @@
-"""A service that answers what a test wants: for what the real backend cannot be made to say."""
+"""A service whose responses a test sets: for what the real services cannot be made to respond."""
 
-import json
-import threading
-from collections.abc import Callable, Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import MappingProxyType
-from typing import Any, NamedTuple, Self
+from collections.abc import Callable
 
-from requests.structures import CaseInsensitiveDict
-
-HOST = "127.0.0.1"
+from tests.support.http import HttpServer, Request, Response, json_response
 
 
-class Said(NamedTuple):
-    """An answer."""
+class StandIn(HttpServer):
+    """A service with `responses` by path: a list, whose last one is repeated, or a function of the request."""
 
-    status: int = 200
-    body: bytes = b""
-    headers: Mapping[str, str] = MappingProxyType({})
+    def __init__(self) -> None:
+        super().__init__(self._respond)
+        self.responses: dict[str, list[Response] | Callable[[Request], Response]] = {}
 
+    def received(self, path: str) -> list[Request]:
+        """Return the requests for a path."""
+        return [request for request in self.requests if request.route == path]
 
-class Heard(NamedTuple):
-    """A request."""
-
-    method: str
-    path: str
-    """With the query."""
-    headers: CaseInsensitiveDict[str]
-    body: bytes
-
-
-def say(value: Any, status: int = 200, **headers: str) -> Said:
-    """An answer in JSON."""
-    named = {name.replace("_", "-"): header for name, header in headers.items()}
-    return Said(status, json.dumps(value).encode(), named)
+    def _respond(self, request: Request) -> Response:
+        responses = self.responses.get(request.route, [json_response({"detail": "No such path."}, 404)])
+        if callable(responses):
+            return responses(request)
+        return responses.pop(0) if len(responses) > 1 else responses[0]
 
 
-class StandIn:
-    """Listens; `answers` says what is answered on a path, in the order of requests, the last again and again."""
-
-    def __init__(self, **answers: list[Said] | Callable[[Heard], Said]) -> None:
-        self.answers: dict[str, list[Said] | Callable[[Heard], Said]] = dict(answers)
-        self.heard: list[Heard] = []
-        heard_by = self._answer
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_GET(self) -> None:
-                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                said = heard_by(Heard(self.command, self.path, CaseInsensitiveDict(dict(self.headers)), body))
-                self.send_response(said.status)
-                for name, value in {**said.headers, "Content-Length": str(len(said.body))}.items():
-                    self.send_header(name, value)
-                self.end_headers()
-                self.wfile.write(said.body)
-
-            do_POST = do_GET  # noqa: N815
-
-            def log_message(self, format: str, *args: object) -> None:
-                """Not to the tests' output."""
-
-        self._server = ThreadingHTTPServer((HOST, 0), Handler)
-        self.port = self._server.server_port
-        self.url = f"http://{HOST}:{self.port}"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
-
-    def on(self, path: str) -> list[Heard]:
-        """The requests for a path."""
-        return [heard for heard in self.heard if heard.path.partition("?")[0] == path]
-
-    def _answer(self, heard: Heard) -> Said:
-        self.heard.append(heard)
-        wanted = self.answers.get(heard.path.partition("?")[0], [say({"detail": "No such path."}, 404)])
-        if callable(wanted):
-            return wanted(heard)
-        return wanted.pop(0) if len(wanted) > 1 else wanted[0]
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+def busy(detail: str, seconds: int) -> Response:
+    """Return the response of a service that asks to retry after some seconds."""
+    return json_response({"detail": detail}, 503)._replace(headers={"Retry-After": str(seconds)})

@@ -1,4 +1,4 @@
-"""`gate=true`: a training asks the gate before its version serves."""
+"""`gate=true`: a training promotes its version only if the gate does not object."""
 
 from pathlib import Path
 

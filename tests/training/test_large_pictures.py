@@ -20,9 +20,9 @@ SIZE = (LARGE + 7, 803)
 @pytest.fixture(scope="module")
 def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("large")
-    for place, (label, color) in enumerate(COLORS.items()):
+    for index, (label, color) in enumerate(COLORS.items()):
         for number in range(3):
-            write_picture(root / label / f"{number}.jpg", color, seed=10 * place + number, size=SIZE)
+            write_picture(root / label / f"{number}.jpg", color, seed=10 * index + number, size=SIZE)
     return root
 
 

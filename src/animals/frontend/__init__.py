@@ -1,1 +1,1 @@
-"""The web page: pictures in, answers out, and what people say about them back to the backend."""
+"""The web page: people upload pictures, read predictions and give feedback on them."""

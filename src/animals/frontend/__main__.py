@@ -13,7 +13,7 @@ def main() -> None:
     """Serve the page until SIGTERM or Ctrl+C.
 
     Raises:
-        SystemExit: 0 after a wanted end, 2 for an impossible setting, 1 if the port cannot be had.
+        SystemExit: 0 after a signal, 2 for an invalid setting, 1 if the port is not available.
     """
     parse_no_arguments("python -m animals.frontend", "Serve the web page.", PageSettings)
     with exit_on_error():
@@ -25,8 +25,8 @@ def _run(settings: PageSettings) -> None:
     from streamlit.web.cli import main as streamlit
 
     host, port = settings.address
-    # What is not of this machine is in .streamlit/config.toml beside the page, for `streamlit run` too. Without the
-    # browser's address Streamlit would ask a service on the internet what to call this machine.
+    # Options that do not depend on the machine are in .streamlit/config.toml, for `streamlit run` too. Without
+    # browser.serverAddress Streamlit would ask a service on the internet for this machine's address.
     options = {"server.address": host, "server.port": port, "browser.serverAddress": host}
     streamlit(["run", str(APP), *(f"--{name}={value}" for name, value in options.items())])
 

@@ -1,16 +1,14 @@
-"""The page's entry, which Streamlit runs for each visitor and at each click; `python -m animals.frontend` starts it."""
-
-from functools import partial
+"""Entry script of the page: Streamlit runs it for each visitor and at each click."""
 
 import streamlit as st
 
 from animals.config.settings import read_settings
-from animals.frontend.classify_page import TITLE, show_asking
-from animals.frontend.maintainer_page import show_maintaining
+from animals.frontend import text
+from animals.frontend.classify_page import show_classify_page
+from animals.frontend.maintainer_page import show_maintainer_page
 from animals.frontend.settings import PageSettings
 
-ICON = ":material/image_search:"
-# drawn here: the browser would fetch an icon by name from Google
+# inline, because the browser would fetch an icon by name from Google
 FAVICON = """\
 <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16">
 <rect width="16" height="16" rx="3" fill="#0d9488"/>
@@ -22,11 +20,25 @@ FAVICON = """\
 def main() -> None:
     """Show the page that the visitor chose."""
     settings = read_settings(PageSettings)
-    st.set_page_config(page_title=TITLE, page_icon=FAVICON, layout="centered")
-    pages = [st.Page(partial(show_asking, settings), title=TITLE, url_path="ask", icon=ICON, default=True)]
+    st.set_page_config(page_title=text.CLASSIFY_TITLE, page_icon=FAVICON, layout="centered")
+    pages = [
+        st.Page(
+            lambda: show_classify_page(settings),
+            title=text.CLASSIFY_TITLE,
+            url_path="classify",
+            icon=":material/image_search:",
+            default=True,
+        )
+    ]
     if settings.maintainer:
-        show = partial(show_maintaining, settings)
-        pages.append(st.Page(show, title="Maintainer", url_path="maintainer", icon=":material/monitoring:"))
+        pages.append(
+            st.Page(
+                lambda: show_maintainer_page(settings),
+                title=text.MAINTAINER_TITLE,
+                url_path="maintainer",
+                icon=":material/monitoring:",
+            )
+        )
     st.navigation(pages, position="top").run()
 
 

@@ -1,4 +1,4 @@
-"""What the backend's own counts say: `GET /metrics` in a few numbers for people."""
+"""The backend's own metrics (`GET /metrics`), reduced to a few numbers."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -12,73 +12,73 @@ from prometheus_client.samples import Sample
 
 from animals.errors import ServiceError
 
-CLASSIFYING: Final = "/classify"
-"""The route whose requests are pictures."""
+CLASSIFY_ROUTE: Final = "/classify"
 
 
 @dataclass(frozen=True, slots=True)
-class Traffic:
-    """Counts of one instance since it started."""
+class BackendMetrics:
+    """Metrics of one backend instance since it started."""
 
-    since: datetime | None
-    answers: Mapping[str, int]
-    """Of each label."""
-    statuses: Mapping[str, int]
-    """Of requests to classify, by their HTTP status."""
-    shed: int
-    """Requests refused because too many waited."""
-    median_seconds: float | None
-    """Of requests to classify; None where there were none."""
+    started: datetime | None
+    predictions: Mapping[str, int]
+    """Predictions by label."""
+    errors: int
+    """Requests to classify that failed with an HTTP status of 500 or more."""
+    rejected: int
+    """Requests rejected because the queue was full."""
+    p50_seconds: float | None
+    """Median latency of requests to classify; None without any."""
     p95_seconds: float | None
 
 
-def read_traffic(text: str) -> Traffic:
-    """The counts in Prometheus's text format.
+def parse_metrics(text: str) -> BackendMetrics:
+    """Parse metrics in Prometheus's text format.
 
     Raises:
-        ServiceError: it is something else.
+        ServiceError: the text has another format.
     """
     try:
         samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
     except ValueError as error:
-        raise ServiceError("The model's counts at /metrics cannot be read as Prometheus's text format.") from error
+        raise ServiceError("The model's response to /metrics is not in Prometheus's text format.") from error
     started = [sample.value for sample in samples if sample.name == "process_start_time_seconds"]
-    buckets = _sums(samples, "animals_request_seconds_bucket", "le", route=CLASSIFYING)
-    steps = sorted((float(bound), count) for bound, count in buckets.items())
-    return Traffic(
-        since=datetime.fromtimestamp(started[0], UTC) if started else None,
-        answers=_sums(samples, "animals_predictions_total", "label"),
-        statuses=_sums(samples, "animals_requests_total", "status", route=CLASSIFYING),
-        shed=sum(_sums(samples, "animals_requests_shed_total", "").values()),
-        median_seconds=quantile(steps, 0.5),
-        p95_seconds=quantile(steps, 0.95),
+    statuses = _sum_by(samples, "animals_requests_total", "status", route=CLASSIFY_ROUTE)
+    buckets = _sum_by(samples, "animals_request_seconds_bucket", "le", route=CLASSIFY_ROUTE)
+    cumulative = sorted((float(bound), count) for bound, count in buckets.items())
+    return BackendMetrics(
+        started=datetime.fromtimestamp(started[0], UTC) if started else None,
+        predictions=_sum_by(samples, "animals_predictions_total", "label"),
+        errors=sum(count for status, count in statuses.items() if status.startswith("5")),
+        rejected=sum(_sum_by(samples, "animals_requests_shed_total", "").values()),
+        p50_seconds=quantile(cumulative, 0.5),
+        p95_seconds=quantile(cumulative, 0.95),
     )
 
 
-def quantile(steps: list[tuple[float, int]], share: float) -> float | None:
-    """A quantile of a histogram, straight between two bounds, as Prometheus's `histogram_quantile` has it.
+def quantile(buckets: list[tuple[float, int]], share: float) -> float | None:
+    """Return a quantile of a histogram, interpolated as by Prometheus's `histogram_quantile`.
 
     Args:
-        steps: upper bound and how many were at or under it, rising; the last bound is infinite.
+        buckets: upper bound and cumulative count of each, ascending; the last bound is infinite.
         share: such as 0.95.
 
     Returns:
-        None for an empty histogram; the last finite bound if the quantile is beyond it.
+        None for an empty histogram; the last finite bound if the quantile is above it.
     """
-    if not steps or not steps[-1][1]:
+    if not buckets or not buckets[-1][1]:
         return None
-    rank = share * steps[-1][1]
-    for (lower, before), (upper, until) in pairwise([(0.0, 0), *steps]):
-        if until >= rank:
-            inside = (rank - before) / (until - before)
-            return lower if upper == float("inf") else lower + (upper - lower) * inside
+    rank = share * buckets[-1][1]
+    for (lower, below), (upper, count) in pairwise([(0.0, 0), *buckets]):
+        if count >= rank:
+            fraction = (rank - below) / (count - below)
+            return lower if upper == float("inf") else lower + (upper - lower) * fraction
     return None
 
 
-def _sums(samples: Iterable[Sample], name: str, by: str, **where: str) -> dict[str, int]:
-    """Values of a metric's samples with these labels, added up by the value of another label."""
+def _sum_by(samples: Iterable[Sample], metric: str, label: str, **matching: str) -> dict[str, int]:
+    """Return the sums of a metric's values by one of its labels, over the samples with the given other labels."""
     sums: Counter[str] = Counter()
     for sample in samples:
-        if sample.name == name and where.items() <= sample.labels.items():
-            sums[sample.labels.get(by, "")] += int(sample.value)
+        if sample.name == metric and matching.items() <= sample.labels.items():
+            sums[sample.labels.get(label, "")] += int(sample.value)
     return dict(sums)

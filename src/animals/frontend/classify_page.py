@@ -1,74 +1,80 @@
-"""The page on which people ask what is on their pictures."""
+"""The page for visitors: they upload pictures, read predictions and give feedback."""
 
 import streamlit as st
 
+from animals.api import ModelInfo
 from animals.errors import AnimalsError
-from animals.frontend import clients
-from animals.frontend.backend_client import Answered, Backend, Model
+from animals.frontend import text
 from animals.frontend.charts import probability_bars
-from animals.frontend.error_box import show_trouble
-from animals.frontend.feedback_form import show_judging
-from animals.frontend.picture import Picture
-from animals.frontend.session import Conversation
+from animals.frontend.clients import Backend, connect_backend
+from animals.frontend.feedback_form import show_feedback_form
+from animals.frontend.session import Session, TimedPrediction
 from animals.frontend.settings import PageSettings
-from animals.frontend.text import Verdict, listed, plain, seconds, verdict
-from animals.frontend.upload import gather_pictures, offer_examples
-
-TITLE = "What is on it?"
+from animals.frontend.text import PredictionText, describe_prediction, escape_markdown, show_error
+from animals.frontend.upload import Picture, collect_pictures, offer_examples
 
 
-def show_asking(settings: PageSettings) -> None:
-    """Let people bring pictures, and show the answers."""
-    talk = st.session_state.setdefault("conversation", Conversation())
-    st.title(TITLE)
-    subtitle = st.empty()
-    pictures = gather_pictures(settings)
-    examples = st.container()  # filled once it is known what the model knows
+def show_classify_page(settings: PageSettings) -> None:
+    """Show the uploader, and a prediction for each picture."""
+    session = st.session_state.setdefault("session", Session())
+    st.title(text.CLASSIFY_TITLE)
+    introduction = st.container()
+    pictures = collect_pictures(settings)
+    examples = st.container()
     try:
-        backend = clients.backend(settings)
+        backend = connect_backend(settings)
         model = backend.model()
     except AnimalsError as error:
-        show_trouble(error, "again-model", talk.forget_failures, (pictures,))
+        show_error(error, "again-model", session.forget_failures, (pictures,))
         return
-    subtitle.markdown(f"Bring a picture. I tell {plain(listed(model.labels))} apart.")
+    with introduction:
+        _show_introduction(model)
     with examples:
         offer_examples(model.labels)
     for picture in pictures:
         with st.container(border=True):
-            _show_answer(talk, backend, model, picture)
+            _show_result(session, backend, model, picture)
+
+
+def _show_introduction(model: ModelInfo) -> None:
+    labels = escape_markdown(text.join_labels(model.labels))
+    st.markdown(text.CLASSIFY_INTRODUCTION.format(labels=labels))
+    if model.data_title:
+        st.caption(text.TRAINED_ON.format(title=escape_markdown(model.data_title)))
 
 
 @st.fragment
-def _show_answer(talk: Conversation, backend: Backend, model: Model, picture: Picture) -> None:
-    with st.spinner("Looking at it…"):
-        found = talk.ask(backend, picture)
-    if isinstance(found, AnimalsError):
-        _show_picture(talk, picture)
-        show_trouble(found, f"again-{picture.digest[:12]}", talk.forget_failures, ([picture],))
+def _show_result(session: Session, backend: Backend, model: ModelInfo, picture: Picture) -> None:
+    with st.spinner(text.CLASSIFYING):
+        result = session.classify(backend, picture)
+    if isinstance(result, AnimalsError):
+        _show_picture(session, picture)
+        show_error(result, f"again-{picture.digest[:12]}", session.forget_failures, ([picture],))
         return
     left, right = st.columns([2, 3], gap="medium")
     with left:
-        _show_picture(talk, picture)
+        _show_picture(session, picture)
     with right:
-        said = _show_words(found, model)
-    show_judging(talk, backend, picture, found.answer, said.kind)
+        shown = _show_prediction(result, model)
+    show_feedback_form(session, backend, picture, result.prediction, rejected=shown.kind == "rejected")
 
 
-def _show_picture(talk: Conversation, picture: Picture) -> None:
-    small = talk.preview(picture)
-    if small is None:
-        st.markdown(plain(picture.name))
+def _show_picture(session: Session, picture: Picture) -> None:
+    preview = session.preview(picture)
+    if preview is None:
+        st.markdown(escape_markdown(picture.name))
     else:
-        st.image(small, caption=plain(picture.name), width="stretch", alt=picture.name)
+        st.image(preview, caption=escape_markdown(picture.name), width="stretch", alt=picture.name)
 
 
-def _show_words(found: Answered, model: Model) -> Verdict:
-    answer = found.answer
-    # another version may have been promoted since, whose threshold says nothing about this answer
-    threshold = model.unknown_below if model.version == answer.model_version else None
-    said = verdict(answer, threshold)
-    st.subheader(plain(said.title), anchor=False)
-    st.markdown(plain(said.words))
-    st.altair_chart(probability_bars(answer.probabilities), width="stretch")
-    st.caption(f"Version {plain(answer.model_version)} answered in {seconds(found.seconds)}.")
-    return said
+def _show_prediction(result: TimedPrediction, model: ModelInfo) -> PredictionText:
+    prediction = result.prediction
+    # another version may have been promoted since, and a threshold holds for its own version only
+    threshold = model.unknown_below if model.version == prediction.model_version else None
+    shown = describe_prediction(prediction, threshold)
+    st.subheader(escape_markdown(shown.title), anchor=False)
+    st.markdown(escape_markdown(shown.detail))
+    st.altair_chart(probability_bars(prediction.probabilities), width="stretch")
+    version, duration = escape_markdown(prediction.model_version), text.format_duration(result.seconds)
+    st.caption(text.CLASSIFIED.format(version=version, duration=duration))
+    return shown

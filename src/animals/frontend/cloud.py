@@ -1,4 +1,4 @@
-"""What is different on Cloud Run: the backend is found by its name, and wants to know who asks."""
+"""Access to other services on Cloud Run: find one by its name, and send identity tokens to it."""
 
 import os
 from http import HTTPStatus
@@ -15,67 +15,65 @@ from animals.errors import ConfigError, ServiceError
 RUN_API: Final = "https://run.googleapis.com"
 
 _SCOPE: Final = "https://www.googleapis.com/auth/cloud-platform"
-_METADATA: Final = "metadata.google.internal"
+_METADATA_SERVER: Final = "metadata.google.internal"
 _SECONDS: Final = 10.0
 
 
 def find_service(name: str, api: str = RUN_API) -> str:
-    """The URL of a Cloud Run service in the project and region of this one.
+    """Return the URL of a Cloud Run service in the project and region of this one.
 
     Args:
         name: of the service.
         api: URL of the Cloud Run Admin API.
 
     Raises:
-        ConfigError: there is none, or this service's account may not look.
-        ServiceError: Google does not answer.
+        ConfigError: there is no such service, or this service's account has no permission to see it.
+        ServiceError: Google does not respond.
     """
     try:
-        place = _place()
+        location = _read_location()
         credentials, _ = google.auth.default(scopes=[_SCOPE])
-        found = _session(credentials).get(f"{api}/v2/{place}/services/{name}", timeout=_SECONDS)
+        response = _authorize(credentials).get(f"{api}/v2/{location}/services/{name}", timeout=_SECONDS)
     except (requests.RequestException, GoogleAuthError) as error:
         raise ServiceError(
-            f"Cloud Run cannot be asked where the service {name} is ({error}). Try again in a few seconds."
+            f"Cloud Run does not return the URL of the service {name} ({error}). Try again in a few seconds."
         ) from error
-    if found.status_code != HTTPStatus.OK:
+    if response.status_code != HTTPStatus.OK:
         raise ConfigError(
-            f"Cloud Run does not say where the service {name} is in {place} (HTTP status {found.status_code}). "
-            "Name the backend's service in ANIMALS_BACKEND_SERVICE and let this one's account see it "
-            "(roles/run.viewer), or set ANIMALS_BACKEND to its URL."
+            f"Cloud Run does not return the URL of the service {name} in {location} "
+            f"(HTTP status {response.status_code}). "
+            "Set ANIMALS_BACKEND_SERVICE to the name of the backend's service and grant this service's account "
+            "roles/run.viewer on it, or set ANIMALS_BACKEND to its URL."
         )
     try:
-        return str(found.json()["uri"])
-    except (ValueError, LookupError, TypeError) as error:  # it is being made, or something else answers there
-        raise ServiceError(
-            f"Cloud Run has no address for the service {name} yet. Try again in a few seconds."
-        ) from error
+        return str(response.json()["uri"])
+    except (ValueError, LookupError, TypeError) as error:  # the service is being created, or this is no Cloud Run API
+        raise ServiceError(f"The service {name} has no URL yet. Try again in a few seconds.") from error
 
 
-def identified_session(address: str) -> requests.Session:
-    """A session whose requests say which account this service runs as; a new token is had when one expires.
+def authorized_session(address: str) -> requests.Session:
+    """Return a session that sends an identity token of this service's account, and renews it when it expires.
 
     Args:
-        address: URL of the service that is asked, which alone accepts the token.
+        address: URL of the receiving service; no other one accepts the token.
 
     Raises:
-        ServiceError: the platform gives no tokens.
+        ServiceError: the metadata server returns no tokens.
     """
     try:
-        return _session(fetch_id_token_credentials(address, Request()))  # type: ignore[no-untyped-call]
+        return _authorize(fetch_id_token_credentials(address, Request()))  # type: ignore[no-untyped-call]
     except GoogleAuthError as error:
-        raise ServiceError(f"Google gives no identity token for {address} ({error}). Try again.") from error
+        raise ServiceError(f"Google returns no identity token for {address} ({error}). Try again.") from error
 
 
-def _session(credentials: object) -> requests.Session:
+def _authorize(credentials: object) -> requests.Session:
     return AuthorizedSession(credentials)  # type: ignore[no-untyped-call]  # google-auth has half of its type hints
 
 
-def _place() -> str:
-    """Project and region as the Cloud Run API names them."""
-    host = os.environ.get("GCE_METADATA_HOST", _METADATA)  # as google-auth has it
-    answer = requests.get(
-        f"http://{host}/computeMetadata/v1/instance/region", headers={"Metadata-Flavor": "Google"}, timeout=_SECONDS
-    )
-    answer.raise_for_status()
-    return answer.text.strip().replace("/regions/", "/locations/")
+def _read_location() -> str:
+    """Return project and region of this service, as the Cloud Run API names them."""
+    host = os.environ.get("GCE_METADATA_HOST", _METADATA_SERVER)  # the variable is google-auth's
+    url = f"http://{host}/computeMetadata/v1/instance/region"
+    response = requests.get(url, headers={"Metadata-Flavor": "Google"}, timeout=_SECONDS)
+    response.raise_for_status()
+    return response.text.strip().replace("/regions/", "/locations/")

@@ -1,104 +1,89 @@
-"""Was that right? What a person says about an answer, and what became of it."""
+"""The form for feedback on a prediction, and the result of sending it."""
 
 import streamlit as st
 
-from animals.errors import ServiceError
-from animals.frontend.backend_client import Answer, Backend, Stored
-from animals.frontend.error_box import show_trouble
-from animals.frontend.picture import Picture
-from animals.frontend.session import Conversation, Judgement
-from animals.frontend.text import Kind, percent, plain
+from animals.api import FeedbackResponse, Prediction
+from animals.errors import AnimalsError
+from animals.frontend import text
+from animals.frontend.clients import Backend
+from animals.frontend.session import Feedback, Session
+from animals.frontend.text import escape_markdown, show_error
+from animals.frontend.upload import Picture
 
 
-def show_judging(talk: Conversation, backend: Backend, picture: Picture, answer: Answer, kind: Kind) -> None:
-    """Ask whether an answer is right, or say what was stored.
+def show_feedback_form(
+    session: Session, backend: Backend, picture: Picture, prediction: Prediction, *, rejected: bool
+) -> None:
+    """Ask whether a prediction is correct, or show the feedback that was given.
 
     Args:
-        talk: keeps what is said.
-        backend: gets it.
-        picture: that the answer is about.
-        answer: that is judged.
-        kind: how the answer was put.
+        session: keeps the feedback.
+        backend: stores it.
+        picture: that was classified.
+        prediction: for the picture.
+        rejected: whether the prediction is shown as none of the labels.
     """
-    key = answer.prediction_id[-24:]
-    judgement = talk.judgements.get(answer.prediction_id)
-    if judgement is None:
-        _ask(talk, answer, kind, key)
+    key = prediction.prediction_id[-24:]
+    feedback = session.feedback.get(prediction.prediction_id)
+    if feedback is None:
+        _show_questions(session, prediction, key, rejected=rejected)
         return
-    with st.spinner("Storing what you say…"):
-        talk.send(judgement, backend, answer, picture)
-    if isinstance(judgement.outcome, ServiceError):
-        st.markdown("**Not stored.**")
-        show_trouble(judgement.outcome, f"again-{key}", _again, (judgement,))
-        _offer_another_word(talk, answer, key)
-    elif judgement.outcome:
-        _confirm(answer, judgement.outcome)
-        _offer_another_word(talk, answer, key)
-
-
-def _ask(talk: Conversation, answer: Answer, kind: Kind, key: str) -> None:
-    if kind == "none":  # a yes would be a yes to that, and not to the label that comes nearest
-        _offer_labels("Is it one of them after all?", list(answer.probabilities), talk, answer, key)
-    elif _ask_yes_or_no(talk, answer, key):
-        others = [label for label in answer.probabilities if label != answer.prediction]
-        _offer_labels("What is it?", others, talk, answer, key)
-    st.checkbox(
-        "Keep the picture too, to train on",
-        key=f"keep-{key}",
-        help="Then the picture is stored with your answer, without what your camera wrote into it. "
-        "Otherwise only your answer is stored, and the picture is forgotten.",
-    )
-
-
-def _ask_yes_or_no(talk: Conversation, answer: Answer, key: str) -> bool:
-    """Whether the answer was no."""
-    wrong_key = f"wrong-{key}"
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown("**Was that right?**", width="content")
-        st.button("Yes", key=f"yes-{key}", icon=":material/thumb_up:", on_click=_judge, args=(talk, answer, key, None))
-        if st.button("No", key=f"no-{key}", icon=":material/thumb_down:"):
-            st.session_state[wrong_key] = True
-    return bool(st.session_state.get(wrong_key))
-
-
-def _offer_labels(question: str, labels: list[str], talk: Conversation, answer: Answer, key: str) -> None:
-    label_key = f"label-{key}"
-    st.pills(
-        question,
-        sorted(labels),
-        format_func=plain,
-        key=label_key,
-        on_change=_judge,
-        args=(talk, answer, key, label_key),
-    )
-
-
-def _judge(talk: Conversation, answer: Answer, key: str, label_key: str | None) -> None:
-    label = st.session_state.get(label_key) if label_key else answer.prediction
-    if label is not None:
-        talk.judge(answer, label, keep=bool(st.session_state.get(f"keep-{key}")))
-
-
-def _again(judgement: Judgement) -> None:
-    if isinstance(judgement.outcome, ServiceError):  # a second click may come after the first one's success
-        judgement.outcome = None
-
-
-def _confirm(answer: Answer, stored: Stored) -> None:
-    kept = "The picture is stored too." if stored.picture else "The picture is not stored."
-    said = f"version {answer.model_version} said {answer.prediction} with {percent(answer.confidence)}"
-    st.success(
-        f"Thank you. Stored: you say **{plain(stored.label)}**; {plain(said)}. {kept}",
-        icon=":material/check_circle:",
-    )
-
-
-def _offer_another_word(talk: Conversation, answer: Answer, key: str) -> None:
+    with st.spinner(text.SENDING_FEEDBACK):
+        session.send_feedback(feedback, backend, prediction, picture)
+    if isinstance(feedback.result, AnimalsError):
+        st.markdown(text.FEEDBACK_FAILED)
+        show_error(feedback.result, f"again-{key}", _reset_failure, (feedback,))
+    elif feedback.result:
+        _show_stored(feedback.result)
     st.button(
-        "Change what I said",
+        text.CHANGE_FEEDBACK,
         key=f"back-{key}",
         icon=":material/undo:",
         type="tertiary",
-        on_click=talk.take_back,
-        args=(answer,),
+        on_click=session.withdraw_feedback,
+        args=(prediction,),
     )
+
+
+def _show_questions(session: Session, prediction: Prediction, key: str, *, rejected: bool) -> None:
+    if rejected:  # "Yes" would be ambiguous: it could confirm the rejection or the closest label
+        _show_labels(text.QUESTION_REJECTED, list(prediction.probabilities), session, prediction, key)
+    elif _is_denied(session, prediction, key):
+        others = [label for label in prediction.probabilities if label != prediction.prediction]
+        _show_labels(text.QUESTION_LABEL, others, session, prediction, key)
+    st.checkbox(text.KEEP_PICTURE, key=f"keep-{key}", help=text.KEEP_PICTURE_HELP)
+
+
+def _is_denied(session: Session, prediction: Prediction, key: str) -> bool:
+    """Show the buttons Yes and No, and return whether No was clicked."""
+    denied_key = f"denied-{key}"
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(text.QUESTION, width="content")
+        args = (session, prediction, key, None)
+        st.button("Yes", key=f"yes-{key}", icon=":material/thumb_up:", on_click=_give_feedback, args=args)
+        if st.button("No", key=f"no-{key}", icon=":material/thumb_down:"):
+            st.session_state[denied_key] = True
+    return bool(st.session_state.get(denied_key))
+
+
+def _show_labels(question: str, labels: list[str], session: Session, prediction: Prediction, key: str) -> None:
+    label_key = f"label-{key}"
+    args = (session, prediction, key, label_key)
+    st.pills(question, sorted(labels), format_func=escape_markdown, key=label_key, on_change=_give_feedback, args=args)
+
+
+def _give_feedback(session: Session, prediction: Prediction, key: str, label_key: str | None) -> None:
+    label = st.session_state.get(label_key) if label_key else prediction.prediction
+    if label is not None:
+        session.give_feedback(prediction, label, keep_picture=bool(st.session_state.get(f"keep-{key}")))
+
+
+def _reset_failure(feedback: Feedback) -> None:
+    if isinstance(feedback.result, AnimalsError):  # a second click may follow the success of the first one
+        feedback.result = None
+
+
+def _show_stored(stored: FeedbackResponse) -> None:
+    picture = text.PICTURE_STORED if stored.picture else text.PICTURE_NOT_STORED
+    message = text.FEEDBACK_STORED.format(label=escape_markdown(stored.label), picture=picture)
+    st.success(message, icon=":material/check_circle:")

@@ -1,154 +1,139 @@
-"""The maintainer's page: which version serves, how it is asked, how it does, and whether to train again."""
+"""The page for maintainers: the served version, its requests, feedback, drift and the decision to retrain."""
 
 from collections.abc import Callable
 from typing import Final, TypeVar
 
 import streamlit as st
 
+from animals.api import Decision, Drift, FeedbackSummary, ModelInfo, Summary
 from animals.errors import AnimalsError
-from animals.frontend import clients
-from animals.frontend.backend_client import Model
-from animals.frontend.backend_metrics import Traffic, read_traffic
-from animals.frontend.charts import accuracy_by_day, answers_by_day, count_bars
-from animals.frontend.error_box import show_trouble
-from animals.frontend.report_client import Decision, Drift, FeedbackFigures, Summary
+from animals.frontend import text
+from animals.frontend.backend_metrics import BackendMetrics, parse_metrics
+from animals.frontend.charts import accuracy_by_day, count_bars, predictions_by_day
+from animals.frontend.clients import connect_backend, connect_report_function
 from animals.frontend.settings import PageSettings
-from animals.frontend.text import day, percent, plain, seconds
+from animals.frontend.text import escape_markdown, format_date, format_duration, format_percent, show_error
 
 T = TypeVar("T")
 
-DAYS: Final = (7, 30, 90)
+PERIODS: Final = (7, 30, 90)
+"""Days of a report."""
 
 
-def show_maintaining(settings: PageSettings) -> None:
-    """Show all of it; a part that cannot be had says so, and the others are there."""
-    st.title("How it does")
-    st.subheader("Model", anchor=False)
-    if model := _try("model", lambda: clients.backend(settings).model()):
+def show_maintainer_page(settings: PageSettings) -> None:
+    """Show all sections; one whose figures cannot be loaded shows the error instead."""
+    st.title(text.MAINTAINER_TITLE)
+    st.subheader("Served version", anchor=False)
+    if model := _load("model", lambda: connect_backend(settings).model()):
         _show_model(model)
-    st.subheader("Traffic", anchor=False)
-    if traffic := _try("traffic", lambda: read_traffic(clients.backend(settings).metrics())):
-        _show_traffic(traffic)
-    st.subheader("Over time", anchor=False)
-    days = st.segmented_control("Last days", DAYS, default=DAYS[0], required=True, key="days")
-    if summary := _try("summary", lambda: _summary(settings, days)):
+    st.subheader("Requests", anchor=False)
+    if metrics := _load("metrics", lambda: parse_metrics(connect_backend(settings).metrics())):
+        _show_metrics(metrics)
+    st.subheader("Predictions and feedback", anchor=False)
+    days = st.segmented_control("Last days", PERIODS, default=PERIODS[0], required=True, key="days")
+    if summary := _load("summary", lambda: _load_summary(settings, days)):
         _show_summary(summary)
     st.subheader("Report", anchor=False)
     _offer_report(settings, days)
 
 
-def _try(key: str, get: Callable[[], T]) -> T | None:
-    """What there is to be had, or a word about why there is none."""
+def _load(key: str, load: Callable[[], T]) -> T | None:
+    """Return what `load` returns; on an error show it and return None."""
     try:
-        return get()
+        return load()
     except AnimalsError as error:
-        show_trouble(error, f"again-{key}")
+        show_error(error, f"again-{key}")
         return None
 
 
-def _summary(settings: PageSettings, days: int) -> Summary:
-    with st.spinner("Asking the report function…"):
-        return clients.reports(settings).summary(days)
+def _load_summary(settings: PageSettings, days: int) -> Summary:
+    with st.spinner(text.LOADING_SUMMARY):
+        return connect_report_function(settings).summary(days)
 
 
-def _show_model(model: Model) -> None:
-    told = [f"**Version {plain(model.version)}**", plain(model.architecture)]
-    if model.created:
-        told.append(f"made on {day(model.created)}")
-    if model.promoted:
-        told.append(f"serves since {day(model.promoted)}")
-    st.markdown(" · ".join(filter(None, told)))
-    figures: dict[str, str] = {}
-    if model.metrics:
-        figures["Right on test pictures"] = percent(model.metrics.accuracy)
-        figures["Macro F1"] = f"{model.metrics.f1_macro:.3f}"
+def _show_model(model: ModelInfo) -> None:
+    parts = [
+        f"**{escape_markdown(model.version)}**",
+        escape_markdown(model.architecture),
+        f"created {format_date(model.created)}",
+        f"promoted {format_date(model.promoted)}",
+    ]
+    st.markdown(" · ".join(parts))
+    figures = {"Test accuracy": format_percent(model.metrics.accuracy), "Macro F1": f"{model.metrics.f1_macro:.3f}"}
     if model.unknown_below is not None:
-        figures["None of the labels under"] = percent(model.unknown_below)
+        figures["Rejection threshold"] = format_percent(model.unknown_below)
     _show_figures(figures)
-    if model.metrics and model.metrics.per_label:
-        with st.expander(f"By label, on {model.metrics.pictures:,} test pictures"):
-            st.dataframe(
-                [
-                    {"label": label, "precision": of.precision, "recall": of.recall, "pictures": of.pictures}
-                    for label, of in model.metrics.per_label.items()
-                ],
-                hide_index=True,
-                column_config=dict.fromkeys(("precision", "recall"), st.column_config.NumberColumn(format="percent")),
-            )
+    with st.expander(f"Precision and recall by label, on {model.metrics.pictures:,} test pictures"):
+        rows = [{"label": label, **metrics.model_dump()} for label, metrics in model.metrics.per_label.items()]
+        percent = st.column_config.NumberColumn(format="percent")
+        st.dataframe(rows, hide_index=True, column_config=dict.fromkeys(("precision", "recall", "f1"), percent))
 
 
-def _show_traffic(traffic: Traffic) -> None:
-    failed = sum(count for status, count in traffic.statuses.items() if status.startswith("5"))
+def _show_metrics(metrics: BackendMetrics) -> None:
     _show_figures(
         {
-            "Answers": f"{sum(traffic.answers.values()):,}",
-            "Half within": _seconds(traffic.median_seconds),
-            "95 % within": _seconds(traffic.p95_seconds),
-            "Failed": f"{failed:,}",
-            "Refused, being busy": f"{traffic.shed:,}",
+            "Predictions": f"{sum(metrics.predictions.values()):,}",
+            "p50": format_duration(metrics.p50_seconds),
+            "p95": format_duration(metrics.p95_seconds),
+            "Errors": f"{metrics.errors:,}",
+            "Rejected": f"{metrics.rejected:,}",
         }
     )
-    if any(traffic.answers.values()):
-        st.altair_chart(count_bars(traffic.answers), width="stretch")
-    if traffic.since:
-        st.caption(f"Of one instance, since it started at {traffic.since:%H:%M} on {day(traffic.since)} (UTC).")
+    if any(metrics.predictions.values()):
+        st.altair_chart(count_bars(metrics.predictions), width="stretch")
+    if metrics.started:
+        st.caption(text.INSTANCE.format(time=metrics.started, date=format_date(metrics.started)))
 
 
 def _show_summary(summary: Summary) -> None:
     if summary.predictions.records:
-        st.markdown("**Answers a day**")
-        asked = [(each.date, each.records) for each in summary.predictions.by_day]
-        st.altair_chart(answers_by_day(asked), width="stretch")
-    st.markdown("**What people say**")
+        st.markdown("**Predictions per day**")
+        st.altair_chart(predictions_by_day(summary.predictions.by_day), width="stretch")
+    st.markdown("**Feedback**")
     _show_feedback(summary.feedback)
     st.subheader("Drift", anchor=False)
-    if summary.drift:
-        _show_drift(summary.drift, summary.days_drifted)
-    st.subheader("Train again?", anchor=False)
-    if summary.decision:
-        _show_decision(summary.decision)
+    _show_drift(summary.drift, summary.days_drifted)
+    st.subheader("Retraining", anchor=False)
+    _show_decision(summary.decision)
 
 
-def _show_feedback(feedback: FeedbackFigures) -> None:
-    figures = {"Judged": f"{feedback.records:,}", "Right": f"{feedback.right:,}"}
-    if feedback.accuracy is not None:
-        figures["Share"] = percent(feedback.accuracy)
-    if feedback.interval:
-        figures["95 % interval"] = " to ".join(percent(end) for end in feedback.interval)
-    if feedback.reference_accuracy is not None:
-        figures["On test pictures"] = percent(feedback.reference_accuracy)
+def _show_feedback(feedback: FeedbackSummary) -> None:
+    figures = {"Records": f"{feedback.records:,}", "Correct": f"{feedback.right:,}"}
+    if feedback.accuracy is not None and feedback.interval is not None:
+        figures["Accuracy"] = format_percent(feedback.accuracy)
+        figures["95 % interval"] = " to ".join(format_percent(end) for end in feedback.interval)
+    figures["Test accuracy"] = format_percent(feedback.reference_accuracy)
     _show_figures(figures)
     if feedback.records:
-        days = [(each.date, each.records, each.right) for each in feedback.by_day]
-        st.altair_chart(accuracy_by_day(days, feedback.reference_accuracy), width="stretch")
+        st.altair_chart(accuracy_by_day(feedback.by_day, feedback.reference_accuracy), width="stretch")
     if feedback.records < feedback.needed:
-        st.caption(f"{feedback.needed:,} judgements are needed before the report compares them with the test pictures.")
+        st.caption(text.FEEDBACK_NEEDED.format(needed=feedback.needed))
     if feedback.broken_count:
-        st.caption(f"{feedback.broken_count:,} records cannot be read; the report names them.")
+        st.caption(text.FEEDBACK_BROKEN.format(count=feedback.broken_count))
 
 
 def _show_drift(drift: Drift, days: int) -> None:
     show, icon = (st.warning, ":material/trending_up:") if drift.drifted else (st.info, ":material/trending_flat:")
-    lasting = f" For {days} days now." if drift.drifted and days > 1 else ""
-    show(plain(drift.reason) + lasting, icon=icon)
+    duration = f" For {days} days." if drift.drifted and days > 1 else ""
+    show(escape_markdown(drift.reason) + duration, icon=icon)
     if drift.features:
-        with st.expander("What was compared"):
+        with st.expander("Drift by feature"):
             st.dataframe([feature.model_dump() for feature in drift.features], hide_index=True)
 
 
 def _show_decision(decision: Decision) -> None:
     show, icon = (st.warning, ":material/autorenew:") if decision.retrain else (st.success, ":material/check_circle:")
-    answer = "Yes." if decision.retrain else "No."
-    show("\n".join([f"**{answer}**", "", *(f"- {plain(reason)}" for reason in decision.reasons)]), icon=icon)
+    result = text.RETRAIN if decision.retrain else text.NO_RETRAIN
+    show("\n".join([result, "", *(f"- {escape_markdown(reason)}" for reason in decision.reasons)]), icon=icon)
 
 
 def _offer_report(settings: PageSettings, days: int) -> None:
-    made: dict[int, bytes | None] = st.session_state.setdefault("archives", {})
-    if st.button("Make the report", icon=":material/summarize:", key="make-report"):
-        made.clear()
-        with st.spinner("Making the report; this takes a minute at most…"):
-            made[days] = _try("report", lambda: clients.reports(settings).archive(days))
-    if archive := made.get(days):
+    archives: dict[int, bytes | None] = st.session_state.setdefault("archives", {})
+    if st.button("Create report", icon=":material/summarize:", key="make-report"):
+        archives.clear()
+        with st.spinner(text.MAKING_REPORT):
+            archives[days] = _load("report", lambda: connect_report_function(settings).archive(days))
+    if archive := archives.get(days):
         st.download_button(
             "Download reports.zip",
             archive,
@@ -164,7 +149,3 @@ def _show_figures(figures: dict[str, str]) -> None:
     with st.container(horizontal=True, gap="medium"):
         for name, value in figures.items():
             st.metric(name, value, width="content")
-
-
-def _seconds(duration: float | None) -> str:
-    return "none yet" if duration is None else seconds(duration)

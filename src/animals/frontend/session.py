@@ -1,78 +1,92 @@
-"""What one visitor has asked and said: kept for as long as the page is open."""
+"""The state of one visitor: pictures, predictions and feedback, kept while the page is open."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from threading import Lock
 
-from animals.errors import AnimalsError, ConfigError, ServiceError
-from animals.frontend.backend_client import Answer, Answered, Backend, Stored
-from animals.frontend.picture import Picture, preview
+from animals.api import FeedbackResponse, Prediction
+from animals.errors import AnimalsError
+from animals.frontend.clients import Backend
+from animals.frontend.upload import Picture, make_preview
+
+
+@dataclass(frozen=True, slots=True)
+class TimedPrediction:
+    """A prediction, and the seconds that the request took."""
+
+    prediction: Prediction
+    seconds: float
 
 
 @dataclass
-class Judgement:
-    """What a person says about an answer, and what became of it."""
+class Feedback:
+    """The visitor's feedback on one prediction, and the result of sending it."""
 
     label: str
-    keep: bool
-    """Whether the picture may be kept."""
-    outcome: Stored | ServiceError | None = None
+    keep_picture: bool
+    result: FeedbackResponse | AnimalsError | None = None
     """None until it was sent."""
 
 
 @dataclass
-class Conversation:
-    """Questions, answers and judgements.
+class Session:
+    """The state of one visitor.
 
-    Streamlit starts the page's script anew at each click, in another thread, even while the one before still waits for
-    the backend. So each question is asked, and each judgement sent, under a lock and once.
+    Streamlit runs the page's script again at each click, in another thread, even while the previous run still waits
+    for the backend. Therefore requests are sent under a lock, and each one once.
     """
 
-    answers: dict[str, Answered | AnimalsError] = field(default_factory=dict)
-    judgements: dict[str, Judgement] = field(default_factory=dict)
+    predictions: dict[str, TimedPrediction | AnimalsError] = field(default_factory=dict)
+    """By the picture's digest."""
+    feedback: dict[str, Feedback] = field(default_factory=dict)
+    """By the prediction's id."""
     previews: dict[str, bytes | None] = field(default_factory=dict)
+    """By the picture's digest."""
     _lock: Lock = field(default_factory=Lock)
 
-    def ask(self, backend: Backend, picture: Picture) -> Answered | AnimalsError:
-        """The answer to a picture, or why there is none; the same until it is forgotten."""
+    def classify(self, backend: Backend, picture: Picture) -> TimedPrediction | AnimalsError:
+        """Return the prediction for a picture, or the error; both are kept until `forget_failures`."""
         with self._lock:
-            if picture.digest not in self.answers:
-                self.answers[picture.digest] = _answer(backend, picture)
-            return self.answers[picture.digest]
+            if picture.digest not in self.predictions:
+                self.predictions[picture.digest] = _classify(backend, picture)
+            return self.predictions[picture.digest]
 
     def preview(self, picture: Picture) -> bytes | None:
-        """The picture to look at, or None if it cannot be read."""
+        """Return a small JPEG of a picture; None if the picture cannot be decoded."""
         if picture.digest not in self.previews:
-            self.previews[picture.digest] = preview(picture.data)
+            self.previews[picture.digest] = make_preview(picture.data)
         return self.previews[picture.digest]
 
     def forget_failures(self, pictures: Sequence[Picture]) -> None:
-        """Ask again for the pictures that have no answer yet."""
+        """Forget the errors of these pictures, so that they are classified again."""
         for picture in pictures:
-            if isinstance(self.answers.get(picture.digest), AnimalsError):
-                del self.answers[picture.digest]
+            if isinstance(self.predictions.get(picture.digest), AnimalsError):
+                del self.predictions[picture.digest]
 
-    def judge(self, answer: Answer, label: str, *, keep: bool) -> None:
-        """Take down what a person says; the first word counts until it is taken back."""
-        self.judgements.setdefault(answer.prediction_id, Judgement(label, keep))
+    def give_feedback(self, prediction: Prediction, label: str, *, keep_picture: bool) -> None:
+        """Record feedback on a prediction; the first one counts until it is withdrawn."""
+        self.feedback.setdefault(prediction.prediction_id, Feedback(label, keep_picture))
 
-    def take_back(self, answer: Answer) -> None:
-        """Let the person judge again; the backend keeps the last word."""
-        self.judgements.pop(answer.prediction_id, None)
+    def withdraw_feedback(self, prediction: Prediction) -> None:
+        """Let the visitor give feedback again; the backend replaces the earlier one."""
+        self.feedback.pop(prediction.prediction_id, None)
 
-    def send(self, judgement: Judgement, backend: Backend, answer: Answer, picture: Picture) -> None:
-        """Send a judgement, unless it was sent already."""
+    def send_feedback(self, feedback: Feedback, backend: Backend, prediction: Prediction, picture: Picture) -> None:
+        """Send feedback and keep the result, unless it was sent already."""
         with self._lock:
-            if judgement.outcome is None:
-                data = picture.data if judgement.keep else None
+            if feedback.result is None:
+                data = picture.data if feedback.keep_picture else None
                 try:
-                    judgement.outcome = backend.judge(answer.prediction_id, judgement.label, data)
-                except ServiceError as error:
-                    judgement.outcome = error
+                    feedback.result = backend.submit_feedback(prediction.prediction_id, feedback.label, data)
+                except AnimalsError as error:
+                    feedback.result = error
 
 
-def _answer(backend: Backend, picture: Picture) -> Answered | AnimalsError:
+def _classify(backend: Backend, picture: Picture) -> TimedPrediction | AnimalsError:
+    started = time.perf_counter()
     try:
-        return backend.classify(picture.name, picture.data)
-    except (ServiceError, ConfigError) as error:
+        prediction = backend.classify(picture.name, picture.data)
+    except AnimalsError as error:
         return error
+    return TimedPrediction(prediction, time.perf_counter() - started)

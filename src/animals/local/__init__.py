@@ -1,1 +1,1 @@
-"""All services on this machine, as processes of their own: `invoke up` and `invoke demo`."""
+"""Backend, page and report function on this machine, each in a process of its own."""

@@ -18,73 +18,86 @@ from animals import registry
 from animals.cli import exit_on_error, split_words
 from animals.config.settings import read_settings
 from animals.errors import AnimalsError, NoModel
-from animals.local.child_process import release, start
-from animals.local.demo_traffic import Tally, fetch_report, known_pictures, send
+from animals.frontend.clients import Backend, ReportFunction, local_session
+from animals.frontend.http_client import HttpClient
+from animals.local.child_process import request_end, start
+from animals.local.demo_traffic import Counts, labelled_pictures, send
 from animals.local.secret import local_secret
 from animals.local.services import Ports, Service, local_services
-from animals.local.supervisor import Supervisor, answers
+from animals.local.supervisor import Supervisor, responds
 from animals.serving.settings import BackendSettings
 from animals.storage import Storage, open_storage
 
 REPORT: Final = Path("reports.zip")
-"""What `demo --once` leaves."""
+"""Written by `demo --once`."""
+
+REPORT_DAYS: Final = 7
+
+PATIENCE: Final = 60
+"""Seconds that the demo waits in total for a busy service."""
 
 
 def up(arguments: argparse.Namespace) -> None:
-    """Start backend, page and report function, and show what they say until Ctrl-C."""
+    """Start backend, page and report function, and show their output until Ctrl-C."""
     console = Console(highlight=False)
     bucket, services = _services(arguments)
-    with _ended_by_a_signal(), Supervisor(services, console) as running:
-        running.wait_until_ready()
+    with _expect_interrupt(), Supervisor(services, console) as supervisor:
+        supervisor.wait_until_ready()
         if not _is_published(bucket):
-            running.say("No model is published yet: invoke train makes one, and it serves as soon as it is there.")
-        running.say("All run. Ctrl-C stops them.")
-        running.watch()
+            supervisor.print("No model is published yet. Run: invoke train. The backend then serves it by itself.")
+        supervisor.print("All services run. Ctrl-C stops them.")
+        supervisor.run_until_signal()
 
 
 def demo(arguments: argparse.Namespace) -> None:
-    """Train the sample if there is no model yet, start all, and send some traffic and feedback."""
+    """Train on the sample if no model is published, start all services, and send requests and feedback."""
     console = Console(highlight=False)
     bucket, services = _services(arguments)
     backend, page, report = services
     if not _is_published(bucket):
         _train(arguments.args)
-    pictures = known_pictures(bucket)
-    with _ended_by_a_signal(), Supervisor(services, console) as running:
-        running.wait_until_ready()
-        running.until(lambda: answers(f"{backend.url}/readyz"), "The backend has no model that it can serve.")
-        tally = send(backend.url, pictures, between=running.check)
-        running.until(lambda: any(bucket.names("predictions/")), "The backend did not store what it answered.")
-        running.say(_told(tally))
+    pictures = labelled_pictures(bucket)
+    with _expect_interrupt(), Supervisor(services, console) as supervisor:
+        supervisor.wait_until_ready()
+        supervisor.wait_until(lambda: responds(f"{backend.url}/readyz"), "The backend has no model that it can serve.")
+        client = Backend(_connect("The backend", backend))
+        counts = send(client, pictures, after_each=supervisor.check)
+        supervisor.wait_until(lambda: any(bucket.names("predictions/")), "The backend did not store its predictions.")
+        supervisor.print(_describe(counts))
         if arguments.once:
-            fetch_report(f"{report.url}{report.show}", REPORT)
-            running.say(f"The report is in {REPORT}.")
+            REPORT.write_bytes(ReportFunction(_connect("The report function", report)).archive(REPORT_DAYS))
+            supervisor.print(f"The report is in {REPORT}.")
             return
-        running.say(_what_to_look_at(page, report))
-        running.watch()
+        supervisor.print(_next_steps(page, report))
+        supervisor.run_until_signal()
 
 
-def _told(tally: Tally) -> str:
+def _connect(name: str, service: Service) -> HttpClient:
+    return HttpClient(name, service.url, local_session(), patience=PATIENCE)
+
+
+def _describe(counts: Counts) -> str:
     return (
-        f"{tally.asked} pictures were asked about, {tally.spoiled} of them spoiled; {tally.right} answers were right. "
-        f"{tally.judged} were judged, {tally.kept} with the picture."
+        f"{counts.classified} pictures were classified, {counts.correct} of them correctly; "
+        f"{counts.corrupted} were corrupted on purpose. "
+        f"{counts.with_feedback} have feedback, {counts.stored} with the picture."
     )
 
 
-def _what_to_look_at(page: Service, report: Service) -> str:
+def _next_steps(page: Service, report: Service) -> str:
     return (
-        f"Try it:          {page.url}\n"
-        f"See how it does: {page.url}/maintainer\n"
-        f'Get the report:  curl -X GET "{report.url}{report.show}" -o reports.zip\n'
-        "Ctrl-C stops all."
+        f"Try it:           {page.url}\n"
+        f"See model health: {page.url}/maintainer\n"
+        f'Get the report:   curl -X GET "{report.url}{report.home}" -o reports.zip\n'
+        "Ctrl-C stops all services."
     )
 
 
 def _services(arguments: argparse.Namespace) -> tuple[Storage, tuple[Service, Service, Service]]:
-    """The bucket, and the services over it.
+    """Return the bucket, and the services on it.
 
     Raises:
-        ConfigError: a setting is impossible.
+        ConfigError: a setting is invalid.
     """
     settings = read_settings(BackendSettings)
     secret = settings.secret.get_secret_value() if settings.secret else local_secret()
@@ -101,29 +114,29 @@ def _is_published(bucket: Storage) -> bool:
 
 
 def _train(overrides: str) -> None:
-    """Train the sample with the ordinary trainer; it ends with this process.
+    """Train on the sample, in a process that ends with this one.
 
     Raises:
-        AnimalsError: it failed, and has said why.
+        AnimalsError: the training failed.
     """
     training = start("animals.training", "experiment=sample", *split_words(overrides), environment=os.environ)
     try:
         code = training.wait()
     except KeyboardInterrupt:
-        release(training)  # it keeps what it has learned
+        request_end(training)  # it writes a checkpoint
         training.wait()
         raise
     if code:
-        raise AnimalsError(f"The training ended with exit code {code}; why is said above.")
+        raise AnimalsError(f"The training ended with exit code {code}. Its output above gives the reason.")
 
 
 @contextmanager
-def _ended_by_a_signal() -> Iterator[None]:
-    """Ctrl-C is how this is meant to end."""
+def _expect_interrupt() -> Iterator[None]:
+    """Treat Ctrl-C as the normal end of the block."""
     try:
         yield
     except KeyboardInterrupt:
-        sys.stderr.write("\nAll are stopped.\n")
+        sys.stderr.write("\nAll services are stopped.\n")
 
 
 def parse(words: Sequence[str] | None = None) -> argparse.Namespace:

@@ -1,4 +1,4 @@
-"""The services of this machine: what each is started with, and where it answers."""
+"""The services of this machine: their modules, ports and environment variables."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,28 +9,28 @@ HOST: Final = "127.0.0.1"
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One service, which listens on `PORT`."""
+    """A service that listens on the port in `PORT`."""
 
     name: str
     module: str
     """As after `python -m`."""
     port: int
     health: str
-    """Path that is cheap to ask; any answer will do."""
-    show: str = "/"
-    """Path that a person begins with."""
+    """Path of a cheap request, which succeeds when the service runs."""
+    home: str = "/"
+    """Path of the first page to open."""
     environment: Mapping[str, str] = field(default_factory=dict)
-    """Variables besides those of this process."""
+    """Variables in addition to those of this process."""
 
     @property
     def url(self) -> str:
-        """Where it answers."""
+        """URL without a path."""
         return f"http://{HOST}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Where the services listen."""
+    """The ports that the services listen on."""
 
     backend: int = 8080
     page: int = 8501
@@ -38,17 +38,17 @@ class Ports:
 
 
 def local_services(bucket: str, secret: str, ports: Ports) -> tuple[Service, Service, Service]:
-    """Backend, page and report function over one bucket, each of which knows the others' addresses."""
+    """Return backend, page and report function on one bucket, with the URLs of one another in their environment."""
     backend = Service(
         "backend",
         "animals.serving",
         ports.backend,
         health="/healthz",
-        show="/docs",
+        home="/docs",
         environment={
             "ANIMALS_BUCKET": bucket,
             "ANIMALS_SECRET": secret,
-            "ANIMALS_PREDICTIONS_SECONDS": "2",  # a person who has just asked wants to see it in the report
+            "ANIMALS_PREDICTIONS_SECONDS": "2",  # so that a new prediction is in the next report
         },
     )
     report = Service(
@@ -56,7 +56,7 @@ def local_services(bucket: str, secret: str, ports: Ports) -> tuple[Service, Ser
         "animals.monitoring",
         ports.report,
         health="/healthz",
-        show="/generate_performance_report",
+        home="/generate_performance_report",
         environment={"ANIMALS_BUCKET": bucket},
     )
     page = Service(

@@ -1,4 +1,4 @@
-"""Start services, show what they say, and stop them all: when told to, or when one of them ends."""
+"""Start services, show their output, and stop all of them after a signal or when one of them ends."""
 
 import os
 import signal
@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from subprocess import PIPE, STDOUT, Popen, TimeoutExpired
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import IO, Final, Self
 
 import requests
@@ -18,19 +18,18 @@ from rich.text import Text
 
 from animals.config.settings import listen
 from animals.errors import AnimalsError
-from animals.local.child_process import release, start
+from animals.local.child_process import request_end, start
 from animals.local.services import HOST, Service
 
 READY_SECONDS: Final = 180.0
-"""After which what does not come counts as failed; on a busy machine a service takes half a minute to start."""
+"""Time limit for a service to start; on a busy machine it takes half a minute."""
 
 STOP_SECONDS: Final = 15.0
-"""That services have to end by themselves."""
+"""Time limit for the services to end, before they are killed."""
 
-LOOK_SECONDS: Final = 0.2
+POLL_SECONDS: Final = 0.2
 
 COLOURS: Final = ("cyan", "magenta", "yellow")
-"""Of the names before the lines, in turns."""
 
 _SIGNALS: Final = [
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)
@@ -38,34 +37,35 @@ _SIGNALS: Final = [
 
 
 @dataclass(frozen=True, slots=True)
-class _Running:
+class _Child:
+    """A running service, and the thread that prints its output."""
+
     service: Service
     process: Popen[bytes]
-    reader: threading.Thread
-    """Shows what it says."""
+    printer: threading.Thread
 
 
 class Supervisor:
-    """Services that run as long as a `with` block does; only in the main thread, since it listens to signals.
+    """Services that run during a `with` block, in the main thread because it handles signals.
 
-    Inside the block SIGTERM is as Ctrl-C: KeyboardInterrupt. Whatever ends the block, the services end with it, and
-    with this process even if it is killed.
+    In the block SIGTERM raises KeyboardInterrupt like Ctrl-C. The services end with the block, and with this process
+    even if it is killed.
 
     Args:
         services: to start.
-        console: that shows what they say.
+        console: shows their output.
 
     Raises:
-        AnimalsError: a port is taken; nothing was started.
+        AnimalsError: a port is not available; nothing was started.
     """
 
     def __init__(self, services: Sequence[Service], console: Console) -> None:
         self._services = services
         self._console = console
-        self._running: list[_Running] = []
-        self._told = 0
-        self._quiet = True  # while it starts and stops, a signal is only counted
-        self._before = [signal.getsignal(number) for number in _SIGNALS]
+        self._children: list[_Child] = []
+        self._signals = 0
+        self._deferring = True  # while services start and stop, a signal is only counted
+        self._handlers = [signal.getsignal(number) for number in _SIGNALS]
 
     def __enter__(self) -> Self:
         for service in self._services:
@@ -75,116 +75,116 @@ class Supervisor:
         try:
             for service in self._services:
                 self._start(service)
-            self._quiet = False
-            self._end_if_told()
+                self._raise_if_signalled()
+            self._deferring = False
+            self._raise_if_signalled()
         except BaseException:
             self._stop()
             raise
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._stop()
 
     def check(self) -> None:
-        """Look whether all services run.
+        """Check that all services run.
 
         Raises:
             AnimalsError: one has ended; the message says which and how.
         """
-        for it in self._running:
-            if (code := it.process.poll()) is not None:
-                it.reader.join(1)
+        for child in self._children:
+            if (code := child.process.poll()) is not None:
+                child.printer.join(1)
                 how = f"exit code {code}" if code >= 0 else f"signal {signal.Signals(-code).name}"
-                raise AnimalsError(f"The {it.service.name} has ended with {how}; what it said last is above.")
+                raise AnimalsError(f"The {child.service.name} ended with {how}. Its output above gives the reason.")
 
     def wait_until_ready(self) -> None:
-        """Show the address of each service once it answers.
+        """Wait until each service responds, and print its address.
 
         Raises:
-            AnimalsError: one has ended, or does not answer in time.
+            AnimalsError: one has ended, or does not respond in time.
         """
         for service in self._services:
-            self.until(partial(answers, service.url + service.health), f"The {service.name} does not answer.")
-            self.say(f"{service.name:<8} answers on {service.url}{service.show}")
+            ready = partial(responds, service.url + service.health)
+            self.wait_until(ready, f"The {service.name} does not respond.")
+            self.print(f"{service.name:<8} runs on {service.url}{service.home}")
 
-    def until(self, reached: Callable[[], bool], otherwise: str) -> None:
-        """Wait until something is so, while all services run.
+    def wait_until(self, condition: Callable[[], bool], failure: str) -> None:
+        """Wait until a condition is true, while all services run.
 
         Raises:
-            AnimalsError: one has ended, or it is not so in time; the message is `otherwise`.
+            AnimalsError: a service has ended, or the time is over; the message begins with `failure`.
         """
         deadline = time.monotonic() + READY_SECONDS
-        while not reached():
+        while not condition():
             self._pause()
             if time.monotonic() > deadline:
-                raise AnimalsError(f"{otherwise} That was waited for {READY_SECONDS:.0f} s.")
+                raise AnimalsError(f"{failure} Waited for {READY_SECONDS:.0f} s.")
 
-    def watch(self) -> None:
-        """Go on until a signal comes.
+    def run_until_signal(self) -> None:
+        """Wait for a signal.
 
         Raises:
+            KeyboardInterrupt: a signal was received.
             AnimalsError: a service has ended.
         """
         while True:
             self._pause()
 
-    def say(self, text: str) -> None:
-        """Show a line of our own."""
+    def print(self, text: str) -> None:
+        """Print a line that is no service's output."""
         self._console.print(Text(text, style="bold"), soft_wrap=True)
 
     def _pause(self) -> None:
         self.check()
-        time.sleep(LOOK_SECONDS)
+        time.sleep(POLL_SECONDS)
 
     def _start(self, service: Service) -> None:
         settings = {"PORT": str(service.port), "PYTHONUNBUFFERED": "1", **service.environment}
         environment = {"ANIMALS_HOST": HOST, **os.environ, **settings}
         process = start(service.module, environment=environment, stdout=PIPE, stderr=STDOUT)
-        colour = COLOURS[len(self._running) % len(COLOURS)]
-        reader = threading.Thread(target=self._show, args=(service, process.stdout, colour), daemon=True)
-        self._running.append(_Running(service, process, reader))
-        reader.start()
-        self._end_if_told()
+        colour = COLOURS[len(self._children) % len(COLOURS)]
+        printer = threading.Thread(target=self._print_output, args=(service, process.stdout, colour), daemon=True)
+        self._children.append(_Child(service, process, printer))
+        printer.start()
 
-    def _end_if_told(self) -> None:
-        if self._told:
-            raise KeyboardInterrupt
-
-    def _show(self, service: Service, lines: IO[bytes], colour: str) -> None:
+    def _print_output(self, service: Service, lines: IO[bytes], colour: str) -> None:
         with lines:
             for line in lines:
                 text = line.decode(errors="replace").rstrip()
                 self._console.print(Text.assemble((f"{service.name:<8}| ", colour), text), soft_wrap=True)
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
-        self._told += 1
-        if not self._quiet:
-            self._quiet = True
+        self._signals += 1
+        if not self._deferring:
+            self._deferring = True
+            raise KeyboardInterrupt
+
+    def _raise_if_signalled(self) -> None:
+        if self._signals:
             raise KeyboardInterrupt
 
     def _stop(self) -> None:
-        """End all services, at once if a second signal comes."""
-        self._quiet, told = True, self._told
-        for it in self._running:
-            release(it.process)
+        """End all services; kill them when the time is over or another signal is received."""
+        self._deferring, signals = True, self._signals
+        for child in self._children:
+            request_end(child.process)
         deadline = time.monotonic() + STOP_SECONDS
-        for it in self._running:
-            while it.process.poll() is None and time.monotonic() < deadline and self._told == told:
+        for child in self._children:
+            while child.process.poll() is None and time.monotonic() < deadline and self._signals == signals:
                 with suppress(TimeoutExpired):
-                    it.process.wait(LOOK_SECONDS)
-            it.process.kill()  # nothing, if it has ended
-            it.process.wait()
-            it.reader.join(1)
-        for number, before in zip(_SIGNALS, self._before, strict=True):
-            signal.signal(number, before)
+                    child.process.wait(POLL_SECONDS)
+            child.process.kill()  # no effect on a process that has ended
+            child.process.wait()
+            child.printer.join(1)
+        for number, handler in zip(_SIGNALS, self._handlers, strict=True):
+            signal.signal(number, handler)
 
 
-def answers(url: str) -> bool:
-    """Whether a service answers anything but a failure."""
+def responds(url: str) -> bool:
+    """Return whether a service responds with a status under 500."""
     with requests.Session() as session:
-        session.trust_env = False  # a proxy is for other machines
+        session.trust_env = False  # no proxy for this machine
         try:
             return bool(session.get(url, timeout=2).status_code < requests.codes.server_error)
         except requests.RequestException:

@@ -1,1 +1,1 @@
-"""How the model does in use: feedback and predictions are read, reported on, and decide when to train again."""
+"""Model monitoring: reports on feedback, predictions and drift, and the decision to retrain."""

@@ -1,10 +1,10 @@
-"""What was read once becomes one Parquet file a day, so that a report costs what is new.
+"""Compaction: new records are moved into one Parquet file a day, so that a report reads only few objects.
 
 ```
 feedback/date=2026-11-24/<id>.json      ──>  compacted/feedback/date=2026-11-24.parquet
 predictions/date=2026-11-24/<…>.jsonl   ──>  compacted/predictions/date=2026-11-24.parquet
 ```
-It may be ended at any moment and go on at once in two processes; docs/design/reports.md says why nothing is lost then.
+It may be killed at any time and may run in two processes at once without losing a record (docs/design/reports.md).
 """
 
 import contextlib
@@ -13,98 +13,101 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import partial
 from typing import Any, Final
 
 import pyarrow as pa
 
 from animals.concurrency import in_threads
 from animals.errors import Busy, NoSuchObject, ObjectChanged
-from animals.monitoring.day_file import decode, encode, merge
-from animals.monitoring.record_types import Kind
+from animals.monitoring.record_types import RecordType
+from animals.monitoring.tables import merge, read_batches, to_parquet
 from animals.records import FEEDBACK_PICTURES
 from animals.storage import ABSENT, Storage, StoredObject
 
 CHUNK_OBJECTS: Final = 2000
-"""Loose objects that are compacted in one step: what is done then stays done, and is no longer in memory."""
+"""Objects compacted in one step, at most: a finished step is durable and leaves the memory."""
 
 CHUNK_BYTES: Final = 16_000_000
-"""Of these objects together, unless a single one is larger."""
+"""Total size of the objects of one step, unless a single one is larger."""
 
-PATIENCE: Final = 30.0
-"""Seconds after which a day is left to others who compact it at the same time."""
+RETRY_SECONDS: Final = 30.0
+"""Seconds after which compaction gives up if other processes keep changing the same day."""
 
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """One day's records of one kind, after compaction."""
+    """The records of one type and day, after compaction."""
 
-    kind: Kind
+    record_type: RecordType
     date: date
     parquet: bytes | None
-    """Its file; None where there is no record."""
+    """Content of the day's Parquet file; None without records."""
     broken: tuple[str, ...]
-    """Names of the objects, or of their lines, that cannot be read; they stay where they are."""
+    """Names of objects, or of their lines, that cannot be read; they stay in the bucket."""
 
     def tables(self) -> Iterator[pa.Table]:
-        """The records, some at a time, in the order of their ids.
+        """Yield the records in batches, sorted by id.
 
         Raises:
             BrokenRecords: the file cannot be read.
         """
         if self.parquet is not None:
-            yield from decode(self.kind.compacted(self.date), self.parquet, self.kind.schema)
+            yield from read_batches(self.record_type.compacted(self.date), self.parquet, self.record_type.schema)
 
 
 class _Disappeared(Exception):
-    """An object was listed and is gone: somebody else has compacted it meanwhile."""
+    """An object that was listed and is gone, because another process compacted it."""
 
 
-def compact(storage: Storage, kind: Kind, day: date) -> Day:
-    """Bring a day's new records into its Parquet file, and give all records of the day.
+def compact(storage: Storage, record_type: RecordType, day: date) -> Day:
+    """Move a day's new records into its Parquet file, and return all records of the day.
 
     Raises:
-        BrokenRecords: the file that is there cannot be read.
-        Busy: others compact the same day all the time.
-        StorageUnavailable: the bucket is away.
+        BrokenRecords: the existing file cannot be read.
+        Busy: other processes keep compacting the same day.
+        StorageUnavailable: the bucket cannot be reached.
     """
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + RETRY_SECONDS
     wait = 0.05
     while True:
         try:
-            return _compact(storage, kind, day)
+            return _compact(storage, record_type, day)
         except (ObjectChanged, _Disappeared) as error:
             if time.monotonic() > deadline:
-                raise Busy(f"Others are compacting the {kind.folder} of {day}. Try again in a moment.") from error
-        time.sleep(random.uniform(wait / 2, wait))  # noqa: S311 - so that two do not go on in step
+                raise Busy(
+                    f"Other processes are compacting the {record_type.folder} of {day}. Try again in a moment."
+                ) from error
+        time.sleep(random.uniform(wait / 2, wait))  # noqa: S311 - so that two processes do not retry in step
         wait = min(2 * wait, 2.0)
 
 
-def _compact(storage: Storage, kind: Kind, day: date) -> Day:
-    # The order matters: what the list misses was in the file before, and what is read after the file is not older than
-    # what the file holds.
-    listed = dict(storage.sizes(kind.loose(day)))
-    file = _File(storage, kind, day)
-    broken = [name for name, size in listed.items() if not name.endswith(kind.ending) or size > kind.max_bytes]
+def _compact(storage: Storage, record_type: RecordType, day: date) -> Day:
+    # The order matters: a record missing in the listing is in the file, which is read after it; and objects are read
+    # after the file, so that they are not older than its rows.
+    sizes = dict(storage.sizes(record_type.prefix(day)))
+    file = _DayFile(storage, record_type, day)
+    broken = [
+        name for name, size in sizes.items() if not name.endswith(record_type.suffix) or size > record_type.max_bytes
+    ]
     for name in broken:
-        del listed[name]
-    for names in _chunks(listed):
-        broken += _compact_chunk(storage, kind, file, names)
-    return Day(kind, day, file.parquet, tuple(sorted(broken)))
+        del sizes[name]
+    for names in _chunks(sizes):
+        broken += _compact_chunk(storage, record_type, file, names)
+    return Day(record_type, day, file.parquet, tuple(sorted(broken)))
 
 
-def _compact_chunk(storage: Storage, kind: Kind, file: "_File", names: Sequence[str]) -> list[str]:
+def _compact_chunk(storage: Storage, record_type: RecordType, file: "_DayFile", names: Sequence[str]) -> list[str]:
     rows: list[dict[str, Any]] = []
     broken: list[str] = []
-    whole: list[tuple[str, str]] = []
-    for name, stored in in_threads(partial(_read, storage), names):
-        parsed = kind.parse(name, stored.data)
+    generations: dict[str, str] = {}
+    for name, stored in in_threads(lambda name: _read(storage, name), names):
+        parsed = record_type.parse(name, stored.data)
         rows += parsed.rows
         broken += parsed.broken
-        if not parsed.broken:  # else it stays, or what is broken in it would be lost
-            whole.append((name, stored.generation))
+        if not parsed.broken:  # else the object stays, so that its broken lines are not lost
+            generations[name] = stored.generation
     file.add(rows)
-    for _ in in_threads(partial(_delete, storage), whole):
+    for _ in in_threads(lambda name: _delete(storage, name, generations[name]), list(generations)):
         pass
     return broken
 
@@ -129,53 +132,52 @@ def _read(storage: Storage, name: str) -> StoredObject:
         raise _Disappeared from error
 
 
-def _delete(storage: Storage, found: tuple[str, str]) -> None:
-    """Remove an object that is in the file, unless it was written again since it was read."""
-    name, generation = found
+def _delete(storage: Storage, name: str, generation: str) -> None:
+    """Delete an object whose records are in the file, unless it was written again since it was read."""
     with contextlib.suppress(NoSuchObject, ObjectChanged):
         storage.delete(name, if_generation=generation)
 
 
-class _File:
+class _DayFile:
     """A day's Parquet file in the bucket."""
 
-    def __init__(self, storage: Storage, kind: Kind, day: date) -> None:
+    def __init__(self, storage: Storage, record_type: RecordType, day: date) -> None:
         self._storage = storage
-        self._name = kind.compacted(day)
-        self._schema = kind.schema
+        self._name = record_type.compacted(day)
+        self._schema = record_type.schema
         self._generation = ABSENT
         self.parquet: bytes | None = None
         with contextlib.suppress(NoSuchObject):
-            found = storage.read(self._name)
-            self.parquet, self._generation = found.data, found.generation
+            stored = storage.read(self._name)
+            self.parquet, self._generation = stored.data, stored.generation
 
     def add(self, rows: list[dict[str, Any]]) -> None:
-        """Store these rows too.
+        """Merge rows into the file.
 
         Raises:
-            ObjectChanged: somebody else has written the file meanwhile.
+            ObjectChanged: another process wrote the file since it was read.
         """
         if not rows:
             return
         before = self._table()
         after = merge(before, rows)
         if not after.equals(before):
-            self._forget_pictures(before, after)
-            self.parquet = encode(after)
+            self._delete_withdrawn_pictures(before, after)
+            self.parquet = to_parquet(after)
             self._generation = self._storage.write(self._name, self.parquet, if_generation=self._generation)
 
-    def _forget_pictures(self, before: pa.Table, after: pa.Table) -> None:
-        """Who judges again and does not send the picture any more does not want it kept.
+    def _delete_withdrawn_pictures(self, before: pa.Table, after: pa.Table) -> None:
+        """Delete pictures that later feedback does not include: the person withdrew the consent to store them.
 
-        They go first: a record may name a picture that is gone, but none may stay that nobody remembers.
+        This precedes the write: a record may name a deleted picture, but no picture may stay that no record names.
         """
         for name in _pictures(before) - _pictures(after):
             with contextlib.suppress(NoSuchObject):
                 self._storage.delete(name)
 
     def _table(self) -> pa.Table:
-        parts = [] if self.parquet is None else decode(self._name, self.parquet, self._schema)
-        return pa.concat_tables([self._schema.empty_table(), *parts])
+        batches = [] if self.parquet is None else read_batches(self._name, self.parquet, self._schema)
+        return pa.concat_tables([self._schema.empty_table(), *batches])
 
 
 def _pictures(table: pa.Table) -> set[str]:

@@ -1,84 +1,81 @@
-"""Whether to train again: a pure function of what a report found."""
+"""The decision whether to retrain, as a pure function of a report's findings."""
 
 from collections.abc import Iterator
 from typing import Annotated, Final
 
 from pydantic import Field
 
-from animals.monitoring.summary import Decision, FeedbackSummary, Findings
+from animals.api import Decision, FeedbackSummary, Findings
 from animals.records import Probability, Record
 
 Count = Annotated[int, Field(ge=1)]
 
 
 class Policy(Record):
-    """When it is time to train again.
+    """The conditions for retraining.
 
-    A training learns only from pictures that it has not had. So worse answers and drift call for one as soon as there
-    are some new labelled pictures, and many such pictures call for one by themselves.
+    A training learns only from new labelled pictures. So a lower accuracy or drift triggers one as soon as there are
+    some of them, and many of them trigger one by themselves.
     """
 
     feedback: Count = 30
-    """Judged answers under which nothing is concluded from them."""
+    """Feedback records needed to measure the accuracy."""
     drop: Probability = 0.05
-    """By how much the accuracy must have fallen, at the least: people judge wrong answers more readily than right ones,
-    and the accuracy on the test split is not exact either."""
+    """Least drop of the accuracy: people report wrong predictions more often than right ones, and the accuracy on the
+    test split has an error too."""
     days: Count = 3
-    """In a row on which the predictions drifted; one day may be one person's holiday."""
+    """Days in a row with drift; a single day may be one person's holiday pictures."""
     some_pictures: Count = 50
     """New labelled pictures without which a training would give the same model again."""
     many_pictures: Count = 500
-    """New labelled pictures that are worth a training although nothing is wrong."""
+    """New labelled pictures that justify a training by themselves."""
 
 
 DEFAULTS: Final = Policy()
 
 
 def decide(findings: Findings, policy: Policy = DEFAULTS) -> Decision:
-    """Whether to train again, and why or why not."""
-    wrong = [*_less_accurate(findings.feedback, policy), *_drifted(findings, policy)]
-    needed = min(policy.some_pictures, policy.many_pictures) if wrong else policy.many_pictures
+    """Decide whether to retrain, with the reasons."""
+    problems = [*_lower_accuracy(findings.feedback, policy), *_drift(findings, policy)]
+    needed = min(policy.some_pictures, policy.many_pictures) if problems else policy.many_pictures
+    pictures = f"There are {findings.pictures} new labelled pictures"
     if findings.pictures >= needed:
-        enough = f"There are {findings.pictures} new labelled pictures to learn from."
-        return Decision(retrain=True, reasons=(*wrong, enough))
-    too_few = f"There are {findings.pictures} new labelled pictures; {needed} are needed"
-    return Decision(
-        retrain=False,
-        reasons=(*wrong, f"{too_few} to learn from.") if wrong else (*_all_well(findings, policy), f"{too_few}."),
-    )
+        return Decision(retrain=True, reasons=(*problems, f"{pictures} to train on."))
+    too_few = f"{pictures}; {needed} are needed."
+    return Decision(retrain=False, reasons=(*(problems or _no_problems(findings, policy)), too_few))
 
 
 def is_less_accurate(feedback: FeedbackSummary, policy: Policy = DEFAULTS) -> bool:
-    """Whether the judged answers are significantly less often right than those to the test pictures."""
+    """Return whether the accuracy on feedback is significantly lower than on the test pictures."""
     if feedback.interval is None or feedback.records < policy.feedback:
         return False
     return feedback.interval[1] < feedback.reference_accuracy - policy.drop
 
 
-def _less_accurate(feedback: FeedbackSummary, policy: Policy) -> Iterator[str]:
+def _lower_accuracy(feedback: FeedbackSummary, policy: Policy) -> Iterator[str]:
     if is_less_accurate(feedback, policy):
-        yield f"{_judged(feedback)}: significantly less often than the {_expected(feedback)}."
+        yield f"{_accuracy(feedback)} is significantly lower than {_test_accuracy(feedback)}."
 
 
-def _drifted(findings: Findings, policy: Policy) -> Iterator[str]:
+def _drift(findings: Findings, policy: Policy) -> Iterator[str]:
     if findings.days_drifted >= policy.days:
         yield f"The pictures drifted on the last {findings.days_drifted} days in a row. {findings.drift.reason}"
 
 
-def _all_well(findings: Findings, policy: Policy) -> Iterator[str]:
+def _no_problems(findings: Findings, policy: Policy) -> Iterator[str]:
     feedback, days = findings.feedback, findings.days_drifted
     if feedback.records < policy.feedback:
-        yield f"{feedback.records} answers were judged; {policy.feedback} are needed to tell how good they are."
+        yield f"There are {feedback.records} feedback records; {policy.feedback} are needed to measure the accuracy."
     else:
-        yield f"{_judged(feedback)}: not significantly less often than the {_expected(feedback)}."
-    begun = f"The pictures drifted on {days} of the {policy.days} days that count. " if days else ""
-    yield f"{begun}{findings.drift.reason}"
+        yield f"{_accuracy(feedback)} is not significantly lower than {_test_accuracy(feedback)}."
+    so_far = f"The pictures drifted on {days} days in a row; {policy.days} are needed. " if days else ""
+    yield f"{so_far}{findings.drift.reason}"
 
 
-def _judged(feedback: FeedbackSummary) -> str:
+def _accuracy(feedback: FeedbackSummary) -> str:
     low, high = feedback.interval or (0, 1)
-    return f"{feedback.right} of {feedback.records} judged answers were right ({low:.0%} to {high:.0%})"
+    return f"The accuracy on feedback, {feedback.right} of {feedback.records} ({low:.0%} to {high:.0%}),"
 
 
-def _expected(feedback: FeedbackSummary) -> str:
-    return f"{feedback.reference_accuracy:.0%} of the test pictures"
+def _test_accuracy(feedback: FeedbackSummary) -> str:
+    return f"the test accuracy of {feedback.reference_accuracy:.0%}"

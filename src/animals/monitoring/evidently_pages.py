@@ -1,7 +1,7 @@
-"""Evidently's two reports, each as one HTML page with the plots inside.
+"""Evidently's two reports, each as one HTML page that contains its plots.
 
-Importing Evidently takes ten seconds, so this module is imported where a page is wanted, and only there. Its own tests
-are not used: they fail when something improves, and find drift where there is none; docs/design/reports.md tells more.
+Import this module only to make a page: importing Evidently takes ten seconds. Its own tests are not used, because they
+fail when something improves and find drift where there is none (docs/design/reports.md).
 """
 
 import os
@@ -12,15 +12,15 @@ from typing import Any, Final
 import pandas as pd
 from scipy import stats
 
+from animals.api import Drift, FeatureDrift
 from animals.features import FEATURES
 from animals.monitoring.html import notes
-from animals.monitoring.sampling import SAMPLE
-from animals.monitoring.summary import Drift, FeatureDrift
+from animals.monitoring.tables import SAMPLE_ROWS
 from animals.records import probability_columns
 
-os.environ["DO_NOT_TRACK"] = "1"  # Evidently looks when it is imported
+os.environ["DO_NOT_TRACK"] = "1"  # Evidently reads it at import
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # it uses what NumPy has given another name
+    warnings.simplefilter("ignore")  # it uses names that NumPy deprecated
     from evidently import DataDefinition, Dataset, MulticlassClassification, Report
     from evidently.legacy.calculation_engine.python_engine import PythonEngine
     from evidently.legacy.calculations.stattests.registry import (
@@ -34,67 +34,68 @@ with warnings.catch_warnings():
     from evidently.presets import ClassificationQuality
     from evidently.tests import eq, gte
 
-CHANCE: Final = 0.01
-"""How often the accuracy test may fail although nothing has changed."""
+SIGNIFICANCE: Final = 0.01
+"""Probability that the accuracy test fails although nothing changed."""
 
-_SAID: Final = "what people said"
-_ANSWERED: Final = "what was answered"
+_TARGET: Final = "feedback"
+_PREDICTION: Final = "prediction"
 
-_NOBODY: Final = ("no first label", "no second label", "no third label")
-"""With fewer than three labels Evidently asks for other figures, and fails where one of two does not occur."""
+_PADDING: Final = ("no first label", "no second label", "no third label")
+"""Labels that never occur. With fewer than three labels Evidently expects other columns, and fails if one of two labels
+does not occur."""
 
 
-def performance_page(reference: pd.DataFrame, judged: pd.DataFrame, labels: Sequence[str], remarks: list[str]) -> str:
-    """How right the judged answers were, beside those to the test pictures.
+def performance_page(reference: pd.DataFrame, feedback: pd.DataFrame, labels: Sequence[str], remarks: list[str]) -> str:
+    """Return a page that compares the accuracy on feedback with the accuracy on the test pictures.
 
     Args:
-        reference: with the columns target, prediction and `p_<label>`.
-        judged: with the columns label, prediction and `p_<label>`; at least one row.
-        labels: of the version.
-        remarks: sentences that stand above all else.
+        reference: table with the columns target, prediction and `p_<label>`.
+        feedback: table with the columns label, prediction and `p_<label>`; at least one row.
+        labels: labels of the version.
+        remarks: sentences at the top of the page.
     """
     shares = list(probability_columns(dict.fromkeys(labels)))
-    nobody = dict.fromkeys(_NOBODY[len(labels) :], 0.0)
-    # the columns that are needed alone: a label may be called as another one is
+    padding = dict.fromkeys(_PADDING[len(labels) :], 0.0)
+    # only these columns: others may have the same name as a label
     current, before = (
-        table[[said, "prediction", *shares]].set_axis([_SAID, _ANSWERED, *labels], axis=1).assign(**nobody)
-        for table, said in ((judged, "label"), (reference, "target"))
+        table[[target, "prediction", *shares]].set_axis([_TARGET, _PREDICTION, *labels], axis=1).assign(**padding)
+        for table, target in ((feedback, "label"), (reference, "target"))
     )
-    numbers = [*labels, *nobody]
-    task = MulticlassClassification(target=_SAID, prediction_labels=_ANSWERED, prediction_probas=numbers)
-    names = [_SAID, _ANSWERED]
+    numbers = [*labels, *padding]
+    task = MulticlassClassification(target=_TARGET, prediction_labels=_PREDICTION, prediction_probas=numbers)
+    names = [_TARGET, _PREDICTION]
     definition = DataDefinition(numerical_columns=numbers, categorical_columns=names, classification=[task])
     columns = [*names, *numbers]
-    accuracy = float((before[_SAID] == before[_ANSWERED]).mean())
+    accuracy = float((before[_TARGET] == before[_PREDICTION]).mean())
     quality = ClassificationQuality(conf_matrix=True, accuracy_tests=[gte(lowest_accuracy(accuracy, len(current)))])
-    if never := sorted(set(labels) - set(current[_SAID])):
-        remarks = [*remarks, f"There is no ROC AUC (nan), since nobody named {', '.join(never)}."]
+    if missing := sorted(set(labels) - set(current[_TARGET])):
+        remarks = [*remarks, f"There is no ROC AUC (nan): no feedback names {', '.join(missing)}."]
     return _page(Report([quality]), definition, current[columns], before[columns], remarks)
 
 
 def lowest_accuracy(accuracy: float, records: int) -> float:
-    """Below which so many answers are right significantly less often than this accuracy lets expect."""
-    return float(stats.binom.ppf(CHANCE, records, accuracy)) / records
+    """Return the accuracy below which that of so many records is significantly lower."""
+    return float(stats.binom.ppf(SIGNIFICANCE, records, accuracy)) / records
 
 
 def drift_page(
-    reference: pd.DataFrame, answered: pd.DataFrame, labels: Sequence[str], drift: Drift, remarks: list[str]
+    reference: pd.DataFrame, predictions: pd.DataFrame, labels: Sequence[str], drift: Drift, remarks: list[str]
 ) -> str:
-    """Whether the answers are complete and possible, and how they are distributed beside those to the test pictures.
+    """Return a page on data quality, and on the distribution of the predictions compared with the test pictures.
 
     Args:
-        reference: with the columns of `LoggedPrediction.row` that tell of picture and answer.
-        answered: with the same columns; at least one row.
-        labels: of the version.
-        drift: what `detect_drift` found, which the plots are marked with.
-        remarks: sentences that stand above all else.
+        reference: table with the columns of `LoggedPrediction.row` that describe picture and prediction.
+        predictions: table with the same columns; at least one row.
+        labels: labels of the version.
+        drift: result of `detect_drift`, which the plots show.
+        remarks: sentences at the top of the page.
     """
     shares = list(probability_columns(dict.fromkeys(labels)))
-    numbers = [name for name in ("confidence", *shares, *FEATURES) if name in reference and name in answered]
+    numbers = [name for name in ("confidence", *shares, *FEATURES) if name in reference and name in predictions]
     definition = DataDefinition(numerical_columns=numbers, categorical_columns=["prediction"])
     columns = ["prediction", *numbers]
-    metrics = [*_drifts(columns, drift), *_quality(columns, labels, len(answered))]
-    return _page(Report(metrics, include_tests=True), definition, answered[columns], reference[columns], remarks)
+    metrics = [*_drifts(columns, drift), *_quality(columns, labels, len(predictions))]
+    return _page(Report(metrics, include_tests=True), definition, predictions[columns], reference[columns], remarks)
 
 
 def _quality(columns: list[str], labels: Sequence[str], rows: int) -> list[Any]:
@@ -108,14 +109,14 @@ def _quality(columns: list[str], labels: Sequence[str], rows: int) -> list[Any]:
 
 
 def _drifts(columns: list[str], drift: Drift) -> list[ValueDrift]:
-    found = {feature.feature: feature for feature in drift.features}
+    tests = {feature.feature: feature for feature in drift.features}
     for feature in drift.features:
         _register(feature)
     metrics = []
     for name in columns:
-        test = found.get("probabilities" if name.startswith("p_") else name)
+        test = tests.get("probabilities" if name.startswith("p_") else name)
         if test is not None:
-            # all probabilities are one test, which is listed above: not again for each of them
+            # one test covers all probabilities: list it only once
             listed: dict[str, Any] = {} if test.feature == name else {"tests": []}
             metrics.append(ValueDrift(column=name, method=_method(test), threshold=test.threshold, **listed))
     return metrics
@@ -126,11 +127,11 @@ def _method(feature: FeatureDrift) -> str:
 
 
 def _register(feature: FeatureDrift) -> None:
-    """Let Evidently know a test that gives what was found already: both of the size and of the chance."""
-    together = ", of all probabilities together" if feature.feature == "probabilities" else ""
+    """Register a test with Evidently that returns a result of ours."""
+    suffix = ", of all probabilities together" if feature.feature == "probabilities" else ""
     test = StatTest(
         name=_method(feature),
-        display_name=f"{feature.test}{together}",
+        display_name=f"{feature.test}{suffix}",
         allowed_feature_types=[ColumnType.Numerical, ColumnType.Categorical],
         default_threshold=feature.threshold,
     )
@@ -141,12 +142,12 @@ def _register(feature: FeatureDrift) -> None:
 def _page(
     report: Report, definition: DataDefinition, current: pd.DataFrame, reference: pd.DataFrame, remarks: list[str]
 ) -> str:
-    before = reference if len(reference) <= SAMPLE else reference.sample(SAMPLE, random_state=0)
+    before = reference if len(reference) <= SAMPLE_ROWS else reference.sample(SAMPLE_ROWS, random_state=0)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of NumPy and scikit-learn, about labels that nobody named
-        found = report.run(
+        warnings.simplefilter("ignore")  # of NumPy and scikit-learn, about labels without feedback
+        result = report.run(
             Dataset.from_pandas(current.reset_index(drop=True), definition),
             Dataset.from_pandas(before.reset_index(drop=True), definition),
         )
-        page: str = found.get_html_str(as_iframe=False)
+        page: str = result.get_html_str(as_iframe=False)
     return page.replace("<body>", f"<body>\n{notes(remarks)}", 1)

@@ -1,9 +1,8 @@
-"""What people said of a version's answers, counted day by day."""
+"""Feedback on a version's predictions, counted by day."""
 
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, date, timedelta
-from functools import partial
 from typing import Final, NamedTuple
 
 import pandas as pd
@@ -11,38 +10,37 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from scipy.stats import binomtest
 
+from animals.api import DayOfFeedback, FeedbackSummary
 from animals.concurrency import in_threads
 from animals.monitoring import decision
 from animals.monitoring.compaction import compact
-from animals.monitoring.frames import of_version, to_frame, usable
 from animals.monitoring.record_types import FEEDBACK
 from animals.monitoring.reference import Reference
-from animals.monitoring.sampling import Sample
-from animals.monitoring.summary import DayOfFeedback, FeedbackSummary
+from animals.monitoring.tables import Sample, is_valid, of_version, to_frame
 from animals.records import FEEDBACK_PICTURES, Card, feedback_name, pictured
 from animals.storage import Storage
 
 NEEDED: Final = decision.DEFAULTS.feedback
-"""Records from which on the accuracy says something; with fewer there is no performance report."""
+"""Records needed for a performance report."""
 
-NAMED: Final = 20
-"""Broken records that are named; the others are only counted."""
+MAX_NAMED: Final = 20
+"""Broken records that a summary names; the others are only counted."""
 
 
-class Judged(NamedTuple):
-    """What was found."""
+class FeedbackResult(NamedTuple):
+    """The feedback of a period."""
 
     summary: FeedbackSummary
     sample: pd.DataFrame
-    """Some of the records, as `records.Feedback.row`."""
+    """A sample of the records, as `records.Feedback.row`."""
 
 
-def read_feedback(storage: Storage, days: Sequence[date], reference: Reference) -> Judged:
-    """Count the judgements on a version's answers of these days.
+def read_feedback(storage: Storage, days: Sequence[date], reference: Reference) -> FeedbackResult:
+    """Count the feedback on a version's predictions of these days.
 
     Raises:
-        BrokenRecords: what was compacted cannot be read.
-        StorageUnavailable: the bucket is away.
+        BrokenRecords: a Parquet file of compacted records cannot be read.
+        StorageUnavailable: the bucket cannot be reached.
     """
     counts = _Counts(reference.card)
     by_day = tuple(counts.add_day(storage, day) for day in days)
@@ -57,15 +55,15 @@ def read_feedback(storage: Storage, days: Sequence[date], reference: Reference) 
         labels={label: counts.labels[label] for label in reference.card.labels},
         versions=dict(sorted(counts.versions.items())),
         sampled=counts.sample.table.num_rows,
-        broken=tuple(counts.broken[:NAMED]),
+        broken=tuple(counts.broken[:MAX_NAMED]),
         broken_count=len(counts.broken),
         needed=NEEDED,
     )
-    return Judged(summary, to_frame(counts.sample.table, reference.card.labels))
+    return FeedbackResult(summary, to_frame(counts.sample.table, reference.card.labels))
 
 
 class _Counts:
-    """What adds up over the days."""
+    """Counts over several days."""
 
     def __init__(self, card: Card) -> None:
         self._card = card
@@ -79,23 +77,23 @@ class _Counts:
         self.broken += stored.broken
         records = right = 0
         for table in stored.tables():
-            self.versions.update(_counted(table["version"]))
-            mine = of_version(table, self._card.version)
-            good = usable(mine, self._card)
+            self.versions.update(_value_counts(table["version"]))
+            rows = of_version(table, self._card.version)
+            valid = is_valid(rows, self._card)
             self.broken += [
                 feedback_name(row["answered"], row["id"])
-                for row in mine.filter(pc.invert(good)).select(["id", "answered"]).to_pylist()
+                for row in rows.filter(pc.invert(valid)).select(["id", "answered"]).to_pylist()
             ]
-            mine = mine.filter(good)
-            self.labels.update(_counted(mine["label"]))
-            records += mine.num_rows
-            right += pc.sum(pc.equal(mine["label"], mine["prediction"])).as_py() or 0
-            self.sample.add(mine)
+            rows = rows.filter(valid)
+            self.labels.update(_value_counts(rows["label"]))
+            records += rows.num_rows
+            right += pc.sum(pc.equal(rows["label"], rows["prediction"])).as_py() or 0
+            self.sample.add(rows)
         return DayOfFeedback(date=day, records=records, right=right)
 
 
-def _counted(column: pa.ChunkedArray) -> dict[str, int]:
-    return {found["values"]: found["counts"] for found in pc.value_counts(column).to_pylist()}
+def _value_counts(column: pa.ChunkedArray) -> dict[str, int]:
+    return {row["values"]: row["counts"] for row in pc.value_counts(column).to_pylist()}
 
 
 def wilson(right: int, records: int) -> tuple[float, float]:
@@ -105,22 +103,23 @@ def wilson(right: int, records: int) -> tuple[float, float]:
 
 
 def count_pictures(storage: Storage, card: Card, today: date) -> int:
-    """Pictures that people let be kept, of answers given after the version was made.
+    """Count the pictures stored with feedback on predictions made after the version was created.
 
-    Later days are counted by the names of the pictures; of the day itself only the records know which came later.
+    Later days are counted by the names of the pictures; on the day of creation only the records tell which predictions
+    came later.
 
     Raises:
-        BrokenRecords: what was compacted cannot be read.
-        StorageUnavailable: the bucket is away.
+        BrokenRecords: a Parquet file of compacted records cannot be read.
+        StorageUnavailable: the bucket cannot be reached.
     """
     created = card.created.astimezone(UTC)
-    first = 0
+    first_day = 0
     for table in compact(storage, FEEDBACK, created.date()).tables():
         later = pc.greater(table["answered"], pa.scalar(created, table["answered"].type))
-        first += table.filter(pc.and_(later, pc.is_valid(table["picture"]))).num_rows
+        first_day += table.filter(pc.and_(later, pc.is_valid(table["picture"]))).num_rows
     days = [created.date() + timedelta(days=after) for after in range(1, (today - created.date()).days + 1)]
-    return first + sum(count for _, count in in_threads(partial(_pictures_of, storage), days))
+    return first_day + sum(count for _, count in in_threads(lambda day: _count_pictures_of(storage, day), days))
 
 
-def _pictures_of(storage: Storage, day: date) -> int:
+def _count_pictures_of(storage: Storage, day: date) -> int:
     return len(set(map(pictured, storage.names(f"{FEEDBACK_PICTURES}date={day:%Y-%m-%d}/"))))

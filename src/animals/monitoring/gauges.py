@@ -1,38 +1,36 @@
-"""What the newest report found, as numbers for Prometheus; dockerfiles/prometheus/alerts.yml watches them."""
+"""The newest report as Prometheus metrics; dockerfiles/prometheus/alerts.yml has alerts on them."""
 
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
+from animals.api import FeedbackSummary, Summary
 from animals.monitoring.decision import is_less_accurate
-from animals.monitoring.summary import FeedbackSummary, Summary
 
 
 def gauges(summary: Summary | None) -> bytes:
-    """In Prometheus's text format; nothing where there is no report yet."""
+    """Return the metrics in Prometheus's text format; empty without a report."""
     registry = CollectorRegistry()
     if summary is not None:
-        _set(registry, "animals_report_created_timestamp_seconds", "When it was made.", summary.created.timestamp())
-        _set(registry, "animals_labelled_pictures", "New ones, to learn from.", summary.pictures)
-        _set(registry, "animals_retrain", "1 where it is time to train again.", summary.decision.retrain)
-        _feedback(registry, summary.feedback)
-        _drift(registry, summary)
+        _set(registry, "animals_report_created_timestamp_seconds", "Creation time.", summary.created.timestamp())
+        _set(registry, "animals_labelled_pictures", "New labelled pictures to train on.", summary.pictures)
+        _set(registry, "animals_retrain", "1 if the decision is to retrain.", summary.decision.retrain)
+        _set_feedback(registry, summary.feedback)
+        _set_drift(registry, summary)
     return generate_latest(registry)
 
 
-def _feedback(registry: CollectorRegistry, feedback: FeedbackSummary) -> None:
-    _set(registry, "animals_feedback_records", "Judged answers in the report's days.", feedback.records)
-    _set(
-        *(registry, "animals_feedback_less_accurate", "1 where they are right significantly less often than the test."),
-        is_less_accurate(feedback),
-    )
-    _set(registry, "animals_test_accuracy", "Of the answers to the test pictures.", feedback.reference_accuracy)
+def _set_feedback(registry: CollectorRegistry, feedback: FeedbackSummary) -> None:
+    less_accurate = "1 if the accuracy on feedback is significantly lower than the test accuracy."
+    _set(registry, "animals_feedback_records", "Feedback records of the report's days.", feedback.records)
+    _set(registry, "animals_feedback_less_accurate", less_accurate, is_less_accurate(feedback))
+    _set(registry, "animals_test_accuracy", "Accuracy on the test pictures.", feedback.reference_accuracy)
     if feedback.accuracy is not None:
-        _set(registry, "animals_feedback_accuracy", "Share of the judged answers that were right.", feedback.accuracy)
+        _set(registry, "animals_feedback_accuracy", "Accuracy on feedback.", feedback.accuracy)
 
 
-def _drift(registry: CollectorRegistry, summary: Summary) -> None:
-    _set(registry, "animals_drift", "1 where the pictures are not like those of the test.", summary.drift.drifted)
-    _set(registry, "animals_drift_days", "Last days in a row on which they were not.", summary.days_drifted)
-    sizes = Gauge("animals_drift_size", "Of the difference, in limits.", ["feature"], registry=registry)
+def _set_drift(registry: CollectorRegistry, summary: Summary) -> None:
+    _set(registry, "animals_drift", "1 if the pictures of the report's days drifted.", summary.drift.drifted)
+    _set(registry, "animals_drift_days", "Latest days in a row with drift.", summary.days_drifted)
+    sizes = Gauge("animals_drift_size", "Effect size divided by its threshold.", ["feature"], registry=registry)
     for feature in summary.drift.features:
         sizes.labels(feature.feature).set(feature.statistic / feature.threshold)
 

@@ -1,10 +1,10 @@
-"""The pages that are not Evidently's: the report's first one, and those that say why there is nothing to show."""
+"""HTML pages that are not Evidently's: the report's index, and pages that say what is missing."""
 
 from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Final
 
-from animals.monitoring.summary import FeatureDrift, Summary
+from animals.api import FeatureDrift, Summary
 
 _STYLE: Final = """
   :root { color-scheme: light dark; }
@@ -16,7 +16,7 @@ _STYLE: Final = """
 
 
 def page(title: str, *parts: str) -> str:
-    """A whole page of these parts, which are HTML already."""
+    """Return a page of these parts, which are HTML already."""
     lines = [
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
@@ -28,89 +28,87 @@ def page(title: str, *parts: str) -> str:
 
 
 def paragraphs(sentences: Iterable[str]) -> str:
-    """Each sentence for itself."""
+    """Return a paragraph for each sentence."""
     return "\n".join(f"<p>{escape(sentence)}</p>" for sentence in sentences)
 
 
 def notes(sentences: Sequence[str]) -> str:
-    """Sentences to stand above a page of Evidently's, which is always light."""
+    """Return the section above a page of Evidently's, which is always light."""
     style = "font: 16px/1.5 system-ui, sans-serif; color: #222; margin: 1.5rem 2rem; max-width: 60rem"
     return f'<section style="{style}">\n{paragraphs(sentences)}\n</section>'
 
 
 def index(summary: Summary) -> str:
-    """The first page of a report."""
+    """Return the first page of a report."""
+    feedback = [(f"{day.date}", day.records, day.right) for day in summary.feedback.by_day]
+    predictions = [(f"{day.date}", day.records, _number(day.median_milliseconds)) for day in summary.predictions.by_day]
     return page(
         f"Report on version {summary.version}",
-        paragraphs([f"{_period(summary)} Made at {summary.created:%Y-%m-%d %H:%M} UTC."]),
-        f"<h2>{'Train again' if summary.decision.retrain else 'No need to train again'}</h2>",
+        paragraphs([f"{_period(summary)} Created at {summary.created:%Y-%m-%d %H:%M} UTC."]),
+        f"<h2>{'Retrain' if summary.decision.retrain else 'No need to retrain'}</h2>",
         paragraphs(summary.decision.reasons),
         '<p><a href="performance.html">Performance</a> · <a href="drift.html">Data quality and drift</a> · '
         '<a href="summary.json">All numbers</a></p>',
         "<h2>Feedback</h2>",
         paragraphs(feedback_sentences(summary)),
-        _table(["day", "judged", "right"], [[f"{d.date}", d.records, d.right] for d in summary.feedback.by_day]),
+        _table(["day", "records", "right"], feedback),
         "<h2>Predictions</h2>",
         paragraphs(prediction_sentences(summary)),
-        _table(
-            ["day", "answers", "median ms"],
-            [[f"{d.date}", d.records, _number(d.median_milliseconds)] for d in summary.predictions.by_day],
-        ),
+        _table(["day", "predictions", "median ms"], predictions),
         "<h2>Drift</h2>",
         paragraphs([summary.drift.reason]),
-        drift_table(summary.drift.features) if summary.drift.features else "",
+        _drift_table(summary.drift.features) if summary.drift.features else "",
     )
 
 
 def feedback_sentences(summary: Summary) -> list[str]:
-    """What people said, in words."""
+    """Return the results of the feedback as sentences."""
     feedback = summary.feedback
     if feedback.accuracy is None or feedback.interval is None:
-        sentences = [f"Nobody has judged an answer yet; {feedback.needed} judged answers make a performance report."]
+        sentences = ["There is no feedback yet."]
     else:
         low, high = feedback.interval
         sentences = [
-            f"{feedback.right} of {feedback.records} judged answers were right: {feedback.accuracy:.1%} (95% interval "
-            f"{low:.1%} to {high:.1%}). Of those to the test pictures {feedback.reference_accuracy:.1%} are."
+            f"Accuracy on feedback: {feedback.accuracy:.1%} ({feedback.right} of {feedback.records} records, 95% "
+            f"interval {low:.1%} to {high:.1%}). Test accuracy: {feedback.reference_accuracy:.1%}."
         ]
-        if feedback.records < feedback.needed:
-            missing = feedback.needed - feedback.records
-            sentences.append(f"That is too little for a performance report: {missing} more are needed.")
+    if feedback.records < feedback.needed:
+        missing = feedback.needed - feedback.records
+        sentences.append(f"A performance report needs {feedback.needed} feedback records; {missing} are missing.")
     if others := {name: count for name, count in feedback.versions.items() if name != summary.version}:
         listed = ", ".join(f"{count} of {name}" for name, count in others.items())
-        sentences.append(f"Not counted are judgements on answers of other versions: {listed}.")
+        sentences.append(f"Feedback on other versions is not counted: {listed}.")
     if feedback.broken_count:
-        more = " and others" if feedback.broken_count > len(feedback.broken) else ""
-        sentences.append(f"Broken and left out: {feedback.broken_count}, namely {', '.join(feedback.broken)}{more}.")
+        more = ", …" if feedback.broken_count > len(feedback.broken) else ""
+        sentences.append(f"{feedback.broken_count} broken records are rejected: {', '.join(feedback.broken)}{more}.")
     return sentences
 
 
 def prediction_sentences(summary: Summary) -> list[str]:
-    """What was answered, in words."""
+    """Return the counts of the predictions as sentences."""
     predictions = summary.predictions
-    sentences = [f"{predictions.records} pictures were answered."]
+    sentences = [f"There are {predictions.records} predictions."]
     if predictions.broken_count:
-        sentences.append(f"Broken and left out: {predictions.broken_count} lines of the log.")
+        sentences.append(f"{predictions.broken_count} broken lines of the log are rejected.")
     return sentences
 
 
-def drawn(sampled: int, records: int, what: str) -> str:
-    """How many of them the plots are made of."""
+def sample_sentence(sampled: int, records: int, what: str) -> str:
+    """Return how many of the records the plots show."""
     if sampled == records:
-        return f"Made of all {records} {what}."
-    return f"Made of {sampled} of the {records} {what}, drawn at random; counts and shares elsewhere are of all."
+        return f"The plots show all {records} {what}."
+    return f"The plots show a random sample of {sampled} of the {records} {what}; all other numbers count all of them."
 
 
 def _period(summary: Summary) -> str:
     if summary.days == 1:
-        return "What was answered today, by UTC."
-    return f"What was answered in the last {summary.days} days, today included, by UTC."
+        return "Predictions of today (UTC)."
+    return f"Predictions of the last {summary.days} days, including today (UTC)."
 
 
-def drift_table(features: Iterable[FeatureDrift]) -> str:
-    """What each test found."""
+def _drift_table(features: Iterable[FeatureDrift]) -> str:
     return _table(
-        ["of", "test", "size", "limit", "chance", ""],
+        ["feature", "test", "effect size", "threshold", "p-value", ""],
         [
             [f.feature, f.test, f"{f.statistic:.3f}", f"{f.threshold:g}", f"{f.p_value:.2g}", "drifted" * f.drifted]
             for f in features

@@ -1,12 +1,12 @@
 """The report function: `functions-framework --source src/animals/monitoring/main.py --target …`.
 
-    GET /generate_performance_report                reports.zip, which the bucket keeps too
-    GET /generate_performance_report?format=json    the summary alone, within a second or two
-    GET /metrics                                    what the newest report found, for Prometheus
-    GET /healthz                                    whether it is alive
+    GET /generate_performance_report                reports.zip, which is stored in the bucket too
+    GET /generate_performance_report?format=json    only the summary, within a second or two
+    GET /metrics                                    the newest report as metrics for Prometheus
+    GET /healthz                                    liveness
 
-`days=7` says how many days it is about, `version=` whose answers, by default those of the version that serves. On
-Google Cloud the function's own address is the report's, without a path.
+`days=7` sets the length of the period, `version=` the version, by default the served one. On Google Cloud the report is
+at the function's own address, without a path.
 """
 
 import contextlib
@@ -31,8 +31,8 @@ from animals.errors import (
     NothingToReport,
     StorageUnavailable,
 )
-from animals.monitoring.report import DAYS, MAX_DAYS, find, make_files, read_latest, store, zipped
-from animals.monitoring.settings import AT_ONCE, ReportSettings
+from animals.monitoring.report import DAYS, MAX_DAYS, build_report, make_files, read_latest, store, zip_files
+from animals.monitoring.settings import MAX_REPORTS, ReportSettings
 from animals.records import explain
 from animals.storage import Storage, open_storage
 
@@ -41,10 +41,10 @@ logger = logging.getLogger("animals.monitoring")
 REPORT: Final = "/generate_performance_report"
 
 RETRY_SECONDS: Final = 5
-"""After which it is worth trying again when the bucket is away."""
+"""Retry-After if the bucket cannot be reached."""
 
 STORAGE_SECONDS: Final = 10.0
-"""For which a request to the bucket is repeated: who asks would rather hear that it is away."""
+"""Time for which a failed request to the bucket is retried: the client should not wait longer for an error."""
 
 STATUS: Final[Mapping[type[AnimalsError], HTTPStatus]] = {
     NoModel: HTTPStatus.NOT_FOUND,
@@ -53,20 +53,20 @@ STATUS: Final[Mapping[type[AnimalsError], HTTPStatus]] = {
     BrokenRecords: HTTPStatus.CONFLICT,
     Busy: HTTPStatus.SERVICE_UNAVAILABLE,
     StorageUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
-    AnimalsError: HTTPStatus.INTERNAL_SERVER_ERROR,  # a wrong setting
+    AnimalsError: HTTPStatus.INTERNAL_SERVER_ERROR,  # an impossible setting
 }
 
 BUSY_SECONDS: Final = 15
-"""About what a report takes."""
+"""Retry-After if there are too many requests: about the time that a report takes."""
 
-# two at once would take twice the memory and no less time
+# two at a time would take twice the memory and no less time
 _reading = threading.Lock()
-_drawing = threading.Lock()
-_waiting = threading.BoundedSemaphore(AT_ONCE)
+_rendering = threading.Lock()
+_slots = threading.BoundedSemaphore(MAX_REPORTS)
 
 
 class _Query(BaseModel):
-    """What may stand behind the question mark."""
+    """Query parameters of a report."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -76,17 +76,12 @@ class _Query(BaseModel):
 
 
 def generate_performance_report(request: flask.Request) -> flask.Response:
-    """Answer one request."""
+    """Respond to a request."""
     route = ROUTES.get(request.path.rstrip("/"))
     if route is None:
-        return _problem(HTTPStatus.NOT_FOUND, f"There is nothing at this address; the report is at {REPORT}.")
+        return _problem(HTTPStatus.NOT_FOUND, f"There is nothing at this path; the report is at {REPORT}.")
     if request.method != "GET":
-        return _problem(HTTPStatus.METHOD_NOT_ALLOWED, "Only GET is answered here.", Allow="GET")
-    return _answered(route, request)
-
-
-def _answered(route: Callable[[flask.Request], flask.Response], request: flask.Request) -> flask.Response:
-    """The route's answer, or the reason why there is none."""
+        return _problem(HTTPStatus.METHOD_NOT_ALLOWED, "Only GET is allowed.", Allow="GET")
     try:
         return route(request)
     except AnimalsError as error:
@@ -94,8 +89,8 @@ def _answered(route: Callable[[flask.Request], flask.Response], request: flask.R
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             logger.warning("%s", error)
         wait = error.wait if isinstance(error, Busy) else RETRY_SECONDS
-        later = {"Retry-After": str(wait)} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
-        return _problem(status, str(error), **later)
+        headers = {"Retry-After": str(wait)} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
+        return _problem(status, str(error), **headers)
 
 
 def _problem(status: HTTPStatus, detail: str, **headers: str) -> flask.Response:
@@ -103,36 +98,36 @@ def _problem(status: HTTPStatus, detail: str, **headers: str) -> flask.Response:
 
 
 def _report(request: flask.Request) -> flask.Response:
-    given = {name: values if len(values) > 1 else values[0] for name, values in request.args.lists()}
+    parameters = {name: values if len(values) > 1 else values[0] for name, values in request.args.lists()}
     try:
-        query = _Query.model_validate(given)
+        query = _Query.model_validate(parameters)
     except ValidationError as error:
-        possible = f"Possible are days=1 to days={MAX_DAYS}, version= and format=json."
-        return _problem(HTTPStatus.BAD_REQUEST, f"{explain(error)}. {possible}")
-    with _turn():
-        return _make(_storage(), query)
+        expected = f"Expected days=1 to days={MAX_DAYS}, version= or format=json."
+        return _problem(HTTPStatus.BAD_REQUEST, f"{explain(error)}. {expected}")
+    with _slot():
+        return _make_report(_storage(), query)
 
 
 @contextlib.contextmanager
-def _turn() -> Iterator[None]:
-    if not _waiting.acquire(blocking=False):
-        raise Busy(f"{AT_ONCE} reports are being made or waited for. Try again in {BUSY_SECONDS} s.", BUSY_SECONDS)
+def _slot() -> Iterator[None]:
+    if not _slots.acquire(blocking=False):
+        raise Busy(f"{MAX_REPORTS} reports are being made. Try again in {BUSY_SECONDS} s.", BUSY_SECONDS)
     try:
         yield
     finally:
-        _waiting.release()
+        _slots.release()
 
 
-def _make(storage: Storage, query: _Query) -> flask.Response:
+def _make_report(storage: Storage, query: _Query) -> flask.Response:
     with _reading:
-        found = find(storage, query.days, query.version)
+        report = build_report(storage, query.days, query.version)
     if query.format == "json":
-        return flask.Response(found.summary.model_dump_json(), mimetype="application/json")
-    with _drawing:
-        files = make_files(found)
-    store(storage, found.summary, files, latest=query.version is None and query.days == DAYS)
-    name = {"Content-Disposition": "attachment; filename=reports.zip"}
-    return flask.Response(zipped(files), headers=name, mimetype="application/zip")
+        return flask.Response(report.summary.model_dump_json(), mimetype="application/json")
+    with _rendering:
+        files = make_files(report)
+    store(storage, report.summary, files, latest=query.version is None and query.days == DAYS)
+    headers = {"Content-Disposition": "attachment; filename=reports.zip"}
+    return flask.Response(zip_files(files), headers=headers, mimetype="application/zip")
 
 
 def _metrics(_: flask.Request) -> flask.Response:

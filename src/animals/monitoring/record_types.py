@@ -1,4 +1,4 @@
-"""The two kinds of records that come in: what their objects hold, and the table that they become."""
+"""The two types of stored records: how their objects are read, and the schema of their table."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,17 +6,24 @@ from datetime import UTC, date, datetime
 from typing import Any, Final, NamedTuple
 
 import pyarrow as pa
-from pydantic import ValidationError
+from pydantic import AwareDatetime, ValidationError
 
-from animals.records import Feedback, LoggedPrediction
+from animals.records import Feedback, LoggedPrediction, Probability, Record
 
-_SHARES: Final = pa.map_(pa.string(), pa.float64())
-_TIME: Final = pa.timestamp("us", tz="UTC")
-_LARGEST: Final = 2**63 - 1
+_ARROW_TYPES: Final[dict[Any, pa.DataType]] = {
+    str: pa.string(),
+    str | None: pa.string(),
+    int: pa.int64(),
+    float: pa.float64(),
+    AwareDatetime: pa.timestamp("us", tz="UTC"),
+    dict[str, Probability]: pa.map_(pa.string(), pa.float64()),
+    tuple[float, ...]: pa.list_(pa.float64()),
+}
+_MAX_INT: Final = 2**63 - 1
 
 
 class Parsed(NamedTuple):
-    """What one object held."""
+    """The content of one object."""
 
     rows: list[dict[str, Any]]
     broken: list[str]
@@ -24,110 +31,81 @@ class Parsed(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
-    """One kind of records.
+class RecordType:
+    """A type of records.
 
-    The schema is the same whatever the labels are, so that the records of several versions lie in one table.
+    The schema does not depend on the labels, so that one table holds the records of several versions.
     """
 
     folder: str
-    """In the bucket: `<folder>/date=<day>/…`."""
-    ending: str
-    """Of the objects' names."""
+    """Folder in the bucket: `<folder>/date=<day>/…`."""
+    suffix: str
+    """Suffix of the objects' names."""
     max_bytes: int
-    """Of one object; a larger one is none of ours, and is not read."""
+    """Largest object that is read; a larger one is not a record."""
     schema: pa.Schema
     parse: Callable[[str, bytes], Parsed]
-    """Reads the object of this name with this content."""
+    """Parse the object with this name and content."""
 
-    def loose(self, day: date) -> str:
-        """What the names of the day's objects begin with."""
+    def prefix(self, day: date) -> str:
+        """Return the prefix of the names of a day's objects."""
         return f"{self.folder}/date={day:%Y-%m-%d}/"
 
     def compacted(self, day: date) -> str:
-        """Name of the day's Parquet file."""
+        """Return the name of a day's Parquet file."""
         return f"compacted/{self.folder}/date={day:%Y-%m-%d}.parquet"
 
 
 def _parse_feedback(name: str, data: bytes) -> Parsed:
     try:
         record = Feedback.model_validate_json(data)
-        row = _row(record)
+        row = _to_row(record)
     except (ValidationError, OverflowError):
         return Parsed([], [name])
-    return Parsed([row], []) if name == record.name else Parsed([], [name])  # elsewhere it would be counted twice
+    return Parsed([row], []) if name == record.name else Parsed([], [name])  # a copy would count twice
 
 
 def _parse_predictions(name: str, data: bytes) -> Parsed:
     parsed = Parsed([], [])
     for number, line in enumerate(data.splitlines(), start=1):
         try:
-            row = _row(LoggedPrediction.model_validate_json(line))
+            row = _to_row(LoggedPrediction.model_validate_json(line))
         except (ValidationError, OverflowError):
             row = None
-        if row and name.startswith(PREDICTIONS.loose(row["time"].date())):
+        if row and name.startswith(PREDICTIONS.prefix(row["time"].date())):
             parsed.rows.append(row)
         else:
             parsed.broken.append(f"{name}:{number}")
     return parsed
 
 
-def _row(record: Feedback | LoggedPrediction) -> dict[str, Any]:
-    """As Arrow wants it.
+def _to_row(record: Feedback | LoggedPrediction) -> dict[str, Any]:
+    """Return a record as Arrow reads it.
 
     Raises:
-        OverflowError: a number or a time is beyond what a column can hold.
+        OverflowError: a number or a time does not fit into its column.
     """
     row = record.model_dump()
     row["probabilities"] = list(row["probabilities"].items())
     for name, value in row.items():
         if isinstance(value, datetime):
             row[name] = value.astimezone(UTC)
-        elif isinstance(value, int) and abs(value) > _LARGEST:
+        elif isinstance(value, int) and abs(value) > _MAX_INT:
             raise OverflowError
     return row
 
 
-FEEDBACK: Final = Kind(
-    folder="feedback",
-    ending=".json",
-    max_bytes=100_000,
-    schema=pa.schema(
-        {
-            "id": pa.string(),
-            "time": _TIME,
-            "answered": _TIME,
-            "version": pa.string(),
-            "label": pa.string(),
-            "prediction": pa.string(),
-            "confidence": pa.float64(),
-            "probabilities": _SHARES,
-            "picture": pa.string(),
-        }
-    ),
-    parse=_parse_feedback,
-)
+def _schema(record: type[Record]) -> pa.Schema:
+    return pa.schema({name: _ARROW_TYPES[field.annotation] for name, field in record.model_fields.items()})
 
-PREDICTIONS: Final = Kind(
+
+FEEDBACK: Final = RecordType(
+    folder="feedback", suffix=".json", max_bytes=100_000, schema=_schema(Feedback), parse=_parse_feedback
+)
+PREDICTIONS: Final = RecordType(
     folder="predictions",
-    ending=".jsonl",
+    suffix=".jsonl",
     max_bytes=32_000_000,
-    schema=pa.schema(
-        {
-            "id": pa.string(),
-            "time": _TIME,
-            "version": pa.string(),
-            "prediction": pa.string(),
-            "confidence": pa.float64(),
-            "probabilities": _SHARES,
-            "brightness": pa.float64(),
-            "contrast": pa.float64(),
-            "sharpness": pa.float64(),
-            "width": pa.int64(),
-            "height": pa.int64(),
-            "projection": pa.list_(pa.float64()),
-            "milliseconds": pa.float64(),
-        }
-    ),
+    schema=_schema(LoggedPrediction),
     parse=_parse_predictions,
 )

@@ -1,4 +1,4 @@
-"""What the answers of a version are compared with: its own ones to the test pictures."""
+"""The reference of a version: its predictions for the test pictures."""
 
 from dataclasses import dataclass
 from io import BytesIO
@@ -14,7 +14,7 @@ from animals.storage import Storage
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A version's answers to the test pictures."""
+    """A version's predictions for the test pictures."""
 
     card: Card
     table: pd.DataFrame
@@ -22,15 +22,15 @@ class Reference:
 
     @property
     def accuracy(self) -> float:
-        """Share of the test pictures that it answers rightly."""
+        """Accuracy on the test pictures."""
         return float((self.table["target"] == self.table["prediction"]).mean())
 
 
 def read_reference(storage: Storage, version: str | None = None) -> Reference:
-    """The reference of a version, by default of the one that serves.
+    """Read the reference of a version, by default of the served one.
 
     Raises:
-        NoModel: there is no such version, or none that serves.
+        NoModel: there is no such version, or none is served.
         BrokenModel: its card or its reference cannot be used.
     """
     card = registry.read_card(storage, version or registry.read_current(storage).version)
@@ -39,10 +39,10 @@ def read_reference(storage: Storage, version: str | None = None) -> Reference:
     try:
         table = pd.read_parquet(BytesIO(data))
     except (pa.ArrowException, OSError) as error:
-        raise BrokenModel(f"{name} in {storage.url} is no table. Publish the run again.") from error
-    needed = {"target", "prediction", "confidence", *probability_columns(dict.fromkeys(card.labels))}
-    if missing := sorted(needed - set(table.columns)):
+        raise BrokenModel(f"{name} in {storage.url} is not a Parquet file. Publish the run again.") from error
+    expected = {"target", "prediction", "confidence", *probability_columns(dict.fromkeys(card.labels))}
+    if missing := sorted(expected - set(table.columns)):
         raise BrokenModel(f"{name} in {storage.url} has no column {', '.join(missing)}. Publish the run again.")
     if table.empty:
-        raise BrokenModel(f"{name} in {storage.url} has no row: nothing can be compared with it.")
+        raise BrokenModel(f"{name} in {storage.url} has no rows; expected one for each test picture.")
     return Reference(card, table)

@@ -1,6 +1,6 @@
-"""Look whether it is time to train again, and ask for it: `python -m animals.monitoring.retrain_check`, once a day.
+"""Check whether to retrain, and request it: `python -m animals.monitoring.retrain_check`, once a day.
 
-Prints one line of JSON, which Cloud Logging takes apart and the alert policies in cloudbuild_files/alerts/ look for.
+It prints one line of JSON, which Cloud Logging parses and the alert policies in cloudbuild_files/alerts/ match.
 """
 
 import argparse
@@ -8,87 +8,89 @@ import logging
 import sys
 from typing import Final, Literal
 
+from animals.api import Summary
 from animals.cli import StderrHandler, exit_on_error
 from animals.config.settings import read_settings
 from animals.errors import ConfigError, ServiceError
-from animals.monitoring import trigger
+from animals.monitoring import trigger as triggers
 from animals.monitoring.decision import is_less_accurate
-from animals.monitoring.report import DAYS, MAX_DAYS, Found, find, store
+from animals.monitoring.report import DAYS, MAX_DAYS, Report, build_report, store
 from animals.monitoring.settings import ReportSettings
-from animals.monitoring.summary import Summary
-from animals.monitoring.trigger import RetrainRequest, Trigger, TriggerSettings, ask_once, open_trigger
+from animals.monitoring.trigger import RetrainRequest, Trigger, TriggerSettings, open_trigger, send_once
 from animals.records import Probability, Record
 from animals.storage import Storage, open_storage
 
-Asked = Literal["no reason to", "nobody: ANIMALS_TRIGGER is print", "now", "earlier today", "failed"]
+Requested = Literal["not needed", "no: ANIMALS_TRIGGER is print", "now", "earlier today", "failed"]
 
 _DAY: Final = 86400
 
 
-class Checked(Record):
-    """What is printed."""
+class CheckResult(Record):
+    """The printed line."""
 
     severity: Literal["INFO", "NOTICE", "ERROR"]
-    """As Cloud Logging calls it."""
+    """Severity in Cloud Logging."""
     message: str
     event: Literal["check"] = "check"
-    """By which the line is found."""
+    """The alert policies match it."""
     version: str
     days: int
-    """That were looked at."""
+    """Length of the period."""
     model_days: float
-    """Since the version was made."""
+    """Age of the version."""
     less_accurate: bool
-    """Whether the judged answers were right significantly less often than those to the test pictures."""
+    """Whether the accuracy on feedback is significantly lower than on the test pictures."""
     accuracy: Probability | None
-    """Of the judged answers."""
+    """Accuracy on feedback."""
     judged: int
+    """Feedback records."""
     drifted: bool
     drift_days: int
-    """Last days in a row on which the predictions drifted."""
+    """Latest days in a row with drift."""
     pictures: int
-    """New labelled ones."""
+    """New labelled pictures."""
     retrain: bool
     reasons: tuple[str, ...]
-    asked: Asked
-    """Whether a training was asked for."""
+    asked: Requested
+    """Whether a training was requested."""
 
 
-def check(storage: Storage, whom: Trigger | None, days: int = DAYS) -> Checked:
-    """Look at the last days, keep the summary for the alerts, and ask for a training if it is time.
+def check(storage: Storage, trigger: Trigger | None, days: int = DAYS) -> CheckResult:
+    """Report on the last days, store the summary for the alerts, and request a training if needed.
 
     Raises:
-        NoModel: nothing is published yet.
-        BrokenModel: the card or the reference of the version that serves cannot be used.
-        BrokenRecords: what was compacted cannot be read.
-        StorageUnavailable: the bucket is away.
-        ServiceError: the training could not be asked for; the line says so, and was printed.
+        NoModel: no version is published.
+        BrokenModel: the card or the reference of the served version cannot be used.
+        BrokenRecords: a Parquet file of compacted records cannot be read.
+        StorageUnavailable: the bucket cannot be reached.
+        ServiceError: the training could not be requested; the line that says so was printed.
     """
-    found = find(storage, days)
-    store(storage, found.summary, {"summary.json": found.summary.model_dump_json(indent=2).encode()}, latest=True)
+    report = build_report(storage, days)
+    summary = report.summary
+    store(storage, summary, {"summary.json": summary.model_dump_json(indent=2).encode()}, latest=True)
     try:
-        asked = _ask(storage, whom, found.summary)
+        requested = _request(storage, trigger, summary)
     except ServiceError:
-        sys.stdout.write(_line(found, "failed").model_dump_json() + "\n")
+        sys.stdout.write(_result(report, "failed").model_dump_json() + "\n")
         raise
-    return _line(found, asked)
+    return _result(report, requested)
 
 
-def _ask(storage: Storage, whom: Trigger | None, summary: Summary) -> Asked:
+def _request(storage: Storage, trigger: Trigger | None, summary: Summary) -> Requested:
     if not summary.decision.retrain:
-        return "no reason to"
-    if whom is None:
-        return "nobody: ANIMALS_TRIGGER is print"
-    wanted = RetrainRequest(version=summary.version, bucket=storage.url, reasons=summary.decision.reasons)
-    return "now" if ask_once(whom, wanted, storage) else "earlier today"
+        return "not needed"
+    if trigger is None:
+        return "no: ANIMALS_TRIGGER is print"
+    request = RetrainRequest(version=summary.version, bucket=storage.url, reasons=summary.decision.reasons)
+    return "now" if send_once(trigger, request, storage) else "earlier today"
 
 
-def _line(found: Found, asked: Asked) -> Checked:
-    summary, card = found.summary, found.reference.card
+def _result(report: Report, requested: Requested) -> CheckResult:
+    summary, card = report.summary, report.reference.card
     retrain, reasons = summary.decision.retrain, summary.decision.reasons
-    return Checked(
-        severity="ERROR" if asked == "failed" else "NOTICE" if retrain else "INFO",
-        message=f"{'Train again' if retrain else 'No need to train again'}: {' '.join(reasons)}",
+    return CheckResult(
+        severity="ERROR" if requested == "failed" else "NOTICE" if retrain else "INFO",
+        message=f"{'Retrain' if retrain else 'No need to retrain'}: {' '.join(reasons)}",
         version=summary.version,
         days=summary.days,
         model_days=round((summary.created - card.created).total_seconds() / _DAY, 1),
@@ -100,27 +102,27 @@ def _line(found: Found, asked: Asked) -> Checked:
         pictures=summary.pictures,
         retrain=retrain,
         reasons=reasons,
-        asked=asked,
+        asked=requested,
     )
 
 
 def main() -> None:
-    """Decide, print it and ask; the exit code is 0 whatever was decided."""
+    """Check, print the result, and request a training if needed; the exit code is 0 in any case."""
     parser = argparse.ArgumentParser(
         prog="python -m animals.monitoring.retrain_check",
         description=__doc__,
-        epilog=f"The environment says where the bucket is (ANIMALS_BUCKET) and whom to ask.\n\n{trigger.__doc__}",
+        epilog=f"The environment sets the bucket (ANIMALS_BUCKET) and the trigger.\n\n{triggers.__doc__}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--days", type=int, default=DAYS, help=f"to look at, up to {MAX_DAYS} [{DAYS}]")
+    parser.add_argument("--days", type=int, default=DAYS, help=f"length of the period, up to {MAX_DAYS} [{DAYS}]")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.WARNING, handlers=[StderrHandler()])
     with exit_on_error():
         if not 1 <= arguments.days <= MAX_DAYS:
             raise ConfigError(f"--days is {arguments.days}; expected 1 to {MAX_DAYS}.")
-        whom = open_trigger(TriggerSettings())
-        checked = check(open_storage(read_settings(ReportSettings).bucket), whom, arguments.days)
-        sys.stdout.write(checked.model_dump_json() + "\n")
+        trigger = open_trigger(TriggerSettings())
+        result = check(open_storage(read_settings(ReportSettings).bucket), trigger, arguments.days)
+        sys.stdout.write(result.model_dump_json() + "\n")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""How a training is asked for: by a message to Pub/Sub or an event at GitHub, at most once a day for a version.
+"""Request a training: by a message to Pub/Sub or an event at GitHub, at most once a day for a version.
 
-`ANIMALS_TRIGGER` says which:
+`ANIMALS_TRIGGER` selects the way:
 
-    print                                   nobody is asked; the decision is printed anyway
+    print                                   no request is sent; the decision is printed in any case
     pubsub://projects/PROJECT/topics/TOPIC  the request as a message
-    github://OWNER/REPOSITORY               the event `retrain`, whose payload is the request; needs GITHUB_TOKEN
+    github://OWNER/REPOSITORY               the event `retrain`, with the request as payload; needs GITHUB_TOKEN
 """
 
 import contextlib
@@ -22,58 +22,58 @@ from animals.records import Record, now
 from animals.storage import ABSENT, Storage
 
 SECONDS: Final = 30.0
-"""For one request, repeated by the library where it may be."""
+"""Time for one request, which the library may retry."""
 
 EVENT: Final = "retrain"
-"""Type of the event at GitHub, which a workflow waits for."""
+"""Type of the event at GitHub, which starts a workflow."""
 
 _PUBSUB: Final = re.compile(r"pubsub://(projects/[^/\s]+/topics/[^/\s]+)")
 
 
 class RetrainRequest(Record):
-    """That somebody train again: what is sent, and what the bucket remembers under `retrain/`."""
+    """A request to retrain, sent to the trigger and stored in the bucket under `retrain/`."""
 
     id: str = Field(default_factory=lambda: uuid.uuid4().hex)
     created: AwareDatetime = Field(default_factory=now)
     version: str
-    """That serves, and is to be followed by a better one."""
+    """The served version, to be replaced by a better one."""
     bucket: str
-    """Where it and the feedback are."""
+    """URL of the bucket with the version and the feedback."""
     reasons: tuple[str, ...]
-    """Each one sentence."""
+    """One sentence each."""
 
     @property
     def name(self) -> str:
-        """Of the object that remembers it: one a day for each version."""
+        """Name of its object: one a day for each version."""
         return f"retrain/date={self.created:%Y-%m-%d}/{self.version}.json"
 
 
 Trigger = Callable[[RetrainRequest], None]
-"""Sends a request.
+"""Function that sends a request.
 
 Raises:
-    ServiceError: who should get it is away; the same may succeed later.
-    RequestRefused: it was not taken, and will not be.
+    RequestRefused: the receiver rejects the request; a retry will not help.
+    ServiceError: the receiver cannot be reached; a retry may succeed.
 """
 
 
 class TriggerSettings(GitHubSettings):
-    """Who is asked, and by which right; taken from the environment."""
+    """Settings of the trigger, taken from the environment."""
 
     trigger: str = "print"
     """print, pubsub://projects/PROJECT/topics/TOPIC or github://OWNER/REPOSITORY."""
 
 
 def open_trigger(settings: TriggerSettings) -> Trigger | None:
-    """How to ask for a training; None where nobody is to be asked.
+    """Return the function that sends requests; None if none are to be sent.
 
     Raises:
-        ConfigError: the setting has no such form, or what it needs is missing.
+        ConfigError: the setting has another form, or the token is missing.
     """
     if settings.trigger == "print":
         return None
-    if found := _PUBSUB.fullmatch(settings.trigger):
-        return _to_pubsub(found[1])
+    if match := _PUBSUB.fullmatch(settings.trigger):
+        return _to_pubsub(match[1])
     if repository := repository_of(settings.trigger):
         return _to_github(repository, settings)
     raise ConfigError(
@@ -82,11 +82,11 @@ def open_trigger(settings: TriggerSettings) -> Trigger | None:
     )
 
 
-def ask_once(trigger: Trigger, request: RetrainRequest, storage: Storage) -> bool:
-    """Ask for a training, unless one was asked for on the same day for the same version.
+def send_once(trigger: Trigger, request: RetrainRequest, storage: Storage) -> bool:
+    """Send a request, unless one was sent on the same day for the same version.
 
-    The bucket remembers the request before it is sent: of two who ask at once only one gets through. What could not be
-    sent is forgotten again, so that the next one tries.
+    The request is stored before it is sent, so that only one of two concurrent processes sends it. If sending fails, it
+    is deleted again, so that the next check retries.
 
     Returns:
         Whether it was sent now.
@@ -98,7 +98,7 @@ def ask_once(trigger: Trigger, request: RetrainRequest, storage: Storage) -> boo
     try:
         trigger(request)
     except BaseException:  # also Ctrl-C
-        with contextlib.suppress(StorageError):  # then nobody asks again today
+        with contextlib.suppress(StorageError):  # if it stays, the next request is sent tomorrow
             storage.delete(request.name)
         raise
     return True
@@ -106,7 +106,7 @@ def ask_once(trigger: Trigger, request: RetrainRequest, storage: Storage) -> boo
 
 def _to_pubsub(topic: str) -> Trigger:
     def send(request: RetrainRequest) -> None:
-        # a second, of which only who sends a message has the use
+        # takes a second to import
         from google.api_core import exceptions as google
         from google.api_core.retry import Retry
         from google.auth.exceptions import GoogleAuthError
@@ -115,13 +115,13 @@ def _to_pubsub(topic: str) -> Trigger:
         try:
             with PublisherClient() as client:
                 message = request.model_dump_json().encode()
-                limits = {"retry": Retry(timeout=SECONDS), "timeout": SECONDS}  # by default it tries for ten minutes
+                limits = {"retry": Retry(timeout=SECONDS), "timeout": SECONDS}  # by default it retries for ten minutes
                 client.publish(topic, message, id=request.id, version=request.version, **limits).result()
         except google.NotFound as error:
             raise RequestRefused(f"There is no topic {topic}. Create it or set ANIMALS_TRIGGER.") from error
         except (google.ClientError, GoogleAuthError) as error:
             raise RequestRefused(
-                f"{topic} does not take the request to train again: {error}. Log in with `gcloud auth "
+                f"{topic} rejects the request to retrain: {error}. Log in with `gcloud auth "
                 "application-default login`, or give the service account the role Pub/Sub Publisher."
             ) from error
         except google.GoogleAPIError as error:

@@ -14,26 +14,25 @@ from animals.config.training import CONF_DIR, TrainConfig, register_schema
 from animals.errors import ConfigError
 from animals.records import Card
 from animals.storage import open_storage
-from animals.training.distributed import join_cluster
-from animals.training.release.announce import AnnounceSettings, announced, check
+from animals.training.release.announce import check_announce_settings, try_announce
 from animals.training.runs import RUNS
 
 
 @hydra.main(version_base=None, config_path=str(CONF_DIR), config_name="train")
 def run(composed: DictConfig) -> None:
-    """Hydra ends here: from now on there is a typed configuration and a folder."""
+    """Turn Hydra's configuration into the typed one, and train."""
     with exit_on_error():
         config = to_train_config(composed)
+        config.data.check_sources()
         from animals.training.pipeline import train  # only now: torch takes seconds to import
 
-        check(AnnounceSettings())
-        join_cluster()
+        check_announce_settings()
         if card := train(config):
-            sys.stdout.write(summary(card, config) + announced(card.version, config.bucket))
+            sys.stdout.write(summary(card, config) + try_announce(card.version, config.bucket))
 
 
 def summary(card: Card, config: TrainConfig) -> str:
-    """What a run ends with: how good, which version, where, and what to do next."""
+    """Return what a run prints at its end: accuracy, version, bucket, and the next commands."""
     metrics = card.metrics
     serves = config.promote and _serves(card.version, config.bucket)
     state = "serves from" if serves else "published, not promoted, in"
@@ -47,13 +46,13 @@ Next      uv run invoke serve
 
 
 def _serves(version: str, bucket: str) -> bool:
-    """Whether it does; not if the gate refused it."""
+    """Return whether the version serves: with `gate` it may have been refused."""
     return registry.read_current(open_storage(bucket)).version == version
 
 
 def main() -> None:
     """Run Hydra's command line, with errors as one sentence and an exit code."""
-    # Hydra prints errors in its own way and exits with 1; so it hands them on
+    # otherwise Hydra prints errors in its own way and exits with 1
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")
     register_schema()
     with exit_on_error():

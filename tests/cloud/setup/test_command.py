@@ -51,7 +51,7 @@ def test_an_empty_project_gets_everything_and_a_second_run_changes_nothing(
     capsys.readouterr()
     set_up()
     assert [str(call) for call in changes(full)] == []
-    assert "Everything was there already; nothing was changed." in capsys.readouterr().out
+    assert "Everything exists already; nothing was changed." in capsys.readouterr().out
 
 
 def test_gcloud_knows_every_flag(recorder: Recorder, flags: Flags) -> None:
@@ -195,8 +195,8 @@ def test_without_a_repository_nothing_is_bound_to_one(recorder: Recorder, capsys
     assert recorder.called("policies", "create")
     assert not [call for call in recorder.calls if "--notification-channels" in str(call)]
     said = capsys.readouterr().out
-    assert "Give --github OWNER/REPO" in said
-    assert "Give --email ADDRESS" in said
+    assert "Pass --github OWNER/REPO" in said
+    assert "Pass --email ADDRESS" in said
 
 
 def test_no_alert_is_made_that_would_reach_nobody(recorder: Recorder) -> None:

@@ -8,7 +8,7 @@ import pytest
 from google.cloud.monitoring_dashboard_v1 import Dashboard
 
 from animals.cloud.setup import alerting, buckets, images
-from animals.monitoring.retrain_check import Checked
+from animals.monitoring.retrain_check import CheckResult
 
 RULES = {name: json.loads(path.read_text(encoding="utf-8"))["rule"] for name, path in buckets.RULES.items()}
 
@@ -60,5 +60,5 @@ def test_the_dashboard_shows_every_metric_from_the_log() -> None:
 def test_a_metric_reads_a_field_of_the_line_that_the_check_prints(path: Path) -> None:
     metric = json.loads(path.read_text(encoding="utf-8"))
     fields = set(re.findall(r"jsonPayload\.(\w+)", metric["filter"] + metric["valueExtractor"]))
-    assert fields <= set(Checked.model_fields)
+    assert fields <= set(CheckResult.model_fields)
     assert metric["metricDescriptor"]["valueType"] == "DISTRIBUTION"  # without it nothing can be taken out

@@ -9,7 +9,7 @@ import pytest
 
 from animals.cloud.gcloud import Gcloud
 from animals.cloud.setup import alerting, automation, buckets, federation, images
-from animals.cloud.setup.steps import Setup, Step, take
+from animals.cloud.setup.steps import Setup, Step, run_steps
 from animals.cloud.target import Place
 from animals.errors import CloudError
 from tests.support.flags import Flags
@@ -26,7 +26,7 @@ def _somewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def go(step: Callable[..., Any], *, email: str = EMAIL) -> None:
     setup = Setup(Place(project=PROJECT), Gcloud(waits=()), github="me/animals", email=email, number=NUMBER)
-    take((Step("one", step),), setup)
+    run_steps((Step("one", step),), setup)
 
 
 @pytest.fixture

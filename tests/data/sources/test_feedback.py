@@ -28,7 +28,7 @@ DAY = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 def publish(bucket: Storage, folders: dict[str, str]) -> None:
     model = colour_model()
-    card = make_card(model, labels=LABELS, config={"data": {"folders": folders}})
+    card = make_card(model, labels=LABELS, config={"data": {"root": "pictures", "folders": folders}})
     registry.write_version(bucket, card, {registry.ONNX: model})
     registry.promote(bucket, card.version, reason="test")
 

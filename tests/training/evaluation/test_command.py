@@ -160,7 +160,7 @@ def test_a_version_is_examined_where_none_serves(command: Command, place: Place)
 
 def test_an_unknown_version_is_one_sentence(command: Command, place: Place) -> None:
     said = command("nosuch", code=1)
-    assert said == f"error: {place.storage.url} has no version nosuch. Those it has: {place.card.version}.\n"
+    assert said == f"error: {place.storage.url} has no version nosuch. Latest versions: {place.card.version}.\n"
     assert "has no version r9" in command("current", "--against", "r9", code=1)
     with pytest.raises(NoModel):
         registry.read_card(place.storage, "nosuch")
@@ -190,13 +190,13 @@ def test_a_card_from_another_time_is_one_sentence(command: Command, place: Place
     config = {**place.card.config, "data": {"folder_of_pictures": "x"}}
     place.publish("future", config=config)
     said = command("future", code=1)
-    assert "does not know" in said
+    assert "does not understand" in said
     assert "folder_of_pictures" in said
 
 
 def test_a_model_that_cannot_be_loaded_is_one_sentence(command: Command, place: Place) -> None:
     place.publish("broken", {place.card.serving_file: b"no model"})
-    assert "The ONNX file of broken cannot be loaded" in command("broken", code=1)
+    assert "The ONNX file of broken cannot be used" in command("broken", code=1)
 
 
 @pytest.mark.parametrize("number", ["0", "many"])

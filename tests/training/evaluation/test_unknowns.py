@@ -8,7 +8,6 @@ import pandas as pd
 import pytest
 
 from animals.config.data import DataConfig
-from animals.config.training import TrainConfig
 from animals.data.load import load_data_set
 from animals.errors import ConfigError, DataError
 from animals.records import Rejection
@@ -89,7 +88,7 @@ def test_a_folder_without_a_picture_is_told_before_training(pictures: Path, tmp_
 
 def test_a_missing_folder_is_told_before_anything_is_read(pictures: Path) -> None:
     with pytest.raises(ConfigError, match=r"data\.unknowns=nowhere is no folder"):
-        TrainConfig(data=DataConfig(root=str(pictures), unknowns="nowhere"))
+        DataConfig(root=str(pictures), unknowns="nowhere").check_sources()
 
 
 def test_a_version_from_before_says_that_it_was_not_measured(trained: Trained) -> None:

@@ -1,4 +1,4 @@
-"""Who may serve: the gate, the force that overrides it, and the way back."""
+"""Which version serves: the gate, the force that overrides it, and the rollback."""
 
 import sys
 from io import BytesIO
@@ -19,7 +19,7 @@ from tests.support.published import colour_model, make_card
 def publish(
     bucket: Storage, version: str, right: int, *, split: str = "0", test: str | None = None, **changes: Any
 ) -> None:
-    """A version that has the first so many of forty test pictures right."""
+    """Write a version that answers `right` of forty test pictures correctly."""
     table = pd.DataFrame({"target": ["red"] * 40, "prediction": ["red"] * right + ["blue"] * (40 - right)})
     file = BytesIO()
     table.to_parquet(file, index=False)
@@ -53,8 +53,8 @@ def test_a_version_that_is_not_significantly_worse_is_promoted(storage: Storage,
 
 def test_a_worse_version_is_refused_with_the_figures(storage: Storage) -> None:
     publish(storage, "r2", 20)
-    said = r"r2 is worse than r1.* 10 are right with r1 alone and 0 with r2 alone \(p = 0.002.*--force --reason"
-    with pytest.raises(PromotionRefused, match=said):
+    message = r"r2 is worse than r1.* 10 are right with r1 alone and 0 with r2 alone \(p = 0.002.*--force --reason"
+    with pytest.raises(PromotionRefused, match=message):
         promote(storage, "r2")
     assert registry.read_current(storage).version == "r1"
 
@@ -93,7 +93,7 @@ def test_what_cannot_be_compared_is_refused(storage: Storage) -> None:
     with pytest.raises(PromotionRefused, match="checksum"):
         promote(storage, "r4")
     storage.write(registry.file_name("r1", registry.CARD), b"{}")
-    with pytest.raises(PromotionRefused, match="cannot be compared with"):
+    with pytest.raises(PromotionRefused, match="cannot be read for a comparison"):
         promote(storage, "r4")
 
 
@@ -133,7 +133,7 @@ def test_the_commands_move_the_pointer_there_and_back(
 
 
 def test_there_is_no_way_back_from_the_first_version(storage: Storage) -> None:
-    with pytest.raises(NoModel, match="No version served before r1"):
+    with pytest.raises(NoModel, match="No version was served before r1"):
         registry.rollback(storage, reason="test")
 
 

@@ -1,4 +1,4 @@
-"""`invoke publish` finishes a run whose bucket was out of reach."""
+"""`invoke publish` publishes a run whose bucket could not be reached."""
 
 import sys
 from pathlib import Path
@@ -43,7 +43,7 @@ def test_a_folder_without_a_finished_run_is_a_usage_error(tmp_path: Path) -> Non
         read_run(tmp_path)
 
 
-def test_a_card_of_another_time_is_a_usage_error(tmp_path: Path) -> None:
+def test_a_card_that_cannot_be_read_is_a_usage_error(tmp_path: Path) -> None:
     (tmp_path / "version").mkdir()
     (tmp_path / "version" / "card.json").write_text("{}", encoding="utf-8")
     with pytest.raises(UsageError, match="cannot be read by this version of animals"):
@@ -54,7 +54,7 @@ def with_accuracy(card: Card, accuracy: float, **changes: Any) -> Card:
     return card.model_copy(update={"metrics": card.metrics.model_copy(update={"accuracy": accuracy}), **changes})
 
 
-def test_a_versionis_best_unless_one_serves_that_was_better_on_the_same_pictures(trained: Trained) -> None:
+def test_a_version_is_best_unless_a_more_accurate_one_serves(trained: Trained) -> None:
     storage = open_storage(trained.config.bucket)
     serving = trained.card.metrics.accuracy
     assert is_best(with_accuracy(trained.card, serving), storage)

@@ -1,4 +1,4 @@
-"""`invoke gcp-setup`: look at each thing that the project needs, and make it if it is missing."""
+"""`invoke gcp-setup`: check each resource that the project needs, and create it if it is missing."""
 
 import argparse
 import re
@@ -6,20 +6,20 @@ from typing import Final
 
 from animals.cloud.gcloud import Gcloud
 from animals.cloud.setup import accounts, alerting, automation, buckets, federation, images, project, secrets
-from animals.cloud.setup.steps import Setup, Step, take
+from animals.cloud.setup.steps import Setup, Step, run_steps
 from animals.cloud.target import Place
 from animals.cloud.template import FILES
 from animals.errors import ConfigError
 
 STEPS: Final = (
-    Step("Project", project.project, needed=True),
-    Step("APIs", project.apis, needed=True),
+    Step("Project", project.project, required=True),
+    Step("APIs", project.apis, required=True),
     Step("Bucket for models, feedback, predictions and reports", buckets.animals),
     Step("Bucket for pictures", buckets.pictures),
     Step("Repository for images", images.repository),
     Step("Secrets", secrets.secrets),
     Step("Topic that asks for a training", automation.topic),
-    Step("Service accounts", accounts.accounts, needed=True),
+    Step("Service accounts", accounts.accounts, required=True),
     Step("What they may do", accounts.grants),
     Step("Log-in from GitHub without a key", federation.pool),
     Step("Who logs in as whom", federation.members),
@@ -31,7 +31,7 @@ STEPS: Final = (
     Step("Dashboard", alerting.dashboard),
     Step("Whether the page answers", alerting.uptime),
 )
-"""In this order: an account must be there before it may do something, and a topic before a trigger listens to it."""
+"""In this order: accounts exist before their roles, and a topic before its trigger."""
 
 _REPOSITORY: Final = re.compile(r"[A-Za-z0-9-]+/(?!\.{1,2}$)[\w.-]+", re.ASCII)
 _ADDRESS: Final = re.compile(r"[\w.+-]+@[\w-]+(\.[\w-]+)+", re.ASCII)
@@ -56,4 +56,4 @@ def run(place: Place, gcloud: Gcloud, arguments: argparse.Namespace) -> None:
         raise ConfigError(f"--email is {arguments.email!r}; expected an address such as somebody@example.org.")
     if not FILES.is_dir():
         raise ConfigError(f"{FILES} is not there, which says how things should be. Run this in a checkout.")
-    take(STEPS, Setup(place, gcloud, github=arguments.github, email=arguments.email))
+    run_steps(STEPS, Setup(place, gcloud, github=arguments.github, email=arguments.email))

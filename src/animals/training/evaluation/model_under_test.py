@@ -5,10 +5,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from onnxruntime.capi import onnxruntime_pybind11_state as onnx_errors
-
 from animals import registry
-from animals.config.data import DataConfig
+from animals.config.compose import read_run_config
 from animals.data.dataset import DataSet
 from animals.data.load import load_data_set
 from animals.data.split import sha256_of_test, write_manifest
@@ -19,15 +17,6 @@ from animals.training.evaluation.predictors import Ask, ask_onnx
 
 CURRENT: Final = "current"
 """Stands for the version that serves."""
-
-# what a file raises that another version of ONNX Runtime wrote; the exceptions have no common base
-ONNX_ERRORS: Final = (
-    onnx_errors.Fail,
-    onnx_errors.InvalidArgument,
-    onnx_errors.InvalidGraph,
-    onnx_errors.InvalidProtobuf,
-    onnx_errors.NotImplemented,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,26 +45,16 @@ def load_subject(storage: Storage, card: Card) -> Subject:
         BrokenModel: the file cannot be run, or the card's configuration cannot be understood.
         DataError: the pictures are not there, or not those that the version was made with.
     """
-    data_set = load_data_set(_data_config(card), card.input)
+    data_set = load_data_set(read_run_config(card).data, card.input)
     _check_manifest(card, data_set)
     try:
         ask = ask_onnx(registry.read_file(storage, card, card.serving_file), card.input)
-    except ONNX_ERRORS as error:
+    except BrokenModel as error:
         made_with = card.packages.get("onnxruntime", "unknown")
         raise BrokenModel(
-            f"The ONNX file of {card.version} cannot be loaded: {error} It was checked with onnxruntime {made_with}."
+            f"The ONNX file of {card.version} cannot be used: {error} It was checked with onnxruntime {made_with}."
         ) from error
     return Subject(card, ask, data_set)
-
-
-def _data_config(card: Card) -> DataConfig:
-    try:
-        return DataConfig(**card.config["data"])
-    except (KeyError, TypeError) as error:
-        raise BrokenModel(
-            f"The card of {card.version} names its pictures in a way that this version of animals does not know "
-            f"({error}). Evaluate it with the one that made it ({card.packages.get('animals', 'unknown')})."
-        ) from error
 
 
 def _check_manifest(card: Card, data_set: DataSet) -> None:

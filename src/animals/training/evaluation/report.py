@@ -78,7 +78,7 @@ def _overview(proof: Proof) -> str:
     )
     return (
         f"# What {proof.version} is worth\n\nMeasured with its ONNX file on its own test pictures. Ranges are 95 % "
-        f"intervals. [What is measured, and why so](../../../docs/design/proof.md)\n\n{table(('', ''), rows)}"
+        f"intervals. [What is measured, and why so](../../../docs/design/evaluation.md)\n\n{table(('', ''), rows)}"
     )
 
 

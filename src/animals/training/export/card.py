@@ -11,7 +11,7 @@ from animals.data.dataset import DataSet
 from animals.data.split import sha256_of_test
 from animals.records import Calibration, Card, ExportCheck, Metrics, Quantized, Rejection, SplitInfo, Training, now
 from animals.registry import CARD, describe
-from animals.training.epochs import METRICS, read_metrics
+from animals.training.callbacks import METRICS, read_metrics
 from animals.training.export.model_card import card_for_people
 from animals.training.hardware import choose_device, choose_precision, describe_hardware
 
@@ -42,6 +42,7 @@ def make_card(
         version=version,
         created=now(),
         run=run.name,
+        data_title=config.data.title,
         architecture=config.model.name,
         labels=data_set.labels,
         input=data_set.spec,

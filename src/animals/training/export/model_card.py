@@ -5,12 +5,15 @@ All of it comes from the version's record, and each sentence holds for any set o
 
 import re
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any, Final
 
 import timm
 from huggingface_hub import EvalResult, ModelCardData
 
+from animals.config.compose import read_run_config
+from animals.config.data import DataConfig
+from animals.config.training import AugmentConfig, ModelConfig, TrainConfig
 from animals.markdown import table
 from animals.records import Card, ExportCheck, Rejection, Training
 from animals.training.export.model_card_code import how_to_use
@@ -20,17 +23,18 @@ TASK: Final = "image-classification"
 
 def card_for_people(card: Card) -> str:
     """The model card in Markdown, with the metadata block of the Hugging Face hub."""
+    config = read_run_config(card)
     sections = (
-        f"---\n{metadata(card).to_yaml()}\n---",
+        f"---\n{metadata(card, config).to_yaml()}\n---",
         f"# {card.version}",
         _summary(card),
         f"## What it is for\n\n{_purpose(card)}",
-        f"## Training data\n\n{_data(card)}",
-        f"## Training\n\n{_training(card)}",
+        f"## Training data\n\n{_data(card, config.data)}",
+        f"## Training\n\n{_training(card, config)}",
         f"## Evaluation\n\n{_evaluation(card)}",
         f"## Limits and biases\n\n{_limits(card)}",
         f"## Use\n\n{how_to_use(card)}",
-        f"## Where it comes from\n\n{_origin(card)}",
+        f"## Where it comes from\n\n{_origin(card, config.license)}",
     )
     return "\n\n".join(sections) + "\n"
 
@@ -40,9 +44,9 @@ def _summary(card: Card) -> str:
     return f"A {card.architecture} that says which of {len(card.labels)} labels fits a picture best: {labels}."
 
 
-def metadata(card: Card) -> ModelCardData:
+def metadata(card: Card, config: TrainConfig) -> ModelCardData:
     """What the hub reads: how the model is loaded, what it does, and how well."""
-    title = _title(card)
+    title = _title(config.data)
     accuracy = EvalResult(
         task_type=TASK,
         dataset_type=re.sub(r"\W+", "-", title.lower()).strip("-") or "pictures",
@@ -61,24 +65,23 @@ def metadata(card: Card) -> ModelCardData:
     )
     return ModelCardData(
         model_name=card.version,
-        license=card.config.get("license") or None,
+        license=config.license or None,
         library_name="timm",
         pipeline_tag=TASK,
         tags=[TASK, "timm", "onnx"],
         metrics=["accuracy", "f1"],
-        base_model=_base_model(card),
+        base_model=_base_model(config.model),
         eval_results=[accuracy, f1_macro],
     )
 
 
-def _title(card: Card) -> str:
-    data = card.config["data"]
-    return data.get("title") or re.split(r"[/\\]", data["root"].rstrip("/\\"))[-1] or "pictures"
+def _title(data: DataConfig) -> str:
+    return data.title or re.split(r"[/\\]", data.root.rstrip("/\\"))[-1] or "pictures"
 
 
-def _base_model(card: Card) -> str | None:
+def _base_model(model: ModelConfig) -> str | None:
     """The hub's name of what the training began from; None where it began from nothing, or timm does not say."""
-    known = timm.get_pretrained_cfg(card.config["model"]["name"]) if card.config["model"]["pretrained"] else None
+    known = timm.get_pretrained_cfg(model.name) if model.pretrained else None
     return known.hf_hub_id or None if known else None
 
 
@@ -93,18 +96,17 @@ It is not for pictures of anything else, nor for several things on one picture, 
 are; and not for decisions that can hurt somebody, unless a person looks too."""
 
 
-def _data(card: Card) -> str:
-    data, split = card.config["data"], card.split
-    about = data.get("about")
+def _data(card: Card, data: DataConfig) -> str:
+    split = card.split
     counts = ", ".join(f"{count} {name}" for name, count in split.counts.items())
     rows = [
-        ("Pictures", _text(_title(card))),
-        ("Read from", _code(data["root"])),
-        ("Described in", _code(about) if about else "nothing that the run was told of (`data.about`)"),
+        ("Pictures", _text(_title(data))),
+        ("Read from", _code(data.root)),
+        ("Described in", _code(data.about) if data.about else "nothing that the run was told of (`data.about`)"),
         ("Split", f"{counts}; drawn label by label with seed {split.seed}"),
     ]
-    if data.get("extra"):
-        rows.append(("Trained on too", _code(data["extra"])))
+    if data.extra:
+        rows.append(("Trained on too", _code(data.extra)))
     rows += [
         ("Input", f"{card.input.side}x{card.input.side} RGB, {card.input.resize}, {card.input.interpolation}"),
         ("SHA-256 of the list of all pictures", f"`{split.manifest_sha256}`"),
@@ -113,26 +115,25 @@ def _data(card: Card) -> str:
     return table(("", ""), rows)
 
 
-def _training(card: Card) -> str:
-    config = card.config
-    optimizer, trainer = config["optimizer"], config["trainer"]
-    base = _base_model(card) or "weights that timm has"
-    start = f"fine-tuned from {base}" if config["model"]["pretrained"] else "from scratch"
+def _training(card: Card, config: TrainConfig) -> str:
+    optimizer, trainer, scheduler = config.optimizer, config.trainer, config.scheduler
+    base = _base_model(config.model) or "weights that timm has"
+    start = f"fine-tuned from {base}" if config.model.pretrained else "from scratch"
     rows = [
         ("Network", f"{card.architecture}, {start}"),
-        ("Optimizer", optimizer["name"]),
-        ("Learning rate, weight decay", f"{optimizer['lr']:g}, {optimizer['weight_decay']:g}"),
-        ("Schedule", f"{config['scheduler']['name']}, {config['scheduler']['warmup']:.0%} of the steps warm up"),
-        ("Batch", f"{trainer['batch_size']} pictures, label smoothing {trainer['label_smoothing']:g}"),
-        ("Varied by", ", ".join(f"{name} {_value(value)}" for name, value in _changes(config))),
-        ("Seed", str(config["seed"])),
-        *(_course(card.training, trainer["epochs"]) if card.training else ()),
+        ("Optimizer", optimizer.name),
+        ("Learning rate, weight decay", f"{optimizer.lr:g}, {optimizer.weight_decay:g}"),
+        ("Schedule", f"{scheduler.name}, {scheduler.warmup:.0%} of the steps warm up"),
+        ("Batch", f"{trainer.batch_size} pictures, label smoothing {trainer.label_smoothing:g}"),
+        ("Varied by", ", ".join(f"{name} {_value(value)}" for name, value in _changes(config.augment))),
+        ("Seed", str(config.seed)),
+        *(_course(card.training, trainer.epochs) if card.training else ()),
     ]
     return f"{table(('', ''), rows)}\n\nAll settings are under `config` in `card.json`."
 
 
-def _changes(config: dict[str, Any]) -> list[tuple[str, Any]]:
-    return [(name, value) for name, value in config["augment"].items() if value not in (0, "none")]
+def _changes(augment: AugmentConfig) -> list[tuple[str, Any]]:
+    return [(name, value) for name, value in asdict(augment).items() if value not in (0, "none")]
 
 
 def _course(training: Training, planned: int) -> Iterable[tuple[str, str]]:
@@ -188,11 +189,11 @@ def _limits(card: Card) -> str:
     return "\n".join(f"- {line}" for line in lines)
 
 
-def _origin(card: Card) -> str:
+def _origin(card: Card, licence: str) -> str:
     rows = [
         ("Made", f"{card.created:%Y-%m-%d %H:%M} UTC by run {card.run}, commit {card.git_commit or 'unknown'}"),
         ("With", ", ".join(f"{name} {version}" for name, version in card.packages.items())),
-        ("Licence", card.config.get("license") or "none was named (`license=…`)"),
+        ("Licence", licence or "none was named (`license=…`)"),
     ]
     return f"{table(('', ''), rows)}\n\n`card.json` holds all of this for programs, and the checksum of each file."
 

@@ -1,6 +1,6 @@
-"""From a run's folder to the bucket; may be repeated until it succeeds.
+"""Publish a run's version to the bucket; it may be repeated until it succeeds.
 
-`python -m animals.training.release.publish RUN` does it again for a run whose bucket was out of reach.
+`python -m animals.training.release.publish RUN` repeats it for a run whose bucket could not be reached.
 """
 
 import argparse
@@ -15,11 +15,11 @@ from animals.config.settings import BucketSettings, read_settings
 from animals.errors import BrokenModel, NoModel, UsageError
 from animals.records import Card
 from animals.storage import Storage, open_storage
-from animals.training.release.announce import announced
+from animals.training.release.announce import try_announce
 
 
 def read_run(run: Path) -> Card:
-    """The card of a finished run.
+    """Return the card of a finished run.
 
     Raises:
         UsageError: the folder holds no finished run.
@@ -34,7 +34,7 @@ def read_run(run: Path) -> Card:
 
 
 def publish(run: Path, storage: Storage, *, promote: bool) -> Card:
-    """Write a finished run's version to the bucket, and let it serve if asked to.
+    """Write a finished run's version to the bucket, and with `promote` let it serve.
 
     Raises:
         UsageError: the folder holds no finished run.
@@ -50,7 +50,7 @@ def publish(run: Path, storage: Storage, *, promote: bool) -> Card:
 
 
 def is_best(card: Card, storage: Storage) -> bool:
-    """Whether the version that serves was not more accurate on the same pictures.
+    """Return whether no version serves that was more accurate on the same pictures.
 
     Raises:
         StorageUnavailable: the bucket cannot be reached.
@@ -71,7 +71,7 @@ def main() -> None:
     with exit_on_error():
         storage = open_storage(read_settings(BucketSettings).bucket)
         card = publish(arguments.run, storage, promote=not arguments.no_promote)
-        sys.stdout.write(f"{card.version} is published in {storage.url}.\n{announced(card.version, storage.url)}")
+        sys.stdout.write(f"{card.version} is published in {storage.url}.\n{try_announce(card.version, storage.url)}")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 import math
 import shutil
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,12 @@ from pytorch_lightning.callbacks import Callback
 from animals.config.compose import compose_train_config
 from animals.config.training import TrainConfig
 from animals.data.load import load_data_set
-from animals.data.statistics import standardized
+from animals.data.statistics import standardize
 from animals.errors import Interrupted
 from animals.training import tracking
-from animals.training.model import build_model, input_spec
-from animals.training.runs import BEST, CONFIG, logged
+from animals.training.model import input_spec
+from animals.training.module import build_module
+from animals.training.runs import BEST, CONFIG, log_to_file
 from animals.training.sweep.space import overrides
 from animals.training.sweep.study import FOLDER, LOSS, Sweep
 from animals.training.sweep.work import Stopped
@@ -82,7 +83,7 @@ def run_trial(sweep: Sweep, trial: Trial, stopped: Stopped) -> float:
     OmegaConf.save(OmegaConf.structured(config), folder / CONFIG)
     epochs = EpochValue(trial, sweep.metric, stopped)
     try:
-        with logged(folder):
+        with log_to_file(folder):
             pruned = _train(config, folder, epochs)
     finally:
         # twenty trials would fill gigabytes with weights that nobody asks for
@@ -101,13 +102,12 @@ def _configure(sweep: Sweep, trial: Trial) -> TrainConfig:
 
 def _train(config: TrainConfig, folder: Path, epochs: EpochValue) -> optuna.TrialPruned | None:
     """Train; a pruned trial is given back rather than raised, since for W&B it is a run that ended well."""
-    data_set = standardized(load_data_set(config.data, input_spec(config.model, config.data)), config)
-    with tracking.tracked(config, folder) as loggers:
-        pl.seed_everything(config.seed, workers=True, verbose=False)
-        model = build_model(config.model, len(data_set.labels), config.data.side)
-        pruned = None
+    data_set = load_data_set(config.data, input_spec(config.model, config.data))
+    data_set = standardize(data_set, config.data, config.model)
+    with tracking.track_run(config.tracking, folder, asdict(config)) as loggers:
+        module, pruned = build_module(config, data_set), None
         try:
-            fit(model, data_set, config, folder, loggers, watchers=[epochs])
+            fit(module, data_set, folder, config.trainer, seed=config.seed, loggers=loggers, callbacks=[epochs])
         except optuna.TrialPruned as error:
             pruned = error
         summary = {"sweep/value": epochs.best[1], "sweep/pruned": float(pruned is not None)}

@@ -11,11 +11,10 @@ import timm
 import torch
 from PIL import Image
 
-from animals.errors import BrokenModel, NotConvertible
+from animals.errors import NotConvertible
 from animals.preprocess import InputSpec
 from animals.training.export.optimize.__main__ import main, parser
 from animals.training.export.optimize.measure import Answer, Variant, measure
-from animals.training.export.optimize.optimize import config_of
 from animals.training.export.optimize.prune import take_out
 from animals.training.export.optimize.records import Measured, Optimization
 from animals.training.export.optimize.report import table
@@ -118,18 +117,6 @@ def test_a_form_that_could_not_be_made_is_no_row_but_a_reason() -> None:
     text = table(found(pruned="Its layers are odd"))
     assert "pruned: not made. Its layers are odd." in text
     assert "| pruned" not in text
-
-
-def test_a_card_of_another_time_is_understood_or_named(trained: Trained) -> None:
-    card = trained.card
-    assert config_of(card) == trained.config
-    older = card.model_copy(update={"config": {"data": card.config["data"]}})
-    assert config_of(older).trainer.epochs == 14  # by default
-    newer = card.model_copy(update={"config": {**card.config, "gravity": 9.81}})
-    with pytest.raises(
-        BrokenModel, match=r"a configuration that this version of animals does not understand: .*gravity"
-    ):
-        config_of(newer)
 
 
 @pytest.mark.usefixtures("no_compiler")

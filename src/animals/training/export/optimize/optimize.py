@@ -5,17 +5,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Final
+from typing import Final
 
 import torch
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
 from animals import registry
-from animals.config.hydra_errors import to_train_config
+from animals.config.compose import read_run_config
 from animals.config.training import TrainConfig
 from animals.data.dataset import DataSet
-from animals.errors import BrokenModel, ConfigError
 from animals.records import Card
 from animals.storage import Storage
 from animals.training.evaluation.model_under_test import load_subject
@@ -43,7 +40,7 @@ def optimize(storage: Storage, card: Card, *, pictures: int, channels: float, ep
         BrokenModel: a file cannot be used, or the card's configuration cannot be understood.
         DataError: the pictures are not there, or not those that the version was made with.
     """
-    config = config_of(card)
+    config = read_run_config(card)
     data_set = load_subject(storage, card).data_set
     with TemporaryDirectory() as temporary:
         folder = Path(temporary)
@@ -72,22 +69,6 @@ def _measured(
         measured=measured,
         not_made=not_made,
     )
-
-
-def config_of(card: Card) -> TrainConfig:
-    """The configuration of the run that made a version; what it does not name is as by default.
-
-    Raises:
-        BrokenModel: this version of animals does not understand it.
-    """
-    try:
-        composed: Any = OmegaConf.merge(OmegaConf.structured(TrainConfig), card.config)
-        return to_train_config(composed)
-    except (OmegaConfBaseException, ConfigError) as error:
-        raise BrokenModel(
-            f"The card of {card.version} has a configuration that this version of animals does not understand: "
-            f"{error} Optimize it with the one that made it ({card.packages.get('animals', 'unknown')})."
-        ) from error
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from torch import nn
 from animals.config.training import TrainConfig
 from animals.data.dataset import DataSet
 from animals.errors import NotConvertible
+from animals.training.module import PictureClassifier
 from animals.training.trainer import fit
 
 GENTLER: Final = 10
@@ -39,9 +40,18 @@ def pruned(model: nn.Module, data_set: DataSet, config: TrainConfig, *, channels
     optimizer = replace(config.optimizer, lr=config.optimizer.lr / GENTLER)
     model.train()
     with TemporaryDirectory() as run:
-        module = fit(model, data_set, replace(config, trainer=trainer, optimizer=optimizer), Path(run), [])
-    assert module is not None  # on one device there is no other process  # noqa: S101
-    return module.model.cpu().eval().to(memory_format=torch.contiguous_format)
+        module = PictureClassifier(
+            model,
+            data_set.spec,
+            trainer=trainer,
+            augment=config.augment,
+            optimizer=optimizer,
+            scheduler=config.scheduler,
+            seed=config.seed,
+        )
+        trained = fit(module, data_set, Path(run), trainer, seed=config.seed)
+    assert trained is not None  # on one device there is no other process  # noqa: S101
+    return trained.model.cpu().eval().to(memory_format=torch.contiguous_format)
 
 
 def take_out(model: nn.Module, side: int, channels: float) -> None:
