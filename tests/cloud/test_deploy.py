@@ -21,6 +21,7 @@ from animals.errors import CloudError
 from animals.storage import FolderStorage
 from tests.support.cloud_run import TOKEN, CloudRun, Front
 from tests.support.cloud_servers import started
+from tests.support.findings import summary
 from tests.support.flags import Flags
 from tests.support.http import Response, json_response
 from tests.support.published import KEY, publish
@@ -61,7 +62,7 @@ def others() -> Iterator[StandIn]:
         service.responses = {
             "/_stcore/health": [Response(200, b"ok")],
             "/": [Response(200, b"<html>")],
-            "/generate_performance_report": [json_response({"feedback": {}})],
+            "/generate_performance_report": [json_response(summary())],
         }
         yield service
 
