@@ -14,7 +14,7 @@ import pytest
 
 from animals.cloud import function, smoke
 from animals.cloud.smoke import Client
-from animals.cloud.target import REPORT, Place
+from animals.cloud.target import REPORT, Target
 from animals.errors import ConfigError
 from animals.monitoring.settings import ReportSettings
 from animals.storage import FolderStorage
@@ -24,7 +24,7 @@ from tests.support.flags import Flags
 from tests.support.http import HOST
 from tests.support.records import make_feedback, publish, put_feedback
 
-PLACE = Place(project="my-animals")
+TARGET = Target(project="my-animals")
 LIBRARIES = sysconfig.get_path("purelib")
 
 
@@ -93,16 +93,16 @@ def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("first", [True, False])
 def test_the_command_has_flags_that_gcloud_has(flags: Flags, tmp_path: Path, first: bool) -> None:
-    flags.check([function.deploy(PLACE, tmp_path, f"{REPORT}-abc", first=first).words])
+    flags.check([function.deploy(TARGET, tmp_path, f"{REPORT}-abc", first=first).words])
 
 
 def test_a_revision_gets_no_visitors_unless_it_is_the_first(tmp_path: Path) -> None:
-    assert "--no-traffic" in function.deploy(PLACE, tmp_path, f"{REPORT}-abc", first=False).words
-    assert "--no-traffic" not in function.deploy(PLACE, tmp_path, f"{REPORT}-abc", first=True).words
+    assert "--no-traffic" in function.deploy(TARGET, tmp_path, f"{REPORT}-abc", first=False).words
+    assert "--no-traffic" not in function.deploy(TARGET, tmp_path, f"{REPORT}-abc", first=True).words
 
 
 def test_the_function_is_private_and_gets_settings_that_it_knows(tmp_path: Path) -> None:
-    words = function.deploy(PLACE, tmp_path, f"{REPORT}-abc", first=True).words
+    words = function.deploy(TARGET, tmp_path, f"{REPORT}-abc", first=True).words
     assert "--no-allow-unauthenticated" in words
     assert "--service-account=animals-report@my-animals.iam.gserviceaccount.com" in words
     assert "--revision-suffix=abc" in words
@@ -113,7 +113,7 @@ def test_the_function_is_private_and_gets_settings_that_it_knows(tmp_path: Path)
 
 
 def test_it_is_assembled_by_a_command_that_needs_no_account(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "animals.cloud", "function", str(tmp_path / "function")]
+    command = [sys.executable, "-m", "animals", "function", str(tmp_path / "function")]
     done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
     assert done.returncode == 0, done.stderr
     assert "--target generate_performance_report" in done.stdout

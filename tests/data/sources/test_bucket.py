@@ -88,7 +88,7 @@ def test_ctrl_c_ends_a_download_and_the_same_command_goes_on(gcs_url: str, emula
         time.sleep(0.5)
         return response
 
-    command = [sys.executable, "-m", "animals.data", "fetch", gcs_url, "--root", str(tmp_path / "pictures")]
+    command = [sys.executable, "-m", "animals", "data", "--source", gcs_url, "--root", str(tmp_path / "pictures")]
     with Proxy(emulator.port, dawdle) as proxy:
         slow = {**os.environ, "STORAGE_EMULATOR_HOST": proxy.url}
         process = subprocess.Popen(command, env=slow, stderr=subprocess.PIPE, encoding="utf-8")

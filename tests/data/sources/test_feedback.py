@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 
 from animals import registry
-from animals.data import __main__ as command
 from animals.data import checks
 from animals.data.sources.feedback import import_feedback
+from animals.data.sources.fetch import main, summary
 from animals.data.sources.folder import ImportResult, count_pictures
 from animals.data.sources.import_pictures import FEEDBACK_ROOT, default_root, import_pictures
 from animals.errors import BrokenRecords, DataError, NoModel, StorageUnavailable
@@ -184,7 +184,7 @@ def test_what_cannot_be_used_is_named(bucket: Storage, tmp_path: Path) -> None:
     result = import_feedback(bucket.url, tmp_path / "root")
     assert pictures(tmp_path / "root") == {"gatto": 1}
     assert set(result.left_out) == {judged(2).picture, judged(3).picture, orphan}
-    message = command.summary(result, Counter(gatto=1), tmp_path / "root")
+    message = summary(result, Counter(gatto=1), tmp_path / "root")
     assert "Left out, since no feedback names them with a label of r1: feedback/pictures/date=" in message
 
 
@@ -253,10 +253,9 @@ def kept_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("kept_here")
 def test_the_command_shows_how_many_each_label_has_and_what_to_do_next(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr("sys.argv", ["animals.data", "fetch", "feedback"])
-    command.main()
+    main("feedback", None)
     output = capsys.readouterr().out
     rows = [line.replace("│", " ").split() for line in output.splitlines() if line.startswith("│")]
     assert rows == [["cat", "(gatto)", "10"], ["dog", "(cane)", "10"], ["All", "20"]]
@@ -277,5 +276,5 @@ def test_the_same_checks_look_at_the_folder(capsys: pytest.CaptureFixture[str]) 
 
 
 def test_what_was_removed_is_counted_for_the_reader() -> None:
-    message = command.summary(ImportResult(new=0, existing=1, left_out=(), removed=2), Counter(gatto=1), FEEDBACK_ROOT)
+    message = summary(ImportResult(new=0, existing=1, left_out=(), removed=2), Counter(gatto=1), FEEDBACK_ROOT)
     assert "Removed, since they were deleted or their label changed: 2." in message
