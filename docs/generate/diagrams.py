@@ -22,7 +22,7 @@ def services() -> str:
     page = Box(x=290, y=10, title="Page", lines=("animals.frontend", "Streamlit"))
     backend = Box(x=290, y=130, title="Backend", lines=("animals.serving", "FastAPI, ONNX Runtime"), width=220)
     report = Box(x=610, y=10, title="Report", lines=("animals.monitoring", "numbers, pages, drift"), width=170)
-    check = Box(x=840, y=10, title="Daily check", lines=("monitoring.check", "train again?"))
+    check = Box(x=840, y=10, title="Daily check", lines=("retrain_check", "train again?"))
     training = Box(x=840, y=130, title="Training", lines=("animals.training", "PyTorch, timm"), kind="work")
     bucket = Box(
         x=290,
