@@ -68,7 +68,7 @@ def test_the_card_has_the_labels_in_the_order_of_the_outputs(loop: FeedbackLoop)
     assert tuple(card.training.labels) == LABELS
     text = loop.bucket.read(registry.file_name(card.version, "README.md")).data.decode()
     assert ModelCard(text).data.get("model_name") == card.version
-    assert "3 labels fits a picture best: `Unreif, grün`, `half ripe`, `prediction`." in text
+    assert "pictures by 3 labels: `Unreif, grün`, `half ripe`, `prediction`." in text
     assert ANIMALS.isdisjoint(text.replace("Animals", "").split())
 
 

@@ -21,7 +21,7 @@ from animals.cli import exit_on_error
 from animals.cpus import available_cpus
 from animals.errors import AnimalsError
 from animals.markdown import table
-from animals.training.evaluation.records import Proof
+from animals.training.evaluation.records import EvaluationReport
 from profiling.results import conditions, heading
 
 OUT: Final = Path("reports", "training_defaults.md")
@@ -65,7 +65,7 @@ def main() -> None:
         arguments.out.write_text(markdown(proofs, data), encoding="utf-8")
 
 
-def run(work: Path, row: str, name: str, base: str) -> Proof:
+def run(work: Path, row: str, name: str, base: str) -> EvaluationReport:
     """Train and evaluate one row, unless an earlier call did."""
     folder = work / name / row.replace(" ", "-").replace(",", "")
     reports = folder / "reports" / "versions"
@@ -77,7 +77,7 @@ def run(work: Path, row: str, name: str, base: str) -> Proof:
         ):
             execute([sys.executable, "-m", "animals", *shlex.split(command)], folder)
     (report,) = reports.glob("*/report.json")
-    return Proof.model_validate_json(report.read_bytes())
+    return EvaluationReport.model_validate_json(report.read_bytes())
 
 
 def separate_folders(name: str) -> str:
@@ -100,7 +100,7 @@ def execute(command: Sequence[str], folder: Path) -> None:
         raise AnimalsError(f"{shlex.join(command)} ended with {done.returncode}. Its output is in {output.name}.")
 
 
-def markdown(proofs: dict[tuple[str, str], Proof], data: dict[str, str]) -> str:
+def markdown(proofs: dict[tuple[str, str], EvaluationReport], data: dict[str, str]) -> str:
     """Return the page: the results of the defaults, then the differences that each change makes."""
     columns = [f"{name}: {column}" for name in data for column in ("test accuracy", "test loss", "corrupted")]
     rows = [
@@ -119,7 +119,7 @@ def markdown(proofs: dict[tuple[str, str], Proof], data: dict[str, str]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _cells(proof: Proof, base: Proof) -> tuple[str, str, str]:
+def _cells(proof: EvaluationReport, base: EvaluationReport) -> tuple[str, str, str]:
     accuracy, loss, corrupted = proof.accuracy.share, proof.metrics.loss, proof.robustness.mean
     if proof is base:
         return f"{accuracy:.1%} of {proof.accuracy.pictures}", f"{loss:.3f}", f"{corrupted:.1%}"

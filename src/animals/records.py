@@ -188,6 +188,10 @@ class Card(Record):
         """Name of the file with the served model."""
         return INT8 if self.quantized.passed else ONNX
 
+    def differing_labels(self, other: "Card") -> list[str]:
+        """Return the labels that only one of two versions has, sorted."""
+        return sorted(set(self.labels) ^ set(other.labels))
+
 
 class Current(Record):
     """The served version: `models/current.json`."""

@@ -19,6 +19,7 @@ from animals.cloud.gcloud import Gcloud
 from animals.cloud.target import BACKEND, FRONTEND, REPORT, Part, Target
 from animals.errors import CloudError
 from tests.support.cloud_run import TOKEN, CloudRun, Front
+from tests.support.findings import summary
 from tests.support.flags import Flags
 from tests.support.http import Response, json_response
 from tests.support.stand_in import StandIn
@@ -49,7 +50,7 @@ def others() -> Iterator[StandIn]:
         service.responses = {
             "/_stcore/health": [Response(200, b"ok")],
             "/": [Response(200, b"<html>")],
-            "/generate_performance_report": [json_response({"feedback": {}})],
+            "/generate_performance_report": [json_response(summary())],
         }
         yield service
 

@@ -94,9 +94,9 @@ def evaluate(
 
     For example: animals evaluate --version 20261124-142154-sample-095c35 --pictures 200
     """
-    from animals.training.evaluation.evaluate import evaluate
+    from animals.training.evaluation.evaluate import evaluate_version
 
-    sys.stdout.write(evaluate(_bucket(), version, against or None, most=pictures))
+    sys.stdout.write(evaluate_version(_bucket(), version, against or None, pictures=pictures))
 
 
 @app.command()
@@ -112,7 +112,7 @@ def optimize(
 
     For example: animals optimize --pictures 200 --epochs 1
     """
-    from animals.training.export.optimize.command import compare_forms
+    from animals.training.export.optimize import compare_forms
 
     sys.stdout.write(compare_forms(_bucket(), version, pictures=pictures, channels=channels, epochs=epochs))
 

@@ -46,7 +46,7 @@ def find_objection(storage: Storage, card: Card) -> str | None:
         return f"The version that serves cannot be read for a comparison: {error}"
     if serving.version == card.version:
         return None
-    if other := sorted(set(serving.labels) ^ set(card.labels)):
+    if other := card.differing_labels(serving):
         return f"{card.version} and {serving.version}, which serves, differ in their labels ({', '.join(other)})."
     return _compare(storage, card, serving)
 
@@ -54,12 +54,12 @@ def find_objection(storage: Storage, card: Card) -> str | None:
 def _compare(storage: Storage, card: Card, serving: Card) -> str | None:
     from animals.training.evaluation.compare import (  # pandas takes a second to import
         compare,
-        read_rival,
-        right_answers,
+        correct_predictions,
+        read_baseline,
     )
 
     try:
-        comparison = compare(right_answers(storage, card), read_rival(storage, card, serving))
+        comparison = compare(correct_predictions(storage, card), read_baseline(storage, card, serving))
     except (BrokenModel, DataError) as error:
         return str(error)
     if comparison.verdict != "worse":

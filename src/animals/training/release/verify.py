@@ -75,7 +75,7 @@ def _check_labels(storage: Storage, card: Card) -> str:
         serving = registry.read_card(storage, registry.read_current(storage).version)
     except NoModel:
         return f"labels      {len(card.labels)}; no version serves yet"
-    if other := sorted(set(serving.labels) ^ set(card.labels)):
+    if other := card.differing_labels(serving):
         raise BrokenModel(
             f"{card.version} has other labels than {serving.version}, which serves ({', '.join(other)}). A running "
             "service would refuse it. If the labels are meant to change, promote the version by hand and restart the "
@@ -109,18 +109,17 @@ def _check_answers(candidate: Storage, card: Card, table: "pd.DataFrame") -> str
     """
     import numpy as np
 
-    from animals.training.evaluation.examine import answer_all
-    from animals.training.evaluation.model_under_test import load_subject
+    from animals.training.evaluation.model_under_test import load_model_under_test, predict_test_split
 
     try:
-        subject = load_subject(candidate, _without_extra(card))
+        model = load_model_under_test(candidate, _without_extra(card))
     except (DataError, PicturesUnavailable, StorageError) as error:
         _check_runs(candidate, card)
         return f"answers     one finite number per label; not compared with the table: {error}"
     with _explain_onnx_errors(card):
-        evaluation = answer_all(subject)
+        evaluation = predict_test_split(model)
     expected = table.set_index("picture")[list(probability_columns(dict.fromkeys(card.labels)))]
-    names = [subject.data_set.manifest[row].name for row in evaluation.rows]
+    names = [model.data_set.manifest[row].name for row in evaluation.rows]
     if set(names) != set(expected.index):
         raise BrokenModel(
             f"{registry.REFERENCE} of {card.version} is of other pictures than those that its card names. "
@@ -146,11 +145,11 @@ def _without_extra(card: Card) -> Card:
 def _check_runs(candidate: Storage, card: Card) -> None:
     import numpy as np
 
-    from animals.training.evaluation.predictors import ask_onnx
+    from animals.training.evaluation.predictors import onnx_predictor
 
     pixels = np.random.default_rng(0).integers(0, 256, (8, card.input.side, card.input.side, 3), np.uint8)
     with _explain_onnx_errors(card):
-        logits = ask_onnx(registry.read_file(candidate, card, card.serving_file), card.input)(pixels)
+        logits = onnx_predictor(registry.read_file(candidate, card, card.serving_file), card.input)(pixels)
     if logits.shape != (len(pixels), len(card.labels)) or not np.isfinite(logits).all():
         raise BrokenModel(f"{card.serving_file} of {card.version} does not give one finite number for each label.")
 

@@ -1,6 +1,5 @@
-"""`animals sweep`: search for better settings."""
+"""The commands of a sweep: search for better settings, and report the results."""
 
-import sys
 from collections.abc import Sequence
 
 
@@ -12,41 +11,38 @@ def search(
     Args:
         name: of the sweep.
         space: a name in conf/sweep, or a .yaml file.
-        trials: of the whole sweep, by all workers and calls together.
+        trials: to finish or prune, by all workers and calls together. Where two workers end their trials in the same
+            moment, each may begin another one.
         workers: processes that each run one trial at a time.
         overrides: Hydra's, for every trial.
-        metric: to improve.
+        metric: to improve, `val/accuracy` or `val/loss`.
         seed: of the values that are tried.
 
     Raises:
-        AnimalsError: the space or an override is impossible.
+        ConfigError: the name, the space or an override is impossible, or the sweep was started with others.
+        AnimalsError: several trials failed one after the other, or a worker was killed.
+        Interrupted, KeyboardInterrupt: Ctrl-C or SIGTERM; the trials in progress are queued again.
+        SystemExit: a worker ended with an error, which it has printed, and this exit code.
     """
     # only now: optuna, torch and timm take seconds to import
     from animals.training.model import check_names
-    from animals.training.sweep.processes import work_in_processes
     from animals.training.sweep.space import check_space, read_space
     from animals.training.sweep.study import Sweep, sweep_folder
-    from animals.training.sweep.work import say_what_happens, work
+    from animals.training.sweep.workers import configure_logging, run_trials, run_workers
 
-    sweep_folder(name)  # refuses a bad name before the slow checks
+    sweep_folder(name)  # raises for a bad name before the slow checks
     sweep = Sweep(name=name, space=read_space(space), args=list(overrides), metric=metric, seed=seed, trials=trials)
     for config in check_space(sweep.space, sweep.args):
         check_names(config.model, config.optimizer)
-    say_what_happens()
+    configure_logging()
     if workers == 1:
-        work(sweep)
+        run_trials(sweep)
     else:
-        work_in_processes(sweep, workers)
+        run_workers(sweep, workers)
 
 
 def report(name: str, *, save_as: str) -> None:
-    """Print the results of a sweep, and keep the best settings as an experiment if `save_as` names one."""
-    from rich.console import Console
+    """Print the results of a sweep, and save the best settings as an experiment if `save_as` names one."""
+    from animals.training.sweep.report import write_report
 
-    from animals.training.sweep.report import report, save
-    from animals.training.sweep.study import existing, sweep_folder
-
-    with existing(name) as study:
-        report(study, sweep_folder(name), Console())
-        if save_as:
-            sys.stdout.write(f"Experiment {save(study, save_as)}; train with: experiment={save_as}\n")
+    write_report(name, save_as)
