@@ -3,7 +3,6 @@
 `invoke cost` writes docs/cost.md and a figure; with other assumptions (`--feedback 0.1`) it only prints the page.
 """
 
-import argparse
 import math
 import sys
 import tomllib
@@ -19,6 +18,7 @@ from animals.cli import exit_on_error
 from animals.errors import ConfigError
 from animals.markdown import table
 from profiling.figures import cost_figure, save
+from profiling.options import cost_parser, read_assumptions
 
 HERE: Final = Path(__file__).parent
 VOLUMES: Final = (1_000, 100_000, 10_000_000)
@@ -170,14 +170,9 @@ def estimate(values: Mapping[str, float], tables: Mapping[str, Any]) -> tuple[st
 
 def main(words: Sequence[str] | None = None) -> None:
     """Print or write the estimate."""
-    entries, prices = (tomllib.loads((HERE / name).read_text("utf-8")) for name in ("cost.toml", "prices.toml"))
-    measured = entries.pop("measured")
-    parser = argparse.ArgumentParser(prog="invoke cost", description=__doc__.partition("\n")[0])
-    parser.add_argument("--assume", type=Path, help="TOML file with other assumptions, like profiling/cost.toml")
-    for name, it in entries.items():
-        option, meaning = f"--{name.replace('_', '-')}", f"{it['unit']} {it['reason']} [{it['value']:g}]"
-        parser.add_argument(option, type=float, help=meaning.replace("%", "%%"))
-    given = {name: it for name, it in vars(parser.parse_args(words)).items() if it is not None}
+    tables, prices = (tomllib.loads((HERE / name).read_text("utf-8")) for name in ("cost.toml", "prices.toml"))
+    measured, entries = tables["measured"], read_assumptions()
+    given = {name: it for name, it in vars(cost_parser().parse_args(words)).items() if it is not None}
     with exit_on_error():
         if path := given.pop("assume", None):
             given = {name: it["value"] for name, it in tomllib.loads(path.read_text("utf-8")).items()} | given

@@ -1,4 +1,4 @@
-"""Events for GitHub: they get there with the token, which nobody else sees."""
+"""Events at GitHub: sent with the token, which no other host gets."""
 
 import logging
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The key that signs prediction ids, out of Secret Manager: its real log-in, and a server in Google's place."""
+"""The signing key from Secret Manager, with Google's real client and a server in Google's place."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -163,7 +163,7 @@ def trained(folder: Path) -> Path:
         make_sample(root, per_label=300, styles=SEEN)
         settings = [f"data.root={root.as_posix()}", "data.sample=false", f"bucket={bucket.as_posix()}"]
         settings += ["data.cache_dir=cache", "tracking.mode=disabled", "trainer.epochs=7"]
-        command = [sys.executable, "-m", "animals.training", "experiment=sample", *settings]
+        command = [sys.executable, "-m", "animals", "train", "experiment=sample", *settings]
         subprocess.run(command, cwd=folder, check=True)  # noqa: S603 - ours
     return bucket
 

@@ -85,6 +85,7 @@ def publish(storage: Storage) -> None:
         created=NOW - timedelta(days=30),
         run="r1",
         architecture="none",
+        data_title="",
         labels=LABELS,
         input=InputSpec(side=8, mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25)),
         metrics=Metrics(accuracy=1, f1_macro=1, f1_weighted=1, loss=0, pictures=1000, per_label={}),

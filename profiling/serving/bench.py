@@ -16,13 +16,14 @@ from typing import Any, Final
 from animals.cli import exit_on_error
 from profiling.figures import FIGURES, save, serving_figure
 from profiling.machine import pinned, separate_cpus
+from profiling.options import add_serving_options
 from profiling.results import conditions, write
 from profiling.serving.bench_report import markdown
 from profiling.serving.clients import run_clients
 from profiling.serving.model import Setup, read_requests
 from profiling.serving.process import Server, ServerCommand
 from profiling.serving.servers import OTHERS, ComparedServer, NotInstalled, other_server, plain_server, this_backend
-from profiling.serving.setup import add_options, published
+from profiling.serving.setup import published
 
 OUT: Final = Path("reports", "serving_speed.json")
 CAMERA_CLIENTS: Final = 8
@@ -44,7 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seconds", type=float, default=4, help="measured for each number of clients [4]")
     parser.add_argument("--warmup", type=float, default=1, help="seconds before, which are not counted [1]")
     parser.add_argument("--repeat", type=int, default=3, help="runs of each server [3]")
-    add_options(parser, OUT)
+    add_serving_options(parser, OUT)
     return parser
 
 

@@ -23,14 +23,14 @@ from animals.cli import exit_on_error
 from animals.errors import UsageError
 from animals.markdown import table
 from profiling.machine import pinned, separate_cpus
+from profiling.options import load_test_parser
 from profiling.results import conditions, heading
 from profiling.serving.model import Setup, read_requests
 from profiling.serving.process import Server
 from profiling.serving.servers import this_backend
-from profiling.serving.setup import add_options, pictures_only, published
+from profiling.serving.setup import pictures_only, published
 
 LOCUSTFILE: Final = Path(__file__).with_name("locustfile.py")
-OUT: Final = Path("reports", "load_test")
 SPAWN_SECONDS: Final = 5
 """In which all users come; requests until then are not counted."""
 
@@ -46,7 +46,7 @@ class Target(NamedTuple):
 
 def main() -> int:
     """Run locust, write its report and print it; return 1 after any failure, or if answers took too long."""
-    arguments = _parser().parse_args()
+    arguments = load_test_parser().parse_args()
     prepared = pictures_only if arguments.host or arguments.bucket else published
     with exit_on_error(), prepared(arguments) as setup:
         arguments.out.mkdir(parents=True, exist_ok=True)
@@ -67,18 +67,6 @@ def _too_slow(statistics: Sequence[Mapping[str, Any]], limit: float) -> Iterator
         p95 = float(np.percentile(_times(entry), 95))
         if p95 > limit:
             yield f"error: one answer in 20 to {entry['name']} takes over {p95:.0f} ms; --p95 allows {limit:g}\n"
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="invoke load-test", description=__doc__)
-    parser.add_argument("--users", type=int, default=50, help="[50]")
-    parser.add_argument("--seconds", type=int, default=60, help="that are counted [60]")
-    parser.add_argument("--host", default="", help="URL of a running backend [one is started]")
-    parser.add_argument("--bucket", default="", help="whose version serves [a seeded network]")
-    parser.add_argument("--p95", type=float, default=0, help="ms that one answer in 20 may exceed, else it fails [any]")
-    parser.add_argument("--html", action="store_true", help="keep locust's own report too, about a megabyte")
-    add_options(parser, OUT)
-    return parser
 
 
 @contextmanager

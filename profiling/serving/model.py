@@ -169,6 +169,7 @@ def _publish(setup: Setup, spec: InputSpec, files: dict[str, bytes]) -> None:
         created=now(),
         run=VERSION,
         architecture=setup.architecture,
+        data_title="",
         labels=ANIMALS10_LABELS,
         input=spec,
         metrics=unknown,

@@ -95,6 +95,7 @@ def publish(storage: FolderStorage) -> None:
         created=now(),
         run="cheap",
         architecture="cheap",
+        data_title="",
         labels=LABELS,
         input=InputSpec(side=SIDE, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225)),
         metrics=Metrics(accuracy=0, f1_macro=0, f1_weighted=0, loss=0, pictures=1, per_label={}),

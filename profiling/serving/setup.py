@@ -1,4 +1,4 @@
-"""Options that all serving benchmarks share, and the model and pictures that they choose."""
+"""The model and pictures that the options of a serving benchmark choose."""
 
 import argparse
 import tempfile
@@ -9,15 +9,6 @@ from pathlib import Path
 from animals.errors import UsageError
 from profiling.machine import in_own_process
 from profiling.serving.model import Setup, prepare, write_pictures
-
-
-def add_options(parser: argparse.ArgumentParser, out: Path) -> None:
-    """Add the options for model, pictures and report."""
-    parser.add_argument("--pictures", type=Path, help="folder of JPEG photographs [pictures are drawn]")
-    parser.add_argument("--model", default="resnet18", help="of timm [resnet18]")
-    parser.add_argument("--side", type=int, default=224, help="of the model's input, in pixels [224]")
-    parser.add_argument("--keep", type=Path, help="folder to keep model and pictures in for the next run [none]")
-    parser.add_argument("--out", type=Path, default=out, help=f"the report [{out}]")
 
 
 @contextmanager

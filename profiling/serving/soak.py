@@ -18,12 +18,13 @@ from typing import Any, Final
 from animals.cli import exit_on_error
 from animals.markdown import table
 from profiling.machine import pinned, separate_cpus
+from profiling.options import add_serving_options
 from profiling.results import conditions, heading, write
 from profiling.serving.clients import Counts, run_clients, send_at_rate
 from profiling.serving.model import Request, Setup, read_requests
 from profiling.serving.process import Server
 from profiling.serving.servers import this_backend
-from profiling.serving.setup import add_options, published
+from profiling.serving.setup import published
 
 OUT: Final = Path("reports", "serving_soak.json")
 LOAD: Final = 0.8
@@ -46,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=300, help="[300]")
     parser.add_argument("--every", type=float, default=10, help="seconds between two measurements of memory [10]")
-    add_options(parser, OUT)
+    add_serving_options(parser, OUT)
     return parser
 
 

@@ -21,7 +21,7 @@ from animals.cli import exit_on_error
 from animals.cpus import available_cpus
 from animals.errors import AnimalsError
 from animals.markdown import table
-from animals.training.evaluation.records import Proof
+from animals.training.evaluation.records import EvaluationReport
 from profiling.results import conditions, heading
 
 OUT: Final = Path("reports", "training_defaults.md")
@@ -65,19 +65,19 @@ def main() -> None:
         arguments.out.write_text(markdown(proofs, data), encoding="utf-8")
 
 
-def run(work: Path, row: str, name: str, base: str) -> Proof:
+def run(work: Path, row: str, name: str, base: str) -> EvaluationReport:
     """Train and evaluate one row, unless an earlier call did."""
     folder = work / name / row.replace(" ", "-").replace(",", "")
     reports = folder / "reports" / "versions"
     if not list(reports.glob("*/report.json")):
         folder.mkdir(parents=True, exist_ok=True)
-        for module, arguments in (
-            ("animals.training", f"{base} {separate_folders(name)} {ROWS[row]} trainer.resume=auto"),
-            ("animals.training.evaluation", "--bucket bucket --pictures 300"),
+        for command in (
+            f"train {base} {separate_folders(name)} {ROWS[row]} trainer.resume=auto",
+            "evaluate --pictures 300",
         ):
-            execute([sys.executable, "-m", module, *shlex.split(arguments)], folder)
+            execute([sys.executable, "-m", "animals", *shlex.split(command)], folder)
     (report,) = reports.glob("*/report.json")
-    return Proof.model_validate_json(report.read_bytes())
+    return EvaluationReport.model_validate_json(report.read_bytes())
 
 
 def separate_folders(name: str) -> str:
@@ -88,19 +88,19 @@ def separate_folders(name: str) -> str:
 
 
 def execute(command: Sequence[str], folder: Path) -> None:
-    """Run a command in a folder, with one thread.
+    """Run a command in a folder, with one thread and the bucket `bucket`.
 
     Raises:
         AnimalsError: it failed; its output is in output.txt.
     """
     with (folder / "output.txt").open("a", encoding="utf-8") as output:
-        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", "ANIMALS_BUCKET": "bucket"}
         done = subprocess.run(command, cwd=folder, stdout=output, stderr=output, env=environment, check=False)  # noqa: S603 - ours
     if done.returncode:
         raise AnimalsError(f"{shlex.join(command)} ended with {done.returncode}. Its output is in {output.name}.")
 
 
-def markdown(proofs: dict[tuple[str, str], Proof], data: dict[str, str]) -> str:
+def markdown(proofs: dict[tuple[str, str], EvaluationReport], data: dict[str, str]) -> str:
     """Return the page: the results of the defaults, then the differences that each change makes."""
     columns = [f"{name}: {column}" for name in data for column in ("test accuracy", "test loss", "corrupted")]
     rows = [
@@ -113,13 +113,13 @@ def markdown(proofs: dict[tuple[str, str], Proof], data: dict[str, str]) -> str:
         "ResNet-18 at 64 pixels. The first row has the results of the defaults, the others the differences to them: a "
         "change that is worse has a lower accuracy and a higher loss. `corrupted` is the mean accuracy over ten "
         "corruptions at five severities. The second row shows how much is chance.",
-        "\n".join(f"- {name}: `python -m animals.training {base}` and the change" for name, base in data.items()),
+        "\n".join(f"- {name}: `animals train {base}` and the change" for name, base in data.items()),
         table(["", "change", *columns], rows),
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def _cells(proof: Proof, base: Proof) -> tuple[str, str, str]:
+def _cells(proof: EvaluationReport, base: EvaluationReport) -> tuple[str, str, str]:
     accuracy, loss, corrupted = proof.accuracy.share, proof.metrics.loss, proof.robustness.mean
     if proof is base:
         return f"{accuracy:.1%} of {proof.accuracy.pictures}", f"{loss:.3f}", f"{corrupted:.1%}"

@@ -6,6 +6,7 @@ Runs `invoke train` and `invoke evaluate` in a temporary folder, and copies repo
 Arguments are Hydra overrides of the training.
 """
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -26,21 +27,22 @@ def main() -> None:
     with exit_on_error(), tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as temporary:
         folder = Path(temporary)
         cache = Path("data", "cache").resolve().as_posix()
-        folders = ["bucket=bucket", f"data.cache_dir={cache}", "tracking.mode=disabled"]
-        run(folder, "animals.training", *folders, *sys.argv[1:])
-        run(folder, "animals.training.evaluation", "--bucket", "bucket")
+        folders = [f"data.cache_dir={cache}", "tracking.mode=disabled"]
+        run(folder, "train", *folders, *sys.argv[1:])
+        run(folder, "evaluate")
         copy_report(folder)
 
 
-def run(folder: Path, module: str, *words: str) -> None:
-    """Run one of this project's commands in a folder.
+def run(folder: Path, *words: str) -> None:
+    """Run a command of `animals` in a folder.
 
     Raises:
         AnimalsError: it failed.
     """
-    code = subprocess.run([sys.executable, "-m", module, *words], cwd=folder, check=False).returncode  # noqa: S603 - ours
+    command = [sys.executable, "-m", "animals", *words]
+    code = subprocess.run(command, cwd=folder, env={**os.environ, "ANIMALS_BUCKET": "bucket"}, check=False).returncode  # noqa: S603 - ours
     if code:
-        raise AnimalsError(f"python -m {module} ended with {code}; its output is above.")
+        raise AnimalsError(f"animals {words[0]} ended with {code}; its output is above.")
 
 
 def copy_report(folder: Path) -> None:

@@ -160,6 +160,8 @@ class Card(Record):
     run: str
     architecture: str
     """timm's name of the model."""
+    data_title: str
+    """Name of the data set that it was trained on; empty if it has none."""
     labels: tuple[str, ...]
     """In the order of the model's outputs."""
     input: InputSpec
@@ -185,6 +187,10 @@ class Card(Record):
     def serving_file(self) -> str:
         """Name of the file with the served model."""
         return INT8 if self.quantized.passed else ONNX
+
+    def differing_labels(self, other: "Card") -> list[str]:
+        """Return the labels that only one of two versions has, sorted."""
+        return sorted(set(self.labels) ^ set(other.labels))
 
 
 class Current(Record):

@@ -13,11 +13,11 @@ from animals.cloud.canary import Canary, End, Event, Rollout, next_move
 from animals.cloud.deploy import traffic_targets
 from animals.cloud.gcloud import Command, Gcloud
 from animals.cloud.revisions import Traffic
-from animals.cloud.target import BACKEND, Place
+from animals.cloud.target import BACKEND, Target
 from animals.errors import CloudError, Interrupted, ServiceError
 from tests.support.cloud_run import CloudRun
 
-PLACE = Place(project="my-animals")
+TARGET = Target(project="my-animals")
 OLD, NEW = "animals-backend-old", "animals-backend-new"
 STEPS = (10, 100)
 
@@ -68,7 +68,7 @@ def canary(folder: Path, test: Test, *, previous: str | None = OLD, pause: float
     gcloud = Gcloud(waits=())
     deploy = Command(("gcloud", "run", "services", "replace", str(file)), "make it")
     rollout = Rollout(BACKEND, NEW, previous, STEPS)
-    return Canary(PLACE, gcloud, rollout, deploy=lambda: gcloud.run(deploy), test=test, pause=pause)
+    return Canary(TARGET, gcloud, rollout, deploy=lambda: gcloud.run(deploy), test=test, pause=pause)
 
 
 def test_a_healthy_revision_gets_no_traffic_then_a_tenth_then_all(cloud: CloudRun, tmp_path: Path) -> None:

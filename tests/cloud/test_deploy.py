@@ -16,41 +16,30 @@ import yaml
 
 from animals.cloud.deploy import PARTS, SERVICES, Deployment, Pace, traffic_targets
 from animals.cloud.gcloud import Gcloud
-from animals.cloud.target import BACKEND, FRONTEND, REPORT, Place
+from animals.cloud.target import BACKEND, FRONTEND, REPORT, Part, Target
 from animals.errors import CloudError
-from animals.storage import FolderStorage
 from tests.support.cloud_run import TOKEN, CloudRun, Front
-from tests.support.cloud_servers import started
+from tests.support.findings import summary
 from tests.support.flags import Flags
 from tests.support.http import Response, json_response
-from tests.support.published import KEY, publish
 from tests.support.stand_in import StandIn
 
-PLACE = Place(project="my-animals")
+TARGET = Target(project="my-animals")
 PACE = Pace(watch=0.0, every=0.1, patience=0.5, pause=0.1)
 OLD = f"{BACKEND}-old"
 
 
-@pytest.fixture(scope="module")
-def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """Of a real backend with a tiny model, in a process of its own."""
-    bucket = tmp_path_factory.mktemp("bucket")
-    publish(FolderStorage(bucket), "r1")
-    with started("animals.serving", "/readyz", ANIMALS_BUCKET=str(bucket), ANIMALS_SECRET=KEY) as listening:
-        yield listening
-
-
 @pytest.fixture
-def old(port: int) -> Iterator[Front]:
+def old(backend: int) -> Iterator[Front]:
     """The service's own address."""
-    with Front(port) as front:
+    with Front(backend) as front:
         yield front
 
 
 @pytest.fixture
-def new(port: int) -> Iterator[Front]:
+def new(backend: int) -> Iterator[Front]:
     """The address of the revision with the tag."""
-    with Front(port) as front:
+    with Front(backend) as front:
         yield front
 
 
@@ -61,7 +50,7 @@ def others() -> Iterator[StandIn]:
         service.responses = {
             "/_stcore/health": [Response(200, b"ok")],
             "/": [Response(200, b"<html>")],
-            "/generate_performance_report": [json_response({"feedback": {}})],
+            "/generate_performance_report": [json_response(summary())],
         }
         yield service
 
@@ -86,12 +75,12 @@ def cloud(
     return standing_in
 
 
-def deploy(part: str = "backend", *, tag: str = "abc1234") -> None:
-    Deployment(PLACE, Gcloud(waits=()), tag, PACE).deploy(part)
+def deploy(part: Part = "backend", *, tag: str = "abc1234") -> None:
+    Deployment(TARGET, Gcloud(waits=()), tag, PACE).deploy(part)
 
 
 def command(*words: str, **environment: str) -> "subprocess.CompletedProcess[str]":
-    asked = [sys.executable, "-m", "animals.cloud", "deploy", *words]
+    asked = [sys.executable, "-m", "animals", "deploy", *words]
     return subprocess.run(asked, env={**os.environ, **environment}, capture_output=True, encoding="utf-8", check=False)
 
 
@@ -212,7 +201,7 @@ def test_a_revision_is_named_after_any_tag_as_cloud_run_wants_it(cloud: CloudRun
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT between processes")
 def test_ctrl_c_in_the_middle_sends_the_visitors_back(cloud: CloudRun, tmp_path: Path) -> None:
-    asked = [sys.executable, "-m", "animals.cloud", "deploy", "--project=my-animals", "--tag=abc", "--only=backend"]
+    asked = [sys.executable, "-m", "animals", "deploy", "--project=my-animals", "--tag=abc", "--only=backend"]
     process = subprocess.Popen(asked, stderr=subprocess.PIPE, encoding="utf-8", cwd=tmp_path, start_new_session=True)
     deadline = time.monotonic() + 60
     while not cloud.called("logging", "read"):
@@ -231,7 +220,7 @@ def test_a_dry_run_prints_every_command_with_its_files_and_needs_nothing(
     tmp_path: Path, flags: Flags, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "empty").mkdir()
-    asked = [sys.executable, "-m", "animals.cloud", "deploy", "--project=my-animals", "--tag=abc1234", "--dry-run"]
+    asked = [sys.executable, "-m", "animals", "deploy", "--project=my-animals", "--tag=abc1234", "--dry-run"]
     nothing = {**os.environ, "PATH": str(tmp_path / "empty")}
     done = subprocess.run(asked, cwd=tmp_path, env=nothing, capture_output=True, encoding="utf-8", check=False)
     assert (done.returncode, done.stderr) == (0, "")
@@ -252,11 +241,11 @@ def test_a_dry_run_prints_every_command_with_its_files_and_needs_nothing(
     ("words", "message"),
     [
         (["--project=my-animals", "--tag=a b"], "'a b' is not an image tag"),
-        (["--project=my-animals", "--tag=a", "--watch=-1"], "--watch is -1.0; expected seconds"),
-        (["--project=my-animals", "--tag=a", "--watch=nan"], "--watch is nan"),
+        (["--project=my-animals", "--tag=a", "--watch=-1"], "Invalid value for '--watch'"),
+        (["--project=my-animals", "--tag=a", "--watch=nan"], "Invalid value for '--watch'"),
         (["--project=My Animals", "--tag=a"], "is not a project ID"),
         (["--project=my-animals"], "--tag"),
-        (["--project=my-animals", "--tag=a", "--only=backends"], "invalid choice: 'backends'"),
+        (["--project=my-animals", "--tag=a", "--only=backends"], "'backends' is not one of"),
     ],
 )
 def test_a_mistake_is_told_before_anything_is_done(cloud: CloudRun, words: list[str], message: str) -> None:

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from animals.cloud.deploy import SERVICES, traffic_targets
-from animals.cloud.target import BACKEND, CHECK, FRONTEND, SIGNING_KEY, Place
+from animals.cloud.target import BACKEND, CHECK, FRONTEND, SIGNING_KEY, Target
 from animals.cloud.template import FILES, fill
 from animals.config.settings import ServerSettings
 from animals.frontend.settings import PageSettings
@@ -22,16 +22,16 @@ from animals.serving.settings import BackendSettings
 from tests.support.flags import GCLOUD
 
 ROOT = Path(__file__).parents[2]
-PLACE = Place(project="my-animals")
+TARGET = Target(project="my-animals")
 PLACEHOLDERS = {
     "REVISION": "animals-x-1",
-    "ACCOUNT": PLACE.account("backend"),
-    "IMAGE": PLACE.image("api", "abc"),
-    "BUCKET": PLACE.bucket,
-    "PROJECT": PLACE.project,
+    "ACCOUNT": TARGET.account("backend"),
+    "IMAGE": TARGET.image("api", "abc"),
+    "BUCKET": TARGET.bucket,
+    "PROJECT": TARGET.project,
     "BACKEND": "https://backend",
     "REPORT": "https://report",
-    "TRIGGER": PLACE.trigger,
+    "TRIGGER": TARGET.trigger,
     "TRAFFIC": traffic_targets("animals-x-0"),
 }
 NAMES = ("backend", "frontend", "check")
@@ -152,10 +152,7 @@ def test_the_backend_signs_with_the_key_from_secret_manager() -> None:
 def test_the_check_asks_a_topic_that_the_code_can_ask(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANIMALS_TRIGGER", environment("check")["ANIMALS_TRIGGER"])
     assert open_trigger(TriggerSettings()) is not None
-    assert container("check")["args"] == ["python", "-m", "animals.monitoring.retrain_check"], (
-        "after the image's entry point"
-    )
-    assert (ROOT / "src/animals/monitoring/retrain_check.py").is_file()
+    assert container("check")["args"] == ["python", "-m", "animals", "decide"], "after the image's entry point"
 
 
 def test_names_are_those_that_the_code_knows() -> None:

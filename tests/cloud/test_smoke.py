@@ -3,30 +3,21 @@
 import json
 import socket
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 from animals.cloud import smoke
 from animals.cloud.smoke import Client
 from animals.errors import ServiceError
-from animals.storage import FolderStorage
+from tests.support.cards import make_card
 from tests.support.cloud_run import TOKEN, Front
-from tests.support.cloud_servers import started
 from tests.support.emulator import free_port
-from tests.support.http import Response, json_response
-from tests.support.published import KEY, publish
+from tests.support.findings import summary
+from tests.support.http import HOST, Response, json_response
+from tests.support.process import FRONTEND, running
 from tests.support.stand_in import StandIn
-
-
-@pytest.fixture(scope="module")
-def backend(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """The port of a real backend with a tiny model, in a process of its own."""
-    bucket = tmp_path_factory.mktemp("bucket")
-    publish(FolderStorage(bucket), "r1")
-    with started("animals.serving", "/readyz", ANIMALS_BUCKET=str(bucket), ANIMALS_SECRET=KEY) as port:
-        yield port
 
 
 def test_a_backend_that_serves_passes(backend: int) -> None:
@@ -43,7 +34,14 @@ def test_a_backend_that_fails_somewhere_does_not(backend: int, path: str) -> Non
             smoke.backend(Client(front.url, TOKEN))
 
 
-GOOD = {"prediction": "cat", "probabilities": {"cat": 0.9, "dog": 0.1}, "prediction_id": "x", "model_version": "r1"}
+GOOD = {
+    "filename": "cat.jpg",
+    "confidence": 0.9,
+    "prediction": "cat",
+    "probabilities": {"cat": 0.9, "dog": 0.1},
+    "prediction_id": "x",
+    "model_version": "r1",
+}
 
 
 @pytest.mark.parametrize(
@@ -60,17 +58,23 @@ GOOD = {"prediction": "cat", "probabilities": {"cat": 0.9, "dog": 0.1}, "predict
     ],
 )
 def test_a_response_that_is_not_a_prediction_does_not_pass(answer: object) -> None:
+    card = make_card()
+    model = {**card.model_dump(mode="json"), "promoted": "2026-11-24T08:00:00Z", "unknown_below": 0, "data_title": None}
     with StandIn() as service:
-        service.responses = {"/v2/health/ready": [json_response({})], "/model": [json_response({"version": "r1"})]}
+        service.responses = {"/v2/health/ready": [json_response({})], "/model": [json_response(model)]}
         text = answer.encode() if isinstance(answer, str) else json.dumps(answer).encode()
         service.responses["/classify/"] = [Response(200, text)]
         with pytest.raises(ServiceError):
             smoke.backend(Client(service.url, TOKEN))
+        service.responses["/classify/"] = [json_response(GOOD)]
+        smoke.backend(Client(service.url, TOKEN))
 
 
-def test_the_real_page_passes() -> None:
-    with started("animals.frontend", "/_stcore/health") as port:
-        smoke.page(Client(f"http://127.0.0.1:{port}", ""))
+def test_the_real_page_passes(tmp_path: Path) -> None:
+    port = free_port()
+    with running(tmp_path, *FRONTEND, PORT=str(port)) as process:
+        process.wait_until_ready(f"http://{HOST}:{port}/_stcore/health")
+        smoke.page(Client(f"http://{HOST}:{port}", ""))
 
 
 @pytest.mark.parametrize("health", [Response(503, b"unavailable"), Response(200, b"<html>another server")])
@@ -84,7 +88,7 @@ def test_a_page_that_is_not_well_does_not_pass(health: Response) -> None:
 @pytest.mark.parametrize(
     ("answer", "passes"),
     [
-        (json_response({"version": "r1", "feedback": {}}), True),
+        (json_response(summary()), True),
         (json_response({"detail": "Nothing was answered or judged yet."}, 404), True),
         (Response(404, b"<html>Google knows no such page"), False),
         (json_response({"detail": "The bucket cannot be reached."}, 503), False),

@@ -13,13 +13,13 @@ from tests.support.pictures import write_label_folders, write_picture
 
 def test_each_folder_is_a_label_and_each_file_a_picture(tmp_path: Path) -> None:
     write_label_folders(tmp_path, per_label=2)
-    found = find_pictures(tmp_path, {})
-    assert [(picture.name, picture.label) for picture in found[:3]] == [
+    pictures = find_pictures(tmp_path, {})
+    assert [(picture.name, picture.label) for picture in pictures[:3]] == [
         ("blue/000.jpg", "blue"),
         ("blue/001.jpg", "blue"),
         ("green/000.jpg", "green"),
     ]
-    assert found[0].size == (tmp_path / "blue/000.jpg").stat().st_size
+    assert pictures[0].size == (tmp_path / "blue/000.jpg").stat().st_size
 
 
 @pytest.mark.parametrize("labels", [["sky", "grass", "rose"], ["cold", "cold", "warm"]])
@@ -93,10 +93,10 @@ def test_labels_that_would_be_one_folder_elsewhere_are_named(tmp_path: Path) -> 
 def test_a_label_is_spelt_as_it_is_typed(tmp_path: Path) -> None:
     write_label_folders(tmp_path, per_label=1)
     (tmp_path / "red").replace(tmp_path / "gru\u0308n")
-    found = find_pictures(tmp_path, {})
-    assert (found[1].label, found[2].label) == ("green", "gr\u00fcn")
-    extra = find_extra(tmp_path, tmp_path, {}, {picture.label for picture in found})
-    assert {picture.label for picture in extra} == {picture.label for picture in found}
+    pictures = find_pictures(tmp_path, {})
+    assert (pictures[1].label, pictures[2].label) == ("green", "gr\u00fcn")
+    extra = find_extra(tmp_path, tmp_path, {}, {picture.label for picture in pictures})
+    assert {picture.label for picture in extra} == {picture.label for picture in pictures}
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems let no such name be made")

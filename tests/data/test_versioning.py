@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from animals.data import __main__ as command
+from animals.data import versioning
 from animals.data.versioning import add_version, pointer
 from animals.errors import PicturesUnavailable, UsageError
 from tests.support.emulator import Emulator
@@ -42,8 +42,7 @@ class Clone:
     def publish(self, capsys: pytest.CaptureFixture[str]) -> None:
         """Make a version, and do what the command says is to be done next."""
         with contextlib.chdir(self.folder):
-            arguments = command.parse(["version"])
-            arguments.run(arguments)
+            versioning.main(Path("data/raw/raw-img"))
         *_, add, commit, push = capsys.readouterr().out.splitlines()
         for line in (add, commit, push):
             self.run(*shlex.split(line))
@@ -56,7 +55,7 @@ class Clone:
 def clone(tmp_path: Path, emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Clone:
     """A clone whose origin is a bare repository beside it; the test runs in it."""
     environment = {
-        **{f"DVC_{place}_DIR": str(tmp_path / place) for place in ("SITE_CACHE", "GLOBAL_CONFIG", "SYSTEM_CONFIG")},
+        **{f"DVC_{name}_DIR": str(tmp_path / name) for name in ("SITE_CACHE", "GLOBAL_CONFIG", "SYSTEM_CONFIG")},
         **{f"GIT_{who}_{what}": "a@b.c" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")},
         "GIT_CONFIG_GLOBAL": os.devnull,
         "GIT_CONFIG_SYSTEM": os.devnull,

@@ -11,10 +11,12 @@ import pytest
 from invoke.exceptions import ParseError
 from invoke.parser import Parser
 
+from animals.commands import command_groups
 from animals.config.compose import compose_train_config
 from tasks import namespace
 from tests.docs.pages import GUIDES, PAGES, commands, name
 
+COMMANDS = {name: command for group in command_groups().values() for name, command in group.items()}
 EXAMPLES = {task: str(inspect.getdoc(namespace[task])).partition("For example: ")[2] for task in namespace.task_names}
 
 
@@ -27,7 +29,7 @@ def test_every_command_of_a_guide_can_be_typed(page: Path, tmp_path: Path) -> No
 @pytest.mark.parametrize("task", [task for task in EXAMPLES if EXAMPLES[task]])
 def test_the_example_of_a_task_can_be_typed(task: str, tmp_path: Path) -> None:
     words = shlex.split(EXAMPLES[task])
-    assert words[:2] == ["invoke", task]
+    assert words[:2] in (["invoke", task], ["animals", task])
     try_command(words, tmp_path)
 
 
@@ -39,6 +41,10 @@ def try_command(words: list[str], folder: Path) -> None:
         case ["invoke", *rest]:
             for task in Parser(contexts=namespace.to_contexts()).parse_argv(rest):
                 try_overrides(task, folder)
+        case ["animals", command, *rest]:
+            COMMANDS[command].make_context(command, rest)
+        case ["torchrun", *rest] if "animals" in rest:
+            try_command(rest[rest.index("animals") :], folder)
         case ["python", "-m", module, *_]:
             assert importlib.util.find_spec(module), module
 

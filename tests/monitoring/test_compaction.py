@@ -382,8 +382,9 @@ def test_a_file_with_an_unknown_column_is_not_overwritten(folder: FolderStorage)
 
 
 def test_a_file_with_a_column_of_another_type_is_an_error(folder: FolderStorage) -> None:
-    table = FEEDBACK.schema.empty_table()
-    _overwrite(folder, table.set_column(0, "id", pa.array([], pa.binary())))
+    put_feedback(folder, make_feedback("a"))
+    [table] = compact(folder, FEEDBACK, TODAY).tables()
+    _overwrite(folder, table.set_column(0, "id", pa.array([[1]])))
     with pytest.raises(BrokenRecords, match="cannot be read"):
         list(compact(folder, FEEDBACK, TODAY).tables())
 

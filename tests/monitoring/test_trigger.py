@@ -1,4 +1,4 @@
-"""A training is asked for where the setting says, once a day, and errors say what to do."""
+"""Training requests: sent by the configured trigger, once a day."""
 
 import json
 import threading

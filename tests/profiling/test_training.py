@@ -9,7 +9,7 @@ from PIL import Image
 
 from animals.errors import AnimalsError
 from animals.records import LabelMetrics, Metrics
-from animals.training.evaluation.records import Proof, Robustness, Share
+from animals.training.evaluation.records import EvaluationReport, Robustness, Share
 from profiling.training import defaults, sample_run
 from tests.profiling.commands import run_benchmark
 from tests.support.pictures import write_label_folders
@@ -39,7 +39,7 @@ def test_a_folder_with_too_few_pictures_is_named(tmp_path: Path) -> None:
     assert done.stderr == "error: few has 6 pictures, too few for batches of 8. Give a --batch-size.\n"
 
 
-def proof(accuracy: float) -> Proof:
+def proof(accuracy: float) -> EvaluationReport:
     metrics = Metrics(
         accuracy=accuracy,
         f1_macro=accuracy,
@@ -48,7 +48,7 @@ def proof(accuracy: float) -> Proof:
         pictures=100,
         per_label={"cat": LabelMetrics(precision=1, recall=1, f1=1, pictures=100)},
     )
-    return Proof(
+    return EvaluationReport(
         version="v",
         manifest_sha256="0",
         accuracy=Share(count=round(100 * accuracy), pictures=100, share=accuracy, low=0, high=1),

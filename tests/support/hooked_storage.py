@@ -1,4 +1,4 @@
-"""A bucket that calls a function at each operation: to fail, or to change the bucket meanwhile."""
+"""A bucket that calls a function at each operation: to fail, to wait, or to change the bucket meanwhile."""
 
 from collections.abc import Callable, Iterator
 
@@ -8,34 +8,8 @@ Hook = Callable[[str, str], None]
 """Called with an event and a name or prefix. Events: read, after read, write, delete, after sizes."""
 
 
-class HookedStorage:
-    """A bucket that calls `hook` before and after operations of another one."""
-
-    def __init__(self, storage: Storage, hook: Hook) -> None:
-        self.url = storage.url
-        self.names = storage.names
-        self.read_if_changed = storage.read_if_changed
-        self._storage = storage
-        self._hook = hook
-
-    def read(self, name: str) -> StoredObject:
-        self._hook("read", name)
-        try:
-            return self._storage.read(name)
-        finally:
-            self._hook("after read", name)
-
-    def write(self, name: str, data: bytes, *, if_generation: str | None = None) -> str:
-        self._hook("write", name)
-        return self._storage.write(name, data, if_generation=if_generation)
-
-    def sizes(self, prefix: str = "") -> Iterator[tuple[str, int]]:
-        yield from self._storage.sizes(prefix)
-        self._hook("after sizes", prefix)
-
-    def delete(self, name: str, *, if_generation: str | None = None) -> None:
-        self._hook("delete", name)
-        self._storage.delete(name, if_generation=if_generation)
+def ignore(_event: str, _name: str) -> None:
+    """Do nothing: the hook by default."""
 
 
 def on(event: str, action: Callable[[str], object]) -> Hook:
@@ -46,3 +20,42 @@ def on(event: str, action: Callable[[str], object]) -> Hook:
             action(name)
 
     return hook
+
+
+class HookedStorage:
+    """A bucket that records operations of another one, and calls `hook` before and after them."""
+
+    def __init__(self, storage: Storage, hook: Hook = ignore) -> None:
+        self.url = storage.url
+        self.names = storage.names
+        self.hook = hook
+        """May be replaced at any time."""
+        self.reads: list[str] = []
+        self.writes: list[str] = []
+        self._storage = storage
+
+    def read(self, name: str) -> StoredObject:
+        self.reads.append(name)
+        self.hook("read", name)
+        try:
+            return self._storage.read(name)
+        finally:
+            self.hook("after read", name)
+
+    def read_if_changed(self, name: str, generation: str | None) -> StoredObject | None:
+        self.reads.append(name)
+        self.hook("read", name)
+        return self._storage.read_if_changed(name, generation)
+
+    def write(self, name: str, data: bytes, *, if_generation: str | None = None) -> str:
+        self.writes.append(name)
+        self.hook("write", name)
+        return self._storage.write(name, data, if_generation=if_generation)
+
+    def sizes(self, prefix: str = "") -> Iterator[tuple[str, int]]:
+        yield from self._storage.sizes(prefix)
+        self.hook("after sizes", prefix)
+
+    def delete(self, name: str, *, if_generation: str | None = None) -> None:
+        self.hook("delete", name)
+        self._storage.delete(name, if_generation=if_generation)

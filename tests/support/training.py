@@ -29,8 +29,8 @@ SAME_FOR_ANY_PROCESSES = (
 def run_training(
     folder: Path, *overrides: str, launcher: tuple[str, ...] = (), check: bool = True
 ) -> "subprocess.CompletedProcess[str]":
-    """Run `python -m animals.training` in a folder."""
-    command = [sys.executable, *launcher, "-m", "animals.training", *overrides]
+    """Run `animals train` in a folder."""
+    command = [sys.executable, *launcher, "-m", "animals", "train", *overrides]
     done = subprocess.run(command, cwd=folder, capture_output=True, encoding="utf-8", check=False)
     assert done.returncode == 0 or not check, done.stderr
     return done

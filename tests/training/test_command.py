@@ -1,10 +1,10 @@
-"""`python -m animals.training` as a person types it."""
+"""`animals train` as a person types it."""
 
 from pathlib import Path
 
 import pytest
 
-from animals.training.__main__ import summary
+from animals.training.train import summary
 from tests.support.training import QUICK, only_run, run_training
 from tests.training.conftest import Trained
 

@@ -54,9 +54,12 @@ def spec_of(machine: int) -> str:
 @pytest.mark.skipif(sys.platform == "win32", reason="torch's store for several machines needs libuv there")
 def test_two_machines_train_one_version_and_the_first_publishes_it(pictures: Path, tmp_path: Path) -> None:
     """Each in a folder of its own, as on machines that share nothing but the bucket."""
-    code = f"import animals.training.distributed as d; d.VERTEX_PORT = '{free_port()}'; d.main()"
+    code = (
+        f"import animals.training.distributed as d; d.VERTEX_PORT = '{free_port()}';"
+        "from animals.__main__ import main; main()"
+    )
     nodes = ("trainer=ddp", "trainer.devices=1", "trainer.nodes=2", "trainer.epochs=1")
-    command = [sys.executable, "-c", code, *TINY, f"data.root={pictures}", *nodes]
+    command = [sys.executable, "-c", code, "cluster", *TINY, f"data.root={pictures}", *nodes]
     machines = []
     for number in range(2):
         folder = tmp_path / f"machine{number}"
@@ -78,7 +81,7 @@ def test_torchrun_is_started_with_this_machines_rank() -> None:
     assert words[1:3] == ["-m", "torch.distributed.run"]
     options = {"--nnodes=3", "--node-rank=2", "--nproc-per-node=4", "--master-addr=first", "--master-port=2222"}
     assert options < set(words)
-    assert words[-3:] == ["-m", "animals.training", "trainer=ddp"]
+    assert words[-4:] == ["-m", "animals", "train", "trainer=ddp"]
 
 
 @pytest.mark.parametrize("spec", ["no json", "{}", json.dumps(SPEC | {"task": {"type": "workerpool9", "index": 0}})])
@@ -88,12 +91,11 @@ def test_a_cluster_spec_of_another_form_is_a_config_error(spec: str) -> None:
 
 
 def test_without_a_cluster_spec_the_message_names_the_command_for_one_machine(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delenv("CLUSTER_SPEC", raising=False)
-    with pytest.raises(SystemExit, match="2"):
-        main()
-    assert "On one: python -m animals.training" in capsys.readouterr().err
+    with pytest.raises(ConfigError, match="On one: animals train"):
+        main([])
 
 
 def test_a_single_process_is_the_first(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,8 +6,8 @@ import pytest
 
 from animals import registry
 from animals.storage import FolderStorage
-from animals.training.__main__ import summary
 from animals.training.pipeline import train
+from animals.training.train import summary
 from tests.support.published import publish
 from tests.training.conftest import tiny_config
 

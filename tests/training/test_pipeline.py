@@ -22,7 +22,7 @@ from animals.preprocess import open_picture, preprocess, to_pixels
 from animals.records import LoggedPrediction, now
 from animals.storage import open_storage
 from animals.training.callbacks import METRICS, read_metrics
-from animals.training.evaluation.predictors import answer_onnx
+from animals.training.evaluation.predictors import onnx_predictor_of_all
 from animals.training.export.projection import DIMENSIONS
 from animals.training.module import build_module
 from animals.training.pipeline import train
@@ -83,7 +83,7 @@ def test_the_reference_compares_with_the_prediction_log(trained: Trained, pictur
     with Image.open(pictures / first["picture"]) as image:
         assert (first["width"], first["height"]) == image.size
     pixels = np.stack([to_pixels(open_picture(pictures / first["picture"]), trained.card.input)])
-    answer = answer_onnx(trained.run / "version" / trained.card.serving_file, trained.card.input)
+    answer = onnx_predictor_of_all(trained.run / "version" / trained.card.serving_file, trained.card.input)
     logits, projections = answer(pixels)
     assert first["confidence"] == pytest.approx(probabilities(logits, trained.card.temperature).max(), abs=1e-4)
     found = [first[f"projection_{dimension}"] for dimension in range(DIMENSIONS)]

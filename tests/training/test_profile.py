@@ -1,13 +1,13 @@
 """A profile of the real loop: where the time goes, and how much of it is waiting for data."""
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
 
-from animals.training.profile import headline, main, tables
+from animals.training.profile import headline, tables
 from animals.training.step_timing import Operator, Timing
+from tests.support.command import run
 from tests.training.conftest import tiny_config
 
 TINY = ["data.side=32", "model.name=test_resnet", "trainer.batch_size=8", "data.workers=0", "trainer.accelerator=cpu"]
@@ -18,8 +18,7 @@ def test_a_profile_has_a_trace_and_names_the_operators_that_take_most(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     overrides = ["experiment=folder", f"data.root={pictures}", *TINY]
-    monkeypatch.setattr(sys, "argv", ["profile", *overrides, "--steps", "5"])  # one epoch has six steps, these take two
-    main()
+    run("profile", *overrides, "--steps", "5")  # one epoch has six steps, these take two
     (folder,) = (tmp_path / "runs" / "profiles").iterdir()
     assert folder.name.endswith("-folder")
     events = json.loads((folder / "trace.json").read_text(encoding="utf-8"))["traceEvents"]
@@ -38,7 +37,7 @@ def test_a_profile_has_a_trace_and_names_the_operators_that_take_most(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--steps", "0"], "0 is no number of steps; expected 1 or more"),
+        (["--steps", "0"], "Invalid value for '--steps'"),
         (["optimizer.lrr=1"], "error: There is no setting optimizer.lrr. Did you mean lr?"),
     ],
 )
@@ -50,9 +49,8 @@ def test_a_mistake_is_named_and_leaves_nothing(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["profile", *arguments])
     with pytest.raises(SystemExit, match="2"):
-        main()
+        run("profile", *arguments)
     assert message in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
 

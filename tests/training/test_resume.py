@@ -39,9 +39,9 @@ def training(pictures: Path, tmp_path: Path) -> Iterator[Training]:
     slow = (
         "import time, animals.training.module as m; step = m.PictureClassifier.training_step;"
         "m.PictureClassifier.training_step = lambda *a: (time.sleep(0.15), step(*a))[1];"
-        "from animals.training.__main__ import main; main()"
+        "from animals.__main__ import main; main()"
     )
-    command = [sys.executable, "-c", slow, *TINY, f"data.root={pictures}"]
+    command = [sys.executable, "-c", slow, "train", *TINY, f"data.root={pictures}"]
     with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, encoding="utf-8") as process:
         yield process
         process.kill()

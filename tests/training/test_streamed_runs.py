@@ -20,7 +20,7 @@ from animals.errors import PicturesUnavailable
 from animals.records import Card
 from animals.storage import open_storage
 from animals.training.callbacks import METRICS, read_metrics
-from animals.training.evaluation.model_under_test import load_subject
+from animals.training.evaluation.model_under_test import load_model_under_test
 from animals.training.runs import LAST
 from tests.support.emulator import Emulator
 from tests.support.shards import write_tiny_shards
@@ -75,7 +75,7 @@ def test_a_run_on_shards_ends_with_a_published_version_that_can_be_evaluated(und
     assert [row.sha256 for row in manifest if row.split == "train"] == [
         shard.file.sha256 for shard in undisturbed.shards.of("train")
     ]
-    subject = load_subject(open_storage(undisturbed.config.bucket), card)
+    subject = load_model_under_test(open_storage(undisturbed.config.bucket), card)
     assert len(subject.data_set.rows("test")) == 6
 
 
@@ -94,9 +94,17 @@ def test_a_killed_run_resumes_within_the_epoch(
         "    if self.global_step == 8: pathlib.Path('reached').touch(); time.sleep(600)\n"
         "    return step(self, *batch)\n"
         "m.PictureClassifier.training_step = slow\n"
-        "from animals.training.__main__ import main; main()"
+        "from animals.__main__ import main; main()"
     )
-    command = [sys.executable, "-c", stuck, *TINY, f"data.root={undisturbed.shards.url}", "trainer.save_minutes=1e-9"]
+    command = [
+        sys.executable,
+        "-c",
+        stuck,
+        "train",
+        *TINY,
+        f"data.root={undisturbed.shards.url}",
+        "trainer.save_minutes=1e-9",
+    ]
     with subprocess.Popen(command, cwd=tmp_path) as process:
         deadline = time.monotonic() + 120
         while not (tmp_path / "reached").exists():

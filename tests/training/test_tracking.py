@@ -27,7 +27,7 @@ def test_the_worst_mistakes_are_a_table_with_pictures(
     (path,) = run.glob("wandb/offline-run-*/files/media/table/worst_mistakes_table*.json")
     table = json.loads(path.read_text(encoding="utf-8"))
     assert table["columns"] == ["image", "picture", "target", "prediction", "confidence"]
-    assert len(table["data"]) == (~evaluation.right).sum() > 0
+    assert len(table["data"]) == (~evaluation.correct).sum() > 0
     for image, picture, target, prediction, confidence in table["data"]:
         assert image == "Image"  # as W&B names one; the file itself goes to its server
         assert picture.startswith(f"{target}/")

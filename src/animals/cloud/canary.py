@@ -14,7 +14,7 @@ from typing import Final
 
 from animals.cloud.gcloud import Gcloud
 from animals.cloud.revisions import ALL, Traffic, change_traffic, read_traffic
-from animals.cloud.target import Place
+from animals.cloud.target import Target
 from animals.errors import AnimalsError, CloudError, Interrupted
 
 TAG: Final = "candidate"
@@ -82,7 +82,7 @@ class Canary:
     """A canary deployment of a new revision.
 
     Args:
-        place: project and region.
+        target: project and region.
         gcloud: runs the commands, or prints them.
         rollout: the new revision and the previous one.
         deploy: creates the new revision: without traffic, unless it is the first.
@@ -92,7 +92,7 @@ class Canary:
 
     def __init__(
         self,
-        place: Place,
+        target: Target,
         gcloud: Gcloud,
         rollout: Rollout,
         *,
@@ -100,7 +100,7 @@ class Canary:
         test: Callable[[int, Traffic], None],
         pause: float = 5.0,
     ) -> None:
-        self._place = place
+        self._target = target
         self._gcloud = gcloud
         self._rollout = rollout
         self._deploy = deploy
@@ -156,13 +156,13 @@ class Canary:
             return False
 
     def _traffic(self) -> Traffic:
-        traffic = read_traffic(self._place, self._gcloud, self._rollout.service)
+        traffic = read_traffic(self._target, self._gcloud, self._rollout.service)
         if traffic is None:
             raise CloudError(f"The service {self._rollout.service} on Cloud Run was deleted during the deployment.")
         return traffic
 
     def _change(self, shares: dict[str, int], why: str, *more: str) -> None:
-        self._gcloud.run(change_traffic(self._place, self._rollout.service, shares, why, *more))
+        self._gcloud.run(change_traffic(self._target, self._rollout.service, shares, why, *more))
 
     def _end(self, end: End, event: Event, reason: str) -> None:
         rollout = self._rollout
@@ -188,7 +188,7 @@ class Canary:
             CloudError: it failed several times.
         """
         why = f"send all traffic back to {previous}"
-        command = change_traffic(self._place, self._rollout.service, {previous: ALL}, why, f"--remove-tags={TAG}")
+        command = change_traffic(self._target, self._rollout.service, {previous: ALL}, why, f"--remove-tags={TAG}")
         with _uninterrupted():
             if self._is_overtaken():
                 return OVERTAKEN

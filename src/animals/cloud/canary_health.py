@@ -5,8 +5,11 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from animals.cloud.gcloud import Command, Gcloud
-from animals.cloud.target import Place
+from animals.cloud.target import Target
 from animals.errors import CloudError
+
+WATCH_SECONDS: Final = 300.0
+"""How long a revision that gets a tenth of the requests is observed."""
 
 MAX_ERRORS: Final = 5
 """A revision is unhealthy with this many errors and a larger share than the next: the same as the alert Errors."""
@@ -34,7 +37,7 @@ def check_error_rate(statuses: Sequence[int], revision: str) -> None:
         )
 
 
-def read_statuses(place: Place, revision: str, seconds: float) -> Command:
+def read_statuses(target: Target, revision: str, seconds: float) -> Command:
     """Return the command that reads a revision's statuses of the last seconds, one per line."""
     log_filter = (
         f'resource.type="cloud_run_revision" AND resource.labels.revision_name="{revision}" '
@@ -42,7 +45,7 @@ def read_statuses(place: Place, revision: str, seconds: float) -> Command:
     )
     return Command(
         (
-            *("gcloud", "logging", "read", log_filter, f"--project={place.project}"),
+            *("gcloud", "logging", "read", log_filter, f"--project={target.project}"),
             *(f"--freshness={max(60, round(seconds))}s", f"--limit={ENTRIES}", "--format=value(httpRequest.status)"),
         ),
         f"read the statuses of {revision}",
@@ -50,7 +53,7 @@ def read_statuses(place: Place, revision: str, seconds: float) -> Command:
 
 
 def watch(
-    place: Place, gcloud: Gcloud, revision: str, test: Callable[[], None], *, seconds: float, every: float
+    target: Target, gcloud: Gcloud, revision: str, test: Callable[[], None], *, seconds: float, every: float
 ) -> None:
     """Test a revision repeatedly for some time, and check the error rate of all its responses.
 
@@ -62,7 +65,7 @@ def watch(
     start = time.monotonic()
     while True:
         test()
-        output = gcloud.output(read_statuses(place, revision, time.monotonic() - start + every))
+        output = gcloud.output(read_statuses(target, revision, time.monotonic() - start + every))
         check_error_rate([int(line) for line in output.split() if line.isdecimal()], revision)
         left = start + seconds - time.monotonic()
         if left <= 0 or gcloud.dry_run:

@@ -1,29 +1,29 @@
 """`invoke deploy`: deploy built images to Cloud Run, each service by a canary deployment."""
 
-import argparse
 import json
 import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, get_args
 
 from animals.cloud import canary_health, function, smoke
 from animals.cloud.canary import TAG, Canary, Rollout
+from animals.cloud.canary_health import WATCH_SECONDS
 from animals.cloud.gcloud import Command, Gcloud
 from animals.cloud.revisions import ALL, Traffic, read_traffic
 from animals.cloud.smoke import Client
-from animals.cloud.target import BACKEND, CHECK, FRONTEND, REPORT, Account, Image, Place
+from animals.cloud.target import BACKEND, CHECK, FRONTEND, REPORT, Account, Image, Part, Target
 from animals.cloud.template import FILES, FILLED, fill_into
-from animals.errors import CloudError, UsageError
+from animals.errors import CloudError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
     """Durations of a deployment, in seconds."""
 
-    watch: float = 300.0
+    watch: float = WATCH_SECONDS
     """Observation of a revision that has a share of the traffic."""
     every: float = 30.0
     """Interval between two tests of it."""
@@ -65,26 +65,26 @@ SERVICES: Final[Mapping[str, Service]] = {
 
 JOB: Final = "check"
 
-PARTS: Final = (*SERVICES, JOB)
+PARTS: Final = get_args(Part)
 
 
 class Deployment:
     """A deployment of all images with a tag.
 
     Args:
-        place: project and region.
+        target: project and region.
         gcloud: runs the commands, or prints them.
         tag: tag of the images.
         pace: durations.
     """
 
-    def __init__(self, place: Place, gcloud: Gcloud, tag: str, pace: Pace) -> None:
-        self._place = place
+    def __init__(self, target: Target, gcloud: Gcloud, tag: str, pace: Pace) -> None:
+        self._target = target
         self._gcloud = gcloud
         self._tag = tag
         self._pace = pace
 
-    def deploy(self, part: str) -> None:
+    def deploy(self, part: Part) -> None:
         """Deploy one of PARTS.
 
         Raises:
@@ -95,12 +95,12 @@ class Deployment:
             self._gcloud.run(self._job())
             return
         service = SERVICES[part]
-        traffic = read_traffic(self._place, self._gcloud, service.name)
+        traffic = read_traffic(self._target, self._gcloud, service.name)
         previous = traffic.serving if traffic else None
         rollout = Rollout(service.name, self._revision(service.name), previous, service.steps)
         command = {"backend": self._backend, "frontend": self._frontend, "report": self._report}[part](rollout)
         Canary(
-            self._place,
+            self._target,
             self._gcloud,
             rollout,
             deploy=lambda: self._create(service, command),
@@ -122,7 +122,7 @@ class Deployment:
             hint = " A backend is not ready before a version is published: is there one?"
             raise CloudError(f"{error}{hint if service.name == BACKEND else ''}") from error
         for name in service.invokers:
-            account = self._place.account(name)
+            account = self._target.account(name)
             why = f"allow {account} to send requests to {service.name}"
             self._gcloud.run(self._add_invoker(service.name, f"serviceAccount:{account}", why))
 
@@ -132,10 +132,10 @@ class Deployment:
 
     @property
     def _where(self) -> tuple[str, str]:
-        return f"--project={self._place.project}", f"--region={self._place.region}"
+        return f"--project={self._target.project}", f"--region={self._target.region}"
 
     def _backend(self, rollout: Rollout) -> Command:
-        values = {"BUCKET": self._place.bucket, "PROJECT": self._place.project}
+        values = {"BUCKET": self._target.bucket, "PROJECT": self._target.project}
         return self._replace("backend", rollout, "api", values)
 
     def _frontend(self, rollout: Rollout) -> Command:
@@ -144,13 +144,13 @@ class Deployment:
 
     def _report(self, rollout: Rollout) -> Command:
         folder = function.assemble(function.FOLDER)
-        return function.deploy(self._place, folder, rollout.new, first=rollout.first)
+        return function.deploy(self._target, folder, rollout.new, first=rollout.first)
 
     def _replace(self, name: Account, rollout: Rollout, image: Image, more: Mapping[str, str]) -> Command:
         values = {
             "REVISION": rollout.new,
-            "ACCOUNT": self._place.account(name),
-            "IMAGE": self._place.image(image, self._tag),
+            "ACCOUNT": self._target.account(name),
+            "IMAGE": self._target.image(image, self._tag),
             "TRAFFIC": traffic_targets(rollout.previous),
             **more,
         }
@@ -160,16 +160,16 @@ class Deployment:
 
     def _job(self) -> Command:
         values = {
-            "ACCOUNT": self._place.account("report"),
-            "IMAGE": self._place.image("report", self._tag),
-            "BUCKET": self._place.bucket,
-            "TRIGGER": self._place.trigger,
+            "ACCOUNT": self._target.account("report"),
+            "IMAGE": self._target.image("report", self._tag),
+            "BUCKET": self._target.bucket,
+            "TRIGGER": self._target.trigger,
         }
         path = fill_into(FILLED, FILES / "run" / "check.yaml", values)
         return Command(("gcloud", "run", "jobs", "replace", path.as_posix(), *self._where), f"create the job {CHECK}")
 
     def _url(self, service: str) -> str:
-        traffic = read_traffic(self._place, self._gcloud, service)
+        traffic = read_traffic(self._target, self._gcloud, service)
         if traffic is None or not traffic.url:
             raise CloudError(f"There is no {service} yet, which the page needs. Deploy that first.")
         return traffic.url
@@ -182,7 +182,7 @@ class Deployment:
             self._run_tests((service.test, *access_test), client, self._pace.patience)
             return
         canary_health.watch(
-            self._place,
+            self._target,
             self._gcloud,
             revision,
             lambda: self._run_tests((service.repeated_test, *access_test), client, 3 * self._pace.pause),
@@ -209,7 +209,7 @@ class Deployment:
         # revision
         words = (
             *("gcloud", "auth", "print-identity-token", f"--audiences={audience}", "--include-email"),
-            f"--impersonate-service-account={self._place.account('deployer')}",
+            f"--impersonate-service-account={self._target.account('deployer')}",
         )
         return self._gcloud.output(Command(words, "get an identity token of the deployer")).strip()
 
@@ -225,24 +225,27 @@ def traffic_targets(previous: str | None) -> str:
     return json.dumps([*before, new])
 
 
-def arguments(parser: argparse.ArgumentParser) -> None:
-    """What there is to say beyond the place."""
-    parser.add_argument("--tag", required=True, help="of the images, which are in Artifact Registry already")
-    parser.add_argument("--only", choices=PARTS, help="deploy this alone, instead of one after the other")
-    watched = f"to look at a revision that has a tenth of the visitors [{Pace().watch:g}]"
-    parser.add_argument("--watch", type=float, default=Pace().watch, metavar="SECONDS", help=watched)
+def deploy(target: Target, gcloud: Gcloud, *, tag: str, only: Part | None = None, watch: float = WATCH_SECONDS) -> None:
+    """Deploy the images with this tag.
 
+    Args:
+        target: project and region.
+        gcloud: runs the commands, or prints them.
+        tag: tag of the images.
+        only: a single part to deploy, instead of all of PARTS.
+        watch: seconds to observe a revision that gets a tenth of the requests.
 
-def run(place: Place, gcloud: Gcloud, given: argparse.Namespace) -> None:
-    """Deploy."""
-    if not given.watch >= 0:
-        raise UsageError(f"--watch is {given.watch}; expected seconds, 0 or more.")
-    place.image("api", given.tag)  # a wrong tag is told before anything is done
+    Raises:
+        ConfigError: the tag is invalid.
+        CloudError: a test or a command failed.
+        Interrupted: by Ctrl-C or SIGTERM.
+    """
+    target.image("api", tag)  # refuse an invalid tag before anything is deployed
     if gcloud.dry_run:
         sys.stdout.write(
-            "# What only the project knows has stand-ins here: NUMBER is the project's, and a revision named -before\n"
-            "# the one that serves when this begins. Where none does, the new one gets everybody at once.\n"
+            "# Placeholders: NUMBER is the number of the project, and -before the revision that has all traffic now.\n"
+            "# A first revision gets all traffic at once.\n"
         )
-    deployment = Deployment(place, gcloud, given.tag, Pace(watch=given.watch))
-    for part in (given.only,) if given.only else PARTS:
+    deployment = Deployment(target, gcloud, tag, Pace(watch=watch))
+    for part in (only,) if only else PARTS:
         deployment.deploy(part)

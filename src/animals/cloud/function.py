@@ -1,6 +1,5 @@
 """The report function on Cloud Run: its source in a folder of its own, and the command that deploys it."""
 
-import argparse
 import ast
 import shutil
 import sys
@@ -9,8 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from animals.cloud.canary import TAG
-from animals.cloud.gcloud import Command, Gcloud
-from animals.cloud.target import REPORT, Place
+from animals.cloud.gcloud import Command
+from animals.cloud.target import REPORT, Target
 from animals.cloud.template import FILLED, ROOT
 from animals.errors import ConfigError
 
@@ -92,24 +91,24 @@ def assemble(folder: Path) -> Path:
     return folder
 
 
-def deploy(place: Place, folder: Path, revision: str, *, first: bool) -> Command:
+def deploy(target: Target, folder: Path, revision: str, *, first: bool) -> Command:
     """Return the command that deploys a new revision.
 
     Args:
-        place: project and region.
+        target: project and region.
         folder: folder with the source.
         revision: name of the revision.
         first: whether there is no previous revision; the first one cannot be without traffic.
     """
-    deployer = place.account("deployer")
+    deployer = target.account("deployer")
     options = {
         "source": folder.as_posix(),
         "function": TARGET,
         "base-image": "python311",
-        "image": place.registry,  # of all images; the default repository has no cleanup policy
-        "build-service-account": f"projects/{place.project}/serviceAccounts/{deployer}",
-        "service-account": place.account("report"),
-        "set-env-vars": f"ANIMALS_BUCKET={place.bucket}",
+        "image": target.registry,  # of all images; the default repository has no cleanup policy
+        "build-service-account": f"projects/{target.project}/serviceAccounts/{deployer}",
+        "service-account": target.account("report"),
+        "set-env-vars": f"ANIMALS_BUCKET={target.bucket}",
         "cpu": "1",
         "memory": "1Gi",  # 463 MiB measured; the file system is in memory too
         "concurrency": "4",  # the framework's threads on one CPU; reports are made one at a time
@@ -119,22 +118,16 @@ def deploy(place: Place, folder: Path, revision: str, *, first: bool) -> Command
         "revision-suffix": revision.removeprefix(f"{REPORT}-"),
         "tag": TAG,
         "ingress": "all",
-        "project": place.project,
-        "region": place.region,
+        "project": target.project,
+        "region": target.region,
     }
     words = [f"--{name}={value}" for name, value in options.items()]
     flags = ("--cpu-boost", "--no-allow-unauthenticated", *(() if first else ("--no-traffic",)))
-    return Command(("gcloud", "run", "deploy", REPORT, *words, *flags), f"make {revision}, from {folder.as_posix()}")
+    return Command(("gcloud", "run", "deploy", REPORT, *words, *flags), f"create {revision} from {folder.as_posix()}")
 
 
-def arguments(parser: argparse.ArgumentParser) -> None:
-    """What there is to say beyond the place."""
-    parser.add_argument("folder", type=Path, nargs="?", default=FOLDER, help=f"gets the source [{FOLDER.as_posix()}]")
-    parser.set_defaults(project="any-project")  # none is asked for: it is a matter of files alone
-
-
-def run(_place: Place, _gcloud: Gcloud, given: argparse.Namespace) -> None:
-    """Assemble the function's source."""
-    folder = assemble(given.folder)
-    sys.stdout.write(f"{folder} has the report function: {len(needed(ENTRY))} modules. To try it:\n")
+def write(folder: Path) -> None:
+    """Write the function's source into a folder, and print the command that runs it."""
+    assemble(folder)
+    sys.stdout.write(f"{folder} contains the report function ({len(needed(ENTRY))} modules). Run it with:\n")
     sys.stdout.write(f"functions-framework --source {folder / 'main.py'} --target {TARGET}\n")

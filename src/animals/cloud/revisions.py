@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from animals.cloud.gcloud import Command, Gcloud
-from animals.cloud.target import Place
+from animals.cloud.target import Target
 
 ALL: Final = 100
 """All traffic, in percent."""
@@ -46,27 +46,27 @@ class Traffic:
         return self.tags[tag][0] if tag in self.tags else None
 
 
-def describe(place: Place, service: str) -> Command:
+def describe(target: Target, service: str) -> Command:
     """Return the command that describes a service."""
-    return Command(_words(place, "describe", service), f"read the traffic of {service}")
+    return Command(_words(target, "describe", service), f"read the traffic of {service}")
 
 
-def read_traffic(place: Place, gcloud: Gcloud, service: str) -> Traffic | None:
+def read_traffic(target: Target, gcloud: Gcloud, service: str) -> Traffic | None:
     """Read the traffic of a service; None if there is no such service.
 
     In a dry run it assumes that one revision has all traffic, as in most deployments.
     """
-    description = gcloud.find(describe(place, service))
+    description = gcloud.find(describe(target, service))
     if gcloud.dry_run:
-        return Traffic(f"https://{service}-NUMBER.{place.region}.run.app", {f"{service}-before": ALL}, {})
+        return Traffic(f"https://{service}-NUMBER.{target.region}.run.app", {f"{service}-before": ALL}, {})
     return None if description is None else Traffic.parse(description)
 
 
-def change_traffic(place: Place, service: str, shares: Mapping[str, int], why: str, *more: str) -> Command:
+def change_traffic(target: Target, service: str, shares: Mapping[str, int], why: str, *more: str) -> Command:
     """Return the command that sets the traffic shares of revisions, which add up to 100."""
     to_revisions = ",".join(f"{revision}={share}" for revision, share in shares.items() if share)
-    return Command((*_words(place, "update-traffic", service), f"--to-revisions={to_revisions}", *more), why)
+    return Command((*_words(target, "update-traffic", service), f"--to-revisions={to_revisions}", *more), why)
 
 
-def _words(place: Place, verb: str, service: str) -> tuple[str, ...]:
-    return ("gcloud", "run", "services", verb, service, f"--project={place.project}", f"--region={place.region}")
+def _words(target: Target, verb: str, service: str) -> tuple[str, ...]:
+    return ("gcloud", "run", "services", verb, service, f"--project={target.project}", f"--region={target.region}")

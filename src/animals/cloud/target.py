@@ -8,6 +8,8 @@ from animals.errors import ConfigError
 
 Image = Literal["train", "train_gpu", "api", "frontend", "report"]
 Account = Literal["trainer", "backend", "frontend", "report", "deployer", "reader"]
+Part = Literal["backend", "report", "frontend", "check"]
+"""Of a deployment, in this order: the page needs the addresses of the other two services."""
 Secret = Literal["animals-signing-key", "animals-wandb-key", "animals-github-token"]
 
 ACCOUNTS: Final[tuple[Account, ...]] = ("trainer", "backend", "frontend", "report", "deployer", "reader")
@@ -49,7 +51,7 @@ _TAG: Final = re.compile(r"\w[\w.-]{0,127}", re.ASCII)
 
 
 @dataclass(kw_only=True, slots=True, frozen=True)
-class Place:
+class Target:
     """A project and a region, and the names derived from them.
 
     Raises:

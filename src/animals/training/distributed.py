@@ -1,6 +1,6 @@
 """Ranks of training processes, and the start of torchrun on several machines of Vertex AI.
 
-Every machine of such a job runs `python -m animals.training.distributed [overrides]`. torchrun starts one process for
+Every machine of such a job runs `animals cluster [OVERRIDE]...`. torchrun starts one process for
 each GPU, connects them, and ends those of a machine together when one fails, so that the job ends and can be restarted.
 """
 
@@ -11,7 +11,6 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
-from animals.cli import exit_on_error
 from animals.errors import ConfigError
 
 VERTEX_PORT: Final = "2222"
@@ -48,26 +47,23 @@ def torchrun_command(spec: str, processes: int, overrides: Sequence[str]) -> lis
     return [
         *(sys.executable, "-m", "torch.distributed.run", f"--nnodes={len(machines)}", f"--node-rank={rank}"),
         *(f"--nproc-per-node={processes}", f"--master-addr={first}", f"--master-port={VERTEX_PORT}"),
-        *("-m", "animals.training", *overrides),
+        *("-m", "animals", "train", *overrides),
     ]
 
 
-def main() -> None:
-    """Start this machine's processes, and exit with torchrun's code."""
-    with exit_on_error():
-        spec = os.environ.get("CLUSTER_SPEC")
-        if not spec:
-            raise ConfigError(
-                "CLUSTER_SPEC is not set: only a job of several machines has it. On one: python -m animals.training"
-            )
-        import torch
+def main(overrides: Sequence[str]) -> None:
+    """Start this machine's processes, and exit with torchrun's code.
 
-        command = torchrun_command(spec, torch.cuda.device_count() or 1, sys.argv[1:])
-        # SIGTERM must reach the training: torchrun passes it on, so torchrun replaces this process
-        if os.name == "posix":
-            os.execv(command[0], command)  # noqa: S606 - no shell is wanted
-        raise SystemExit(subprocess.run(command, check=False).returncode)  # noqa: S603
+    Raises:
+        ConfigError: `CLUSTER_SPEC` is not set, or does not have the form that Vertex AI documents.
+    """
+    spec = os.environ.get("CLUSTER_SPEC")
+    if not spec:
+        raise ConfigError("CLUSTER_SPEC is not set: only a job of several machines has it. On one: animals train")
+    import torch
 
-
-if __name__ == "__main__":
-    main()
+    command = torchrun_command(spec, torch.cuda.device_count() or 1, overrides)
+    # SIGTERM must reach the training: torchrun passes it on, so torchrun replaces this process
+    if os.name == "posix":
+        os.execv(command[0], command)  # noqa: S606 - no shell is wanted
+    raise SystemExit(subprocess.run(command, check=False).returncode)  # noqa: S603

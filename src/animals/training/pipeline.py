@@ -32,9 +32,9 @@ from animals.training.checkpoint_sync import (
 from animals.training.distributed import is_first_process
 from animals.training.evaluation.calibration import calibrate
 from animals.training.evaluation.figures import draw_curves, draw_evaluation
-from animals.training.evaluation.metrics import Evaluation, as_served, evaluate, measure, reference_table
-from animals.training.evaluation.predictors import ask_module
-from animals.training.evaluation.unknowns import check_unknowns_folder, measure_rejection
+from animals.training.evaluation.metrics import Evaluation, evaluate, evaluate_served, measure, reference_table
+from animals.training.evaluation.predictors import torch_predictor
+from animals.training.evaluation.unknowns import check_unknowns_folder, measure_unknowns
 from animals.training.export.card import make_card, write_card
 from animals.training.export.onnx import check_onnx, export_hub_format, export_onnx
 from animals.training.export.quantize import export_int8
@@ -166,7 +166,7 @@ def _fit_and_export(
         metrics=metrics,
         temperature=evaluation.temperature,
         calibration=calibration,
-        rejection=measure_rejection(served, data_set, config.data, config.trainer, temperature=evaluation.temperature),
+        rejection=measure_unknowns(served, data_set, config.data, config.trainer, temperature=evaluation.temperature),
         export=export,
         quantized=quantized,
     )
@@ -176,7 +176,7 @@ def _fit_and_export(
 
 def _evaluate(module: PictureClassifier, data_set: DataSet, split: str, config: TrainerConfig) -> Evaluation:
     module.to(choose_device(config.accelerator))
-    return evaluate(ask_module(module), data_set, split, batch_size=config.batch_size, workers=config.workers)
+    return evaluate(torch_predictor(module), data_set, split, batch_size=config.batch_size, workers=config.workers)
 
 
 def _log_results(evaluation: Evaluation, run: Path, data_set: DataSet, loggers: list[Logger]) -> Metrics:
@@ -205,7 +205,7 @@ def _export(model: nn.Module, folder: Path, data_set: DataSet, evaluation: Evalu
 def _write_reference(evaluation: Evaluation, data_set: DataSet, config: TrainerConfig, served: Path) -> None:
     """Write the table that monitoring compares with: the answers of the model file that will serve."""
     sizes = {"batch_size": config.batch_size, "workers": config.workers}
-    served_evaluation, projections = as_served(evaluation, served, data_set, "test", **sizes)
+    served_evaluation, projections = evaluate_served(evaluation, served, data_set, "test", **sizes)
     reference_table(served_evaluation, data_set, projections).to_parquet(served.with_name(REFERENCE), index=False)
 
 

@@ -1,4 +1,4 @@
-"""`python -m animals.training.profile [overrides]`: measure where the time of a training goes.
+"""`animals profile [OVERRIDE]...`: measure where the time of a training goes.
 
 Writes into `runs/profiles/<time>-<name>/`:
 
@@ -8,16 +8,12 @@ top_operators.md   the operators that took the most time
 ```
 """
 
-import argparse
 import os
-import sys
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from animals.cli import exit_on_error
-from animals.config.compose import compose_train_config
 from animals.config.training import TrainConfig
 from animals.markdown import table
 
@@ -36,23 +32,6 @@ IN_FILE: Final = 20
 
 ON_TERMINAL: Final = 8
 """Operators on the terminal."""
-
-
-def main() -> None:
-    """Time some steps of a training, then profile as many; nothing is trained that stays."""
-    parser = argparse.ArgumentParser(prog="python -m animals.training.profile", description=main.__doc__)
-    parser.add_argument("overrides", nargs="*", help="as of a training, such as experiment=animals10")
-    parser.add_argument("--steps", type=_positive, default=10, help="that are timed, and then profiled [10]")
-    arguments = parser.parse_intermixed_args()
-    with exit_on_error():
-        config = compose_train_config(arguments.overrides)
-        sys.stdout.write(profile(config, arguments.steps))
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text} is no number of steps; expected 1 or more")
-    return int(text)
 
 
 def profile(config: TrainConfig, steps: int) -> str:
@@ -107,7 +86,3 @@ def _table(
         if time(it)
     ]
     return table((device, "calls a step", "ms a step", "share"), rows) + "\n"
-
-
-if __name__ == "__main__":
-    main()

@@ -1,6 +1,5 @@
 """`invoke gcp-setup`, before a stand-in for gcloud: on an empty project, on a full one, and where things fail."""
 
-import argparse
 import itertools
 import os
 import re
@@ -12,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from animals.cloud.gcloud import Gcloud
-from animals.cloud.setup.command import run
-from animals.cloud.target import Place
+from animals.cloud.setup.command import set_up as make_all
+from animals.cloud.target import Target
 from animals.errors import CloudError, ConfigError
 from tests.support.flags import Flags
 from tests.support.projects import CHANNEL, EMAIL, NUMBER, PROJECT, changes, deployed, empty, filled
@@ -31,7 +30,7 @@ def _somewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def set_up(*, github: str = GITHUB, email: str = EMAIL, dry_run: bool = False) -> None:
     gcloud = Gcloud(dry_run=dry_run, waits=())
-    run(Place(project=PROJECT), gcloud, argparse.Namespace(github=github, email=email))
+    make_all(Target(project=PROJECT), gcloud, github=github, email=email)
 
 
 @pytest.fixture
@@ -90,7 +89,7 @@ def test_each_group_of_a_dry_run_says_what_it_is_for(capsys: pytest.CaptureFixtu
 
 def test_the_command_line_prints_a_dry_run() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "animals.cloud", "setup", "--project", PROJECT, "--region", "us-east1", "--dry-run"],
+        [sys.executable, "-m", "animals", "gcp-setup", "--project", PROJECT, "--region", "us-east1", "--dry-run"],
         capture_output=True,
         encoding="utf-8",
         env={**os.environ, "PATH": "", "PYTHONPATH": str(ROOT / "src")},

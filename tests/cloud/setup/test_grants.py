@@ -9,17 +9,17 @@ from animals.cloud.gcloud import Gcloud
 from animals.cloud.setup.accounts import bind, expression, grants
 from animals.cloud.setup.grants import GRANTS
 from animals.cloud.setup.steps import Setup, Step, run_steps
-from animals.cloud.target import ACCOUNTS, Place
+from animals.cloud.target import ACCOUNTS, Target
 from tests.support.projects import PROJECT, changes, empty
 from tests.support.recorder import Recorder
 
 PAGE = Path(__file__).parents[3] / "docs" / "design" / "cloud.md"
-PLACE = Place(project=PROJECT)
-TRAINER = f"serviceAccount:{PLACE.account('trainer')}"
+TARGET = Target(project=PROJECT)
+TRAINER = f"serviceAccount:{TARGET.account('trainer')}"
 
 
 def setup() -> Setup:
-    return Setup(PLACE, Gcloud(waits=()))
+    return Setup(TARGET, Gcloud(waits=()))
 
 
 def test_the_table_of_the_page_is_that_of_the_code() -> None:
@@ -48,7 +48,7 @@ def test_only_the_names_of_objects_are_told_of_the_whole_bucket() -> None:
 def test_a_published_version_can_be_changed_by_nobody() -> None:
     writers = ("storage.objectUser", "storage.objectAdmin", "storage.admin")
     under = {grant.under for grant in GRANTS if grant.on == "bucket" and grant.role in writers}
-    assert [place for place in under if "models/r7/model.onnx".startswith(place)] == []
+    assert [prefix for prefix in under if "models/r7/model.onnx".startswith(prefix)] == []
     assert "models/current.json" in under
 
 
@@ -58,7 +58,7 @@ def test_every_account_has_something_or_needs_nothing() -> None:
 
 def test_the_conditions_differ_where_the_places_do() -> None:
     placed = [grant for grant in GRANTS if grant.under]
-    assert len({(grant.account, grant.role, expression(PLACE, grant)) for grant in placed}) == len(placed)
+    assert len({(grant.account, grant.role, expression(TARGET, grant)) for grant in placed}) == len(placed)
     (command,) = [str(bind(setup(), grant)) for grant in placed if grant.under == "runs/"]
     assert f"projects/_/buckets/{PROJECT}-animals/objects/runs/" in command
 

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from animals.config.data import DataConfig
-from animals.config.training import TrainConfig
 from animals.data.load import load_data_set
 from animals.data.sample.make import make_sample
 from animals.data.sources import import_pictures as module
@@ -99,7 +98,7 @@ def test_a_url_without_pictures_is_named(gcs_url: str, tmp_path: Path) -> None:
 
 
 def test_a_wrong_url_is_refused_before_anything_is_read() -> None:
-    TrainConfig(data=DataConfig(root="gs://zoo/raw", extra="gs://zoo/feedback"))
+    DataConfig(root="gs://zoo/raw", extra="gs://zoo/feedback").check_sources()
     for data in (DataConfig(root="http://zoo/raw"), DataConfig(root="gs://zoo/raw", extra="ftp://zoo")):
         with pytest.raises(ConfigError, match="gs://name/prefix"):
-            TrainConfig(data=data)
+            data.check_sources()

@@ -1,6 +1,5 @@
 """A published version is announced to a repository at GitHub; a failure of that does not fail the training."""
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,8 +8,8 @@ import pytest
 from animals.errors import ConfigError, NoModel
 from animals.storage import open_storage
 from animals.training.release.announce import announce_published, try_announce
-from animals.training.release.publish import main as publish_run
 from tests.support import secret_server
+from tests.support.command import run
 from tests.support.http import GitHub
 from tests.support.published import publish
 from tests.support.secret_server import Responses, secret_response
@@ -101,8 +100,7 @@ def test_a_run_that_is_published_later_is_announced_then(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv("ANIMALS_BUCKET", str(tmp_path / "bucket"))
-    monkeypatch.setattr(sys, "argv", ["publish", str(trained.run)])
-    publish_run()
+    run("publish", str(trained.run))
     assert "Announced to me/zoo" in capsys.readouterr().out
     assert github.requests[0].json()["client_payload"]["version"] == trained.card.version
 

@@ -1,6 +1,5 @@
 """Which version serves: the gate, the force that overrides it, and the rollback."""
 
-import sys
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,8 @@ from animals import registry
 from animals.errors import BrokenModel, NoModel, PromotionRefused, UsageError
 from animals.records import SplitInfo
 from animals.storage import FolderStorage, Storage
-from animals.training.release.promote import main, promote
+from animals.training.release.promote import promote
+from tests.support.command import run
 from tests.support.published import colour_model, make_card
 
 
@@ -108,25 +108,20 @@ def test_the_version_that_serves_may_be_promoted_again(storage: Storage) -> None
     assert promote(storage, "r1", reason="as before").previous is None
 
 
-def command(monkeypatch: pytest.MonkeyPatch, folder: FolderStorage, *arguments: str) -> None:
-    monkeypatch.setenv("ANIMALS_BUCKET", folder.url)
-    monkeypatch.setattr(sys, "argv", ["promotion", *arguments])
-    main()
-
-
 def test_the_commands_move_the_pointer_there_and_back(
     folder: FolderStorage, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setenv("ANIMALS_BUCKET", folder.url)
     for version, right in (("r1", 30), ("r2", 40), ("r3", 10)):
         publish(folder, version, right)
-    command(monkeypatch, folder, "promote", "r1")
-    command(monkeypatch, folder, "promote", "r2", "--reason=better")
+    run("promote", "r1")
+    run("promote", "r2", "--reason=better")
     assert "r2 serves in" in capsys.readouterr().out
     with pytest.raises(SystemExit) as ended:
-        command(monkeypatch, folder, "promote", "r3")
+        run("promote", "r3")
     assert ended.value.code == 1
     assert "error: r3 is worse than r2" in capsys.readouterr().err
-    command(monkeypatch, folder, "rollback")
+    run("rollback")
     assert "r1 serves in" in capsys.readouterr().out
     assert registry.read_current(folder).previous == "r2"
     assert registry.read_current(folder).reason == "rolled back by hand"

@@ -1,6 +1,5 @@
 """`invoke publish` publishes a run whose bucket could not be reached."""
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,8 @@ from animals import registry
 from animals.errors import UsageError
 from animals.records import Card
 from animals.storage import Storage, open_storage
-from animals.training.release.publish import is_best, main, publish, read_run
+from animals.training.release.publish import is_best, publish, read_run
+from tests.support.command import run
 from tests.training.conftest import Trained
 
 
@@ -31,8 +31,7 @@ def test_the_command_publishes_to_the_bucket_of_the_environment(
     trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("ANIMALS_BUCKET", str(tmp_path))
-    monkeypatch.setattr(sys, "argv", ["publish", str(trained.run), "--no-promote"])
-    main()
+    run("publish", str(trained.run), "--no-promote")
     assert capsys.readouterr().out == f"{trained.card.version} is published in {tmp_path}.\n"
     assert registry.versions(open_storage(str(tmp_path))) == [trained.card.version]
     assert not (tmp_path / "models" / "current.json").exists()

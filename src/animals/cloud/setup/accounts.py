@@ -6,7 +6,7 @@ from typing import Any, Final
 from animals.cloud.gcloud import Command
 from animals.cloud.setup.grants import GRANTS, Grant, On
 from animals.cloud.setup.steps import Setup
-from animals.cloud.target import ACCOUNTS, CHECK, GITHUB_TOKEN, REPOSITORY, SIGNING_KEY, TOPIC, WANDB_KEY, Place
+from animals.cloud.target import ACCOUNTS, CHECK, GITHUB_TOKEN, REPOSITORY, SIGNING_KEY, TOPIC, WANDB_KEY, Target
 
 TITLES: Final = {
     "trainer": "trains on Vertex AI",
@@ -24,7 +24,7 @@ def accounts(setup: Setup) -> Iterator[Command]:
     command = setup.command("list the service accounts", *group, "list", "--format=value(email)")
     existing = set(setup.gcloud.output(command).split())
     for name in ACCOUNTS:
-        if setup.place.account(name) not in existing:
+        if setup.target.account(name) not in existing:
             words = (f"animals-{name}", f"--display-name=animals: {TITLES[name]}")
             yield setup.command(f"create the account that {TITLES[name]}", *group, "create", *words)
 
@@ -36,7 +36,7 @@ def grants(setup: Setup) -> Iterator[Command]:
 
 
 def _grants_on(setup: Setup, on: On, expected: list[Grant]) -> Iterator[Command]:
-    group, thing = resource(setup.place, on)
+    group, thing = resource(setup.target, on)
     command = setup.command(f"read the roles on {_called(on)}", *group, "get-iam-policy", *thing)
     policy = setup.gcloud.find(command)
     if policy is None and not setup.gcloud.dry_run and on == "job animals-check":
@@ -46,10 +46,10 @@ def _grants_on(setup: Setup, on: On, expected: list[Grant]) -> Iterator[Command]
         return
     actual = _bindings(policy or {})
     for grant in expected:
-        if _binding(setup.place, grant) not in actual:
+        if _binding(setup.target, grant) not in actual:
             yield bind(setup, grant)
-    for member, role, condition in sorted(actual - {_binding(setup.place, grant) for grant in expected}):
-        if member in {setup.place.account(name) for name in ACCOUNTS}:
+    for member, role, condition in sorted(actual - {_binding(setup.target, grant) for grant in expected}):
+        if member in {setup.target.account(name) for name in ACCOUNTS}:
             words = (f"--member=serviceAccount:{member}", f"--role={role}", *_no_condition(on))
             under = "" if not condition else f" under the condition {condition}"
             remove = setup.command("", *group, "remove-iam-policy-binding", *thing, *words)
@@ -60,33 +60,33 @@ def _grants_on(setup: Setup, on: On, expected: list[Grant]) -> Iterator[Command]
 
 def bind(setup: Setup, grant: Grant) -> Command:
     """Return the command that grants a role."""
-    group, thing = resource(setup.place, grant.on)
-    member = f"--member=serviceAccount:{setup.place.account(grant.account)}"
+    group, thing = resource(setup.target, grant.on)
+    member = f"--member=serviceAccount:{setup.target.account(grant.account)}"
     condition = _no_condition(grant.on)
     if grant.under:
-        condition = (f"--condition=title={title(grant)},expression={expression(setup.place, grant)}",)
+        condition = (f"--condition=title={title(grant)},expression={expression(setup.target, grant)}",)
     words = (*group, "add-iam-policy-binding", *thing, member, f"--role=roles/{grant.role}", *condition)
     under = f" under {grant.under}" if grant.under else ""
     return setup.command(f"grant animals-{grant.account} {grant.role} on {_called(grant.on)}{under}", *words)
 
 
-def resource(place: Place, on: On) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def resource(target: Target, on: On) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the group of commands for a resource, and the words that name it."""
     match on.split():
         case ["project"]:
-            return ("projects",), (place.project,)
+            return ("projects",), (target.project,)
         case ["bucket"]:
-            return ("storage", "buckets"), (place.bucket,)
+            return ("storage", "buckets"), (target.bucket,)
         case ["pictures"]:
-            return ("storage", "buckets"), (place.data_bucket,)
+            return ("storage", "buckets"), (target.data_bucket,)
         case ["images"]:
-            return ("artifacts", "repositories"), (REPOSITORY, f"--location={place.region}")
+            return ("artifacts", "repositories"), (REPOSITORY, f"--location={target.region}")
         case ["topic"]:
             return ("pubsub", "topics"), (TOPIC,)
         case ["account", name]:
-            return ("iam", "service-accounts"), (f"animals-{name}@{place.project}.iam.gserviceaccount.com",)
+            return ("iam", "service-accounts"), (f"animals-{name}@{target.project}.iam.gserviceaccount.com",)
         case ["job", name]:
-            return ("run", "jobs"), (name, f"--region={place.region}")
+            return ("run", "jobs"), (name, f"--region={target.region}")
         case _:
             return ("secrets",), ({"signing": SIGNING_KEY, "W&B": WANDB_KEY}.get(on.split()[0], GITHUB_TOKEN),)
 
@@ -96,9 +96,9 @@ def title(grant: Grant) -> str:
     return f"under {grant.under.rstrip('/')}".replace("/", " ").replace(".json", "")
 
 
-def expression(place: Place, grant: Grant) -> str:
+def expression(target: Target, grant: Grant) -> str:
     """Return the condition, with single quotes, which gcloud.cmd does not change on Windows."""
-    return f"resource.name.startsWith('projects/_/buckets/{place.bucket.removeprefix('gs://')}/objects/{grant.under}')"
+    return f"resource.name.startsWith('projects/_/buckets/{target.bucket.removeprefix('gs://')}/objects/{grant.under}')"
 
 
 def _no_condition(on: On) -> tuple[str, ...]:
@@ -110,9 +110,9 @@ def _called(on: On) -> str:
     return on if on.startswith("account") else f"the {on}"
 
 
-def _binding(place: Place, grant: Grant) -> tuple[str, str, str]:
-    condition = expression(place, grant) if grant.under else ""
-    return place.account(grant.account), f"roles/{grant.role}", condition
+def _binding(target: Target, grant: Grant) -> tuple[str, str, str]:
+    condition = expression(target, grant) if grant.under else ""
+    return target.account(grant.account), f"roles/{grant.role}", condition
 
 
 def _bindings(policy: Any) -> set[tuple[str, str, str]]:

@@ -75,7 +75,7 @@ def _channel(setup: Setup) -> str:
     """Return the full name of the channel for new policies."""
     if setup.gcloud.dry_run:
         setup.todo.append("CHANNEL above stands for the name that `gcloud beta monitoring channels list` prints.")
-        return f"projects/{setup.place.project}/notificationChannels/CHANNEL"
+        return f"projects/{setup.target.project}/notificationChannels/CHANNEL"
     if channel := _find_channel(setup):
         return channel
     raise CloudError(f"There is no channel for {setup.email} yet; alerts without a channel would not be sent.")
@@ -138,7 +138,7 @@ def _write_labelled(settings: dict[str, Any], **more: str) -> Path:
 
 def uptime(setup: Setup) -> Iterator[Command]:
     """Create the uptime check of the page, whose URL is known after its deployment."""
-    describe = ("run", "services", "describe", FRONTEND, f"--region={setup.place.region}")
+    describe = ("run", "services", "describe", FRONTEND, f"--region={setup.target.region}")
     page = setup.gcloud.find(setup.command("read the page's URL", *describe))
     group = ("monitoring", "uptime")
     if page is None and not setup.gcloud.dry_run:
@@ -153,7 +153,7 @@ def uptime(setup: Setup) -> Iterator[Command]:
     yield setup.command(
         "request the page every five minutes from three continents",
         *(*group, "create", UPTIME, "--resource-type=uptime-url"),
-        f"--resource-labels=host={host},project_id={setup.place.project}",
+        f"--resource-labels=host={host},project_id={setup.target.project}",
         *("--protocol=https", "--path=/_stcore/health", "--period=5", "--timeout=30"),
         "--regions=europe,usa-virginia,asia-pacific",
     )

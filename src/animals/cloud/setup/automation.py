@@ -26,12 +26,12 @@ def triggers(setup: Setup) -> Iterator[Command]:
     if not setup.github:
         setup.todo.append("Pass --github OWNER/REPO to build on a push, and to train on a message.")
         return
-    group, where = ("builds", "triggers"), f"--region={setup.place.region}"
+    group, where = ("builds", "triggers"), f"--region={setup.target.region}"
     command = setup.command("list the triggers", *group, "list", where, "--format=value(name)")
     existing = set(setup.gcloud.output(command).split())
-    email = setup.place.account("deployer")
-    run_as = f"--service-account=projects/{setup.place.project}/serviceAccounts/{email}"
-    region = f"--substitutions=_REGION={setup.place.region}"
+    email = setup.target.account("deployer")
+    run_as = f"--service-account=projects/{setup.target.project}/serviceAccounts/{email}"
+    region = f"--substitutions=_REGION={setup.target.region}"
     owner, _, name = setup.github.partition("/")
     if BUILD_TRIGGER not in existing:
         yield setup.command(
@@ -44,7 +44,7 @@ def triggers(setup: Setup) -> Iterator[Command]:
         repository = (f"--repo=https://github.com/{setup.github}", "--repo-type=GITHUB", "--branch=main")
         yield setup.command(
             "train on a message to the topic",
-            *(*group, "create", "pubsub", f"--name={RETRAIN_TRIGGER}", where, f"--topic={setup.place.topic}"),
+            *(*group, "create", "pubsub", f"--name={RETRAIN_TRIGGER}", where, f"--topic={setup.target.topic}"),
             *(*repository, "--build-config=cloudbuild_files/retrain.yaml", run_as),
             f"{region},_REQUEST=$(body.message.data.id),_ANNOUNCE=github://{setup.github}",
         )
@@ -52,11 +52,9 @@ def triggers(setup: Setup) -> Iterator[Command]:
 
 def schedule(setup: Setup) -> Iterator[Command]:
     """Create the schedule of the retrain check, whose starts fail until its job is deployed."""
-    group, where = ("scheduler", "jobs"), (CHECK, f"--location={setup.place.region}")
-    uri = (
-        f"https://run.googleapis.com/v2/projects/{setup.place.project}/locations/{setup.place.region}/jobs/{CHECK}:run"
-    )
-    email = setup.place.account("report")
+    group, where = ("scheduler", "jobs"), (CHECK, f"--location={setup.target.region}")
+    uri = f"https://run.googleapis.com/v2/projects/{setup.target.project}/locations/{setup.target.region}/jobs/{CHECK}:run"
+    email = setup.target.account("report")
     settings = (
         *(f"--schedule={SCHEDULE}", "--time-zone=Etc/UTC", f"--uri={uri}", "--http-method=post"),
         *(f"--oauth-service-account-email={email}", "--attempt-deadline=60s", "--max-retry-attempts=3"),

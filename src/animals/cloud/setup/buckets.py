@@ -14,12 +14,12 @@ RULES: Final = {"animals": FILES / "lifecycle" / "animals.json", "pictures": FIL
 
 def animals(setup: Setup) -> Iterator[Command]:
     """Create the bucket for models, feedback, predictions, reports and runs."""
-    return _bucket(setup, setup.place.bucket, RULES["animals"])
+    return _bucket(setup, setup.target.bucket, RULES["animals"])
 
 
 def pictures(setup: Setup) -> Iterator[Command]:
     """Create the bucket for pictures, which DVC manages."""
-    return _bucket(setup, setup.place.data_bucket, RULES["pictures"])
+    return _bucket(setup, setup.target.data_bucket, RULES["pictures"])
 
 
 def _bucket(setup: Setup, url: str, rules: Path) -> Iterator[Command]:
@@ -27,7 +27,7 @@ def _bucket(setup: Setup, url: str, rules: Path) -> Iterator[Command]:
     existing = setup.gcloud.find(describe)
     private = ("--uniform-bucket-level-access", "--public-access-prevention")
     if existing is None:
-        location = f"--location={setup.place.region}"
+        location = f"--location={setup.target.region}"
         yield setup.command(f"create the bucket {url}", "storage", "buckets", "create", url, location, *private)
     if existing is None or not _is_configured(existing, rules):
         yield setup.command(

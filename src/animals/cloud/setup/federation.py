@@ -64,7 +64,7 @@ def members(setup: Setup) -> Iterator[Command]:
 
 
 def _member(setup: Setup, account: Account, who: str, why: str) -> Iterator[Command]:
-    email = setup.place.account(account)
+    email = setup.target.account(account)
     member = f"principalSet://iam.googleapis.com/{_pool_name(setup)}/{who}"
     group = ("iam", "service-accounts")
     command = setup.command(f"read who may act as animals-{account}", *group, "get-iam-policy", email)
@@ -77,11 +77,11 @@ def _member(setup: Setup, account: Account, who: str, why: str) -> Iterator[Comm
 def variables(setup: Setup) -> dict[str, str]:
     """Return the repository variables that the workflows read."""
     return {
-        "GCP_PROJECT": setup.place.project,
-        "GCP_REGION": setup.place.region,
+        "GCP_PROJECT": setup.target.project,
+        "GCP_REGION": setup.target.region,
         "GCP_WORKLOAD_IDENTITY_PROVIDER": f"{_pool_name(setup)}/providers/{PROVIDER}",
-        "GCP_DEPLOYER": setup.place.account("deployer"),
-        "GCP_DATA_READER": setup.place.account("reader"),
+        "GCP_DEPLOYER": setup.target.account("deployer"),
+        "GCP_DATA_READER": setup.target.account("reader"),
     }
 
 

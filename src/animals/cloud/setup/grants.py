@@ -61,7 +61,7 @@ GRANTS: Final[tuple[Grant, ...]] = (
     Grant("backend", "storage.legacyBucketReader", "bucket", _NAMES),
     Grant("backend", "storage.objectViewer", "bucket", "the model", "models/"),
     Grant("backend", "storage.objectCreator", "bucket", "what it answered", "predictions/"),
-    Grant("backend", "storage.objectUser", "bucket", "a later judgement takes an earlier one's place", "feedback/"),
+    Grant("backend", "storage.objectUser", "bucket", "later feedback replaces earlier feedback", "feedback/"),
     Grant("backend", "secretmanager.secretAccessor", "signing key", "it signs prediction ids"),
     Grant("report", "storage.legacyBucketReader", "bucket", _NAMES),
     Grant("report", "storage.objectViewer", "bucket", "the answers to the test pictures", "models/"),

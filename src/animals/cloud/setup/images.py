@@ -19,7 +19,7 @@ def repository(setup: Setup) -> Iterator[Command]:
 
     It does not scan pushed images: the build does, before the deployment, and each scan costs money.
     """
-    where = (REPOSITORY, f"--location={setup.place.region}")
+    where = (REPOSITORY, f"--location={setup.target.region}")
     group = ("artifacts", "repositories")
     existing = setup.gcloud.find(setup.command("check whether the repository exists", *group, "describe", *where))
     if existing is None:

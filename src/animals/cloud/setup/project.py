@@ -34,15 +34,15 @@ def project(setup: Setup) -> Iterator[Command]:
 
 def _number(setup: Setup) -> str:
     description = setup.gcloud.read(
-        Command(("gcloud", "projects", "describe", setup.place.project), "read the project's number")
+        Command(("gcloud", "projects", "describe", setup.target.project), "read the project's number")
     )
     if setup.gcloud.dry_run:
         setup.todo.append("PROJECT_NUMBER above stands for the projectNumber that `gcloud projects describe` prints.")
         return setup.number
     if not isinstance(description, dict) or description.get("lifecycleState", "ACTIVE") != "ACTIVE":
         raise CloudError(
-            f"The project {setup.place.project} is being deleted. Restore it with `gcloud projects undelete "
-            f"{setup.place.project}`, or use another one."
+            f"The project {setup.target.project} is being deleted. Restore it with `gcloud projects undelete "
+            f"{setup.target.project}`, or use another one."
         )
     return str(description["projectNumber"])
 

@@ -24,7 +24,7 @@ def secrets(setup: Setup) -> Iterator[Command]:
     existing = set(setup.gcloud.output(command).split())
     for name in (SIGNING_KEY, *OTHERS):
         if name not in existing:
-            where = ("--replication-policy=user-managed", f"--locations={setup.place.region}")
+            where = ("--replication-policy=user-managed", f"--locations={setup.target.region}")
             yield setup.command(f"create the secret {name}", "secrets", "create", name, *where)
     add = setup.command("set a random value", "secrets", "versions", "add", SIGNING_KEY, "--data-file=-")
     if not _has_value(setup, SIGNING_KEY):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from animals.cloud.gcloud import Command, Gcloud
-from animals.cloud.target import Place
+from animals.cloud.target import Target
 from animals.errors import CloudError
 
 
@@ -14,7 +14,7 @@ from animals.errors import CloudError
 class Setup:
     """State shared by the steps."""
 
-    place: Place
+    target: Target
     gcloud: Gcloud
     github: str = ""
     """OWNER/REPO, or empty."""
@@ -26,7 +26,7 @@ class Setup:
 
     def command(self, why: str, *words: str) -> Command:
         """Return a gcloud command in this project."""
-        return Command(("gcloud", *words, f"--project={self.place.project}"), why)
+        return Command(("gcloud", *words, f"--project={self.target.project}"), why)
 
 
 @dataclass(frozen=True, slots=True)

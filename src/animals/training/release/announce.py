@@ -3,12 +3,9 @@
 `invoke announce VERSION` repeats it for a version whose announcement failed.
 """
 
-import argparse
-import sys
 from typing import Final
 
 from animals import registry
-from animals.cli import exit_on_error
 from animals.config.settings import BucketSettings, GitHubSettings, read_settings
 from animals.errors import AnimalsError, ConfigError
 from animals.github import Dispatch, open_dispatch, repository_of
@@ -99,16 +96,3 @@ def announce_published(version: str) -> str:
     if repository is None:
         raise ConfigError("ANIMALS_ANNOUNCE is not set; expected github://OWNER/REPOSITORY.")
     return f"Announced to {repository}: {version} is published in {storage.url}.\n"
-
-
-def main() -> None:
-    """Tell the repository that ANIMALS_ANNOUNCE names that a version is published."""
-    parser = argparse.ArgumentParser(prog="invoke announce", description=main.__doc__)
-    parser.add_argument("version", help="a published version")
-    arguments = parser.parse_args()
-    with exit_on_error():
-        sys.stdout.write(announce_published(arguments.version))
-
-
-if __name__ == "__main__":
-    main()

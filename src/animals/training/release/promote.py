@@ -1,17 +1,12 @@
-"""Choose which version serves: `python -m animals.training.release.promote promote VERSION`, and `… rollback`.
+"""`animals promote VERSION`: let a version serve, unless it is worse than the one that does.
 
 It is part of training, not of serving, because the gate compares tables, and pandas is in the trainer's environment.
 """
 
-import argparse
-import sys
-
 from animals import registry
-from animals.cli import exit_on_error
-from animals.config.settings import BucketSettings, read_settings
 from animals.errors import BrokenModel, DataError, NoModel, PromotionRefused, UsageError
 from animals.records import Card, Current
-from animals.storage import Storage, open_storage
+from animals.storage import Storage
 
 
 def promote(storage: Storage, version: str, *, reason: str = "", force: bool = False) -> Current:
@@ -51,7 +46,7 @@ def find_objection(storage: Storage, card: Card) -> str | None:
         return f"The version that serves cannot be read for a comparison: {error}"
     if serving.version == card.version:
         return None
-    if other := sorted(set(serving.labels) ^ set(card.labels)):
+    if other := card.differing_labels(serving):
         return f"{card.version} and {serving.version}, which serves, differ in their labels ({', '.join(other)})."
     return _compare(storage, card, serving)
 
@@ -59,12 +54,12 @@ def find_objection(storage: Storage, card: Card) -> str | None:
 def _compare(storage: Storage, card: Card, serving: Card) -> str | None:
     from animals.training.evaluation.compare import (  # pandas takes a second to import
         compare,
-        read_rival,
-        right_answers,
+        correct_predictions,
+        read_baseline,
     )
 
     try:
-        comparison = compare(right_answers(storage, card), read_rival(storage, card, serving))
+        comparison = compare(correct_predictions(storage, card), read_baseline(storage, card, serving))
     except (BrokenModel, DataError) as error:
         return str(error)
     if comparison.verdict != "worse":
@@ -74,28 +69,3 @@ def _compare(storage: Storage, card: Card, serving: Card) -> str | None:
         f"{comparison.only_other} are right with {serving.version} alone and {comparison.only_this} with "
         f"{card.version} alone (p = {comparison.p_value:.2g}, McNemar's test)."
     )
-
-
-def main() -> None:
-    """Say which version of the model serves."""
-    parser = argparse.ArgumentParser(prog="invoke", description=main.__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
-    promoting = commands.add_parser("promote", help="let a version serve, unless it is worse than the one that does")
-    promoting.add_argument("version", help="a published version")
-    promoting.add_argument("--force", action="store_true", help="even if it is worse; needs a reason")
-    rolling = commands.add_parser("rollback", help="let the version serve again that did before")
-    for command in (promoting, rolling):
-        command.add_argument("--reason", default="", help="why, which the pointer keeps")
-    arguments = parser.parse_args()
-    with exit_on_error():
-        storage = open_storage(read_settings(BucketSettings).bucket)
-        if arguments.command == "promote":
-            current = promote(storage, arguments.version, reason=arguments.reason, force=arguments.force)
-        else:
-            current = registry.rollback(storage, reason=arguments.reason or "rolled back by hand")
-        before = f", instead of {current.previous}" if current.previous else ""
-        sys.stdout.write(f"{current.version} serves in {storage.url} from now on{before}: {current.reason}.\n")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,21 +1,16 @@
 """Publish a run's version to the bucket; it may be repeated until it succeeds.
 
-`python -m animals.training.release.publish RUN` repeats it for a run whose bucket could not be reached.
+`animals publish RUN` repeats it for a run whose bucket could not be reached.
 """
 
-import argparse
-import sys
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from animals import registry
-from animals.cli import exit_on_error
-from animals.config.settings import BucketSettings, read_settings
 from animals.errors import BrokenModel, NoModel, UsageError
 from animals.records import Card
-from animals.storage import Storage, open_storage
-from animals.training.release.announce import try_announce
+from animals.storage import Storage
 
 
 def read_run(run: Path) -> Card:
@@ -60,19 +55,3 @@ def is_best(card: Card, storage: Storage) -> bool:
     except (NoModel, BrokenModel):
         return True
     return serving.split.test_sha256 != card.split.test_sha256 or card.metrics.accuracy >= serving.metrics.accuracy
-
-
-def main() -> None:
-    """Publish a finished run to the bucket that `ANIMALS_BUCKET` names."""
-    parser = argparse.ArgumentParser(prog="invoke publish", description=main.__doc__)
-    parser.add_argument("run", type=Path, help="a finished run's folder under runs/")
-    parser.add_argument("--no-promote", action="store_true", help="do not let it serve")
-    arguments = parser.parse_args()
-    with exit_on_error():
-        storage = open_storage(read_settings(BucketSettings).bucket)
-        card = publish(arguments.run, storage, promote=not arguments.no_promote)
-        sys.stdout.write(f"{card.version} is published in {storage.url}.\n{try_announce(card.version, storage.url)}")
-
-
-if __name__ == "__main__":
-    main()

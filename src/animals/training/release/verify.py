@@ -1,11 +1,9 @@
-"""`python -m animals.training.release.verify VERSION`: fetch a published version, and verify that it may serve.
+"""`animals check-version VERSION`: fetch a published version, and verify that it may serve.
 
 It checks each file against its checksum, the labels against the version that serves, the table of answers against the
 card, and the answers of the ONNX file against the table, if the test pictures can be read here.
 """
 
-import argparse
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -14,17 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from animals import registry
-from animals.cli import exit_on_error
 from animals.config.compose import read_run_config
-from animals.config.settings import BucketSettings, read_settings
 from animals.errors import BrokenModel, DataError, NoModel, PicturesUnavailable, StorageError
 from animals.records import Card, probability_columns
-from animals.storage import FolderStorage, Storage, open_storage
+from animals.storage import FolderStorage, Storage
 
 if TYPE_CHECKING:
     import pandas as pd
 
-INTO: Final = Path("build", "candidate")
 
 TOLERANCE: Final = 0.02
 """Difference of a probability from the table's that counts as equal: other CPUs round differently, 8 bits coarsely."""
@@ -80,7 +75,7 @@ def _check_labels(storage: Storage, card: Card) -> str:
         serving = registry.read_card(storage, registry.read_current(storage).version)
     except NoModel:
         return f"labels      {len(card.labels)}; no version serves yet"
-    if other := sorted(set(serving.labels) ^ set(card.labels)):
+    if other := card.differing_labels(serving):
         raise BrokenModel(
             f"{card.version} has other labels than {serving.version}, which serves ({', '.join(other)}). A running "
             "service would refuse it. If the labels are meant to change, promote the version by hand and restart the "
@@ -114,18 +109,17 @@ def _check_answers(candidate: Storage, card: Card, table: "pd.DataFrame") -> str
     """
     import numpy as np
 
-    from animals.training.evaluation.examine import answer_all
-    from animals.training.evaluation.model_under_test import load_subject
+    from animals.training.evaluation.model_under_test import load_model_under_test, predict_test_split
 
     try:
-        subject = load_subject(candidate, _without_extra(card))
+        model = load_model_under_test(candidate, _without_extra(card))
     except (DataError, PicturesUnavailable, StorageError) as error:
         _check_runs(candidate, card)
         return f"answers     one finite number per label; not compared with the table: {error}"
     with _explain_onnx_errors(card):
-        evaluation = answer_all(subject)
+        evaluation = predict_test_split(model)
     expected = table.set_index("picture")[list(probability_columns(dict.fromkeys(card.labels)))]
-    names = [subject.data_set.manifest[row].name for row in evaluation.rows]
+    names = [model.data_set.manifest[row].name for row in evaluation.rows]
     if set(names) != set(expected.index):
         raise BrokenModel(
             f"{registry.REFERENCE} of {card.version} is of other pictures than those that its card names. "
@@ -151,11 +145,11 @@ def _without_extra(card: Card) -> Card:
 def _check_runs(candidate: Storage, card: Card) -> None:
     import numpy as np
 
-    from animals.training.evaluation.predictors import ask_onnx
+    from animals.training.evaluation.predictors import onnx_predictor
 
     pixels = np.random.default_rng(0).integers(0, 256, (8, card.input.side, card.input.side, 3), np.uint8)
     with _explain_onnx_errors(card):
-        logits = ask_onnx(registry.read_file(candidate, card, card.serving_file), card.input)(pixels)
+        logits = onnx_predictor(registry.read_file(candidate, card, card.serving_file), card.input)(pixels)
     if logits.shape != (len(pixels), len(card.labels)) or not np.isfinite(logits).all():
         raise BrokenModel(f"{card.serving_file} of {card.version} does not give one finite number for each label.")
 
@@ -168,20 +162,3 @@ def _explain_onnx_errors(card: Card) -> Iterator[None]:
         yield
     except (BrokenModel, *ONNX_ERRORS) as error:
         raise BrokenModel(f"{card.serving_file} of {card.version} cannot be run: {error}") from error
-
-
-def main() -> None:
-    """Fetch a published version from ANIMALS_BUCKET, and verify that it may serve."""
-    parser = argparse.ArgumentParser(prog="invoke check-version", description=main.__doc__)
-    parser.add_argument("version", help="a published version")
-    parser.add_argument("--into", type=Path, default=INTO, help=f"folder that becomes a bucket [{INTO.as_posix()}]")
-    arguments = parser.parse_args()
-    with exit_on_error():
-        storage = open_storage(read_settings(BucketSettings).bucket)
-        card = fetch(storage, arguments.version, arguments.into)
-        sys.stdout.writelines(f"{line}\n" for line in verify(storage, card, arguments.into))
-        sys.stdout.write(f"{card.version} may serve. To try it: ANIMALS_BUCKET={arguments.into} uv run invoke serve\n")
-
-
-if __name__ == "__main__":
-    main()

@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from animals.bulk import command
+from animals.bulk.classify import classify
 from animals.bulk.engines import ENGINES, Chunk
 from animals.bulk.work import Model, Row
 from animals.errors import Interrupted
@@ -21,7 +21,7 @@ from tests.support.published import LABELS, certainty, plain, publish
 ANIMALS = (sys.executable, "-m", "animals")
 
 
-def classify(*words: str, code: int = 0) -> str:
+def animals_classify(*words: str, code: int = 0) -> str:
     """Run the command; what it says."""
     done = subprocess.run(
         [*ANIMALS, "classify", *words], capture_output=True, encoding="utf-8", check=False, timeout=100
@@ -33,7 +33,7 @@ def classify(*words: str, code: int = 0) -> str:
 
 @pytest.mark.usefixtures("models")
 def test_a_folder_becomes_a_table(photos: Path) -> None:
-    said = classify("photos", "--out", "p.parquet", "--workers", "2")
+    said = animals_classify("photos", "--out", "p.parquet", "--workers", "2")
     assert said.startswith("p.parquet: 4 pictures by r1, 4 of them now, ")
     assert "Without a prediction: 1;" in said
     table = pd.read_parquet("p.parquet").set_index("picture")
@@ -61,7 +61,7 @@ def test_pictures_in_a_bucket_and_in_a_folder_are_one_table(photos: Path, gcs_ur
     storage = open_storage(gcs_url)
     for number in range(3):
         storage.write(f"in/{number}.png", plain("blue"))
-    command.classify([f"{gcs_url}/in", str(photos)], "p.parquet", version=None, workers=1, engine="local")
+    classify([f"{gcs_url}/in", str(photos)], Path("p.parquet"), version="current", workers=1, engine="local")
     table = pd.read_parquet("p.parquet")
     assert len(table) == 7
     remote = table[table["picture"].str.startswith("gs://")]
@@ -73,7 +73,7 @@ def test_another_version_than_the_one_that_serves_can_be_asked(
     models: FolderStorage, photos: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     publish(models, "r2")
-    command.classify([str(photos)], "p.parquet", version="r1", workers=1, engine="local")
+    classify([str(photos)], Path("p.parquet"), version="r1", workers=1, engine="local")
     assert "by r1" in capsys.readouterr().out
     assert set(pd.read_parquet("p.parquet")["model_version"]) == {"r1"}
 
@@ -81,7 +81,7 @@ def test_another_version_than_the_one_that_serves_can_be_asked(
 @pytest.mark.usefixtures("models")
 def test_what_is_done_is_not_done_again(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
     def again() -> str:
-        command.classify(["photos"], "p.parquet", version=None, workers=1, engine="local")
+        classify(["photos"], Path("p.parquet"), version="current", workers=1, engine="local")
         return capsys.readouterr().out
 
     assert "4 pictures by r1, 4 of them now" in again()
@@ -99,13 +99,13 @@ def test_what_is_done_is_not_done_again(photos: Path, capsys: pytest.CaptureFixt
         (["nowhere", "--out", "p.parquet"], 2, "error: There are no pictures in nowhere."),
         (["photos", "--out", "photos"], 2, "error: photos is a folder"),
         (["photos", "--out", "p.parquet", "--version", "r9"], 1, "has no version r9. Latest versions: r1."),
-        (["photos", "--out", "p.parquet", "--workers", "0"], 2, "at least 1 is needed"),
-        (["photos", "--out", "p.parquet", "--engine", "spark"], 2, "invalid choice"),
+        (["photos", "--out", "p.parquet", "--workers", "0"], 2, "greater than or equal to 1"),
+        (["photos", "--out", "p.parquet", "--engine", "spark"], 2, "'spark' is not one of"),
         (["photos"], 2, "--out"),
     ],
 )
 def test_a_mistake_is_one_sentence_and_an_exit_code(words: list[str], code: int, said: str) -> None:
-    assert said in classify(*words, code=code)
+    assert said in animals_classify(*words, code=code)
     assert not Path("p.parquet").exists()
 
 
@@ -113,7 +113,7 @@ def test_without_a_model_it_is_said_how_to_get_one(
     tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ANIMALS_BUCKET", str(tmp_path / "empty"))
-    assert "No model is published" in classify(str(photos), "--out", str(tmp_path / "p.parquet"), code=1)
+    assert "No model is published" in animals_classify(str(photos), "--out", str(tmp_path / "p.parquet"), code=1)
 
 
 @pytest.fixture
@@ -133,7 +133,7 @@ def many(tmp_path: Path) -> int:
     "name", ["SIGINT", pytest.param("SIGKILL", marks=pytest.mark.skipif(os.name == "nt", reason="POSIX"))]
 )
 def test_an_interrupted_command_goes_on_where_it_was(many: int, name: str) -> None:
-    eager = "from animals.bulk import command; command.KEEP_SECONDS = 0; from animals.__main__ import main; main()"
+    eager = "from animals.bulk import classify; classify.SAVE_SECONDS = 0; from animals.__main__ import main; main()"
     words = ["classify", "many", "--out", "p.parquet", "--workers", "2"]
     parts = Path("p.parquet.parts")
     with subprocess.Popen([sys.executable, "-c", eager, *words], stderr=subprocess.PIPE, encoding="utf-8") as process:
@@ -150,7 +150,7 @@ def test_an_interrupted_command_goes_on_where_it_was(many: int, name: str) -> No
     kept = sum(len(pd.read_parquet(part)) for part in parts.glob("*.parquet"))
     assert 0 < kept < many
     assert not Path("p.parquet").exists()
-    assert f"p.parquet: {many} pictures by r1, {many - kept} of them now" in classify(*words[1:])
+    assert f"p.parquet: {many} pictures by r1, {many - kept} of them now" in animals_classify(*words[1:])
     table = pd.read_parquet("p.parquet")
     assert len(table) == many
     assert set(table["prediction"]) == {"red"}
@@ -167,5 +167,5 @@ def test_rows_are_kept_when_the_work_ends_in_the_middle(monkeypatch: pytest.Monk
 
     monkeypatch.setitem(ENGINES, "local", interrupted)
     with pytest.raises(Interrupted, match=r"p\.parquet\.parts"):
-        command.classify(["photos"], "p.parquet", version=None, workers=1, engine="local")
+        classify(["photos"], Path("p.parquet"), version="current", workers=1, engine="local")
     assert len(list(Path("p.parquet.parts").glob("*.parquet"))) == 1

@@ -1,14 +1,14 @@
-"""`python -m animals.training [overrides]`: one training run, configured by Hydra."""
+"""`animals train [OVERRIDE]...`: one training run, configured by Hydra."""
 
 import os
 import sys
+from collections.abc import Sequence
 
 import hydra
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 
 from animals import registry
-from animals.cli import exit_on_error
 from animals.config.hydra_errors import explain, to_train_config
 from animals.config.training import CONF_DIR, TrainConfig, register_schema
 from animals.errors import ConfigError
@@ -18,17 +18,40 @@ from animals.training.release.announce import check_announce_settings, try_annou
 from animals.training.runs import RUNS
 
 
-@hydra.main(version_base=None, config_path=str(CONF_DIR), config_name="train")
-def run(composed: DictConfig) -> None:
-    """Turn Hydra's configuration into the typed one, and train."""
-    with exit_on_error():
-        config = to_train_config(composed)
-        config.data.check_sources()
-        from animals.training.pipeline import train  # only now: torch takes seconds to import
+def main(overrides: Sequence[str]) -> None:
+    """Compose the configuration with Hydra's command line, and train.
 
-        check_announce_settings()
-        if card := train(config):
-            sys.stdout.write(summary(card, config) + try_announce(card.version, config.bucket))
+    Args:
+        overrides: Hydra's, and its own options, such as --cfg.
+
+    Raises:
+        ConfigError: an override is misspelt or impossible.
+        AnimalsError: the training failed.
+    """
+    arguments = sys.argv
+
+    @hydra.main(version_base=None, config_path=str(CONF_DIR), config_name="train")
+    def run(composed: DictConfig) -> None:
+        sys.argv = arguments  # Lightning repeats them in the processes that it starts
+        _train(to_train_config(composed))
+
+    # otherwise Hydra prints errors in its own way and exits with 1
+    os.environ.setdefault("HYDRA_FULL_ERROR", "1")
+    register_schema()
+    sys.argv = [arguments[0], *overrides]
+    try:
+        run()
+    except HydraException as error:
+        raise ConfigError(explain(error)) from error
+
+
+def _train(config: TrainConfig) -> None:
+    config.data.check_sources()
+    from animals.training.pipeline import train  # only now: torch takes seconds to import
+
+    check_announce_settings()
+    if card := train(config):
+        sys.stdout.write(summary(card, config) + try_announce(card.version, config.bucket))
 
 
 def summary(card: Card, config: TrainConfig) -> str:
@@ -48,19 +71,3 @@ Next      uv run invoke serve
 def _serves(version: str, bucket: str) -> bool:
     """Return whether the version serves: with `gate` it may have been refused."""
     return registry.read_current(open_storage(bucket)).version == version
-
-
-def main() -> None:
-    """Run Hydra's command line, with errors as one sentence and an exit code."""
-    # otherwise Hydra prints errors in its own way and exits with 1
-    os.environ.setdefault("HYDRA_FULL_ERROR", "1")
-    register_schema()
-    with exit_on_error():
-        try:
-            run()
-        except HydraException as error:
-            raise ConfigError(explain(error)) from error
-
-
-if __name__ == "__main__":
-    main()
