@@ -4,6 +4,9 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from pydantic import BaseModel
+
+from animals.api import ApiModel
 from animals.records import Record
 from docs.generate.attributes import attributes
 from docs.generate.markdown import code, table
@@ -79,13 +82,14 @@ def _docs(title: str) -> dict[str, str]:
     """What the class of that name says of its fields, whose schema does not hold it."""
     return {
         attribute.name: " ".join(attribute.doc.split())
-        for kind in _records(Record)
+        for base in (Record, ApiModel)
+        for kind in _subclasses(base)
         if kind.__name__ == title
         for attribute in attributes(kind)
     }
 
 
-def _records(kind: type[Record]) -> Iterator[type[Record]]:
+def _subclasses(kind: type[BaseModel]) -> Iterator[type[BaseModel]]:
     yield kind
     for child in kind.__subclasses__():
-        yield from _records(child)
+        yield from _subclasses(child)

@@ -155,7 +155,7 @@ def test_routes_that_the_application_does_not_document_are_mentioned() -> None:
 
 def test_parameters_and_fields_of_a_request_have_their_meaning() -> None:
     assert cells(routes_page(), "`file`")[1:] == ["file", "", "The picture: JPEG, PNG, WebP, GIF, BMP or TIFF."]
-    assert cells(routes_page(), "`x`")[-1] == "What the picture shows: one of the labels of the answer."
+    assert cells(routes_page(), "`x`")[-1] == "What the picture shows: one of the labels of the prediction."
 
 
 # the bucket
