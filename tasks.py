@@ -8,13 +8,19 @@ from invoke.context import Context
 from invoke.tasks import task
 from invoke.util import helpline
 
-from tasking import cloud, measurements, repository, services, training, versions
+from animals.commands import command_groups
+from tasking import measurements, repository
+from tasking.forward import command_task
 
 GROUPS = {
-    str(module.__doc__).rstrip("."): Collection.from_module(module).tasks
-    for module in (training, versions, services, cloud, measurements, repository)
+    **{
+        heading: {name: command_task(command) for name, command in commands.items()}
+        for heading, commands in command_groups().items()
+    },
+    "Measurements": Collection.from_module(measurements).tasks,
+    "This repository": Collection.from_module(repository).tasks,
 }
-"""Heading -> the group's tasks by name, in the order of the file."""
+"""Heading -> the group's tasks by name."""
 
 
 @task(name="list", default=True)
@@ -27,16 +33,13 @@ def list_tasks(_: Context) -> None:
 
 
 def listing() -> Iterator[str]:
-    """The groups with a line for each task. Invoke's own `--list` knows no groups and sorts by name."""
+    """Yield the groups with a line for each task. Invoke's own `--list` knows no groups and sorts by name."""
     width = max(len(name) for group in GROUPS.values() for name in group)
     for heading, group in GROUPS.items():
         yield heading
         yield from (f"  {name:{width}}   {helpline(one)}" for name, one in group.items())
         yield ""
-    yield "`invoke --help TASK` tells a task's options, and shows an example."
+    yield "`invoke --help TASK` shows a task's options and an example."
 
 
-namespace = Collection(list_tasks)
-for members in GROUPS.values():
-    for member in members.values():
-        namespace.add_task(member)
+namespace = Collection(list_tasks, *(one for group in GROUPS.values() for one in group.values()))

@@ -17,7 +17,7 @@ COPY dockerfiles/slim.py /build/dockerfiles/
 RUN python /build/dockerfiles/slim.py /opt/venv \
     evidently.presets evidently.metrics evidently.tests filelock functions_framework google.cloud.pubsub_v1 \
     google.cloud.storage gunicorn.app.base gunicorn.workers.gthread PIL.Image plotly.graph_objs \
-    prometheus_client pyarrow.parquet pydantic_settings scipy.stats
+    prometheus_client pyarrow.parquet pydantic_settings scipy.stats typer
 
 FROM ${PYTHON} AS code
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore

@@ -23,7 +23,7 @@ RUN --mount=type=cache,target=/root/.cache/pip \
     python /build/dockerfiles/slim.py /opt/venv \
     filelock google.cloud.storage hydra imagehash matplotlib.pyplot onnx onnxruntime onnxscript pandas \
     pyarrow.parquet pydantic_settings pytorch_lightning requests resvg_py rich.progress safetensors.torch \
-    sklearn.metrics scipy.stats timm torch torchvision wandb
+    sklearn.metrics scipy.stats timm torch torchvision typer wandb
 
 FROM ${PYTHON} AS code
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
@@ -47,7 +47,7 @@ ENV PATH=/opt/venv/bin:$PATH PYTHONPATH=/opt/animals PYTHONUNBUFFERED=1 HOME=/an
 USER 10001
 # it ends by itself, and says how
 HEALTHCHECK NONE
-ENTRYPOINT ["dumb-init", "--single-child", "--", "python", "-m", "animals.training"]
+ENTRYPOINT ["dumb-init", "--single-child", "--", "python", "-m", "animals", "train"]
 CMD []
 ARG VERSION=unknown
 ARG REVISION=unknown

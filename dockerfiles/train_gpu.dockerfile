@@ -36,7 +36,7 @@ ENV PATH=/opt/venv/bin:$PATH PYTHONPATH=/opt/animals PYTHONUNBUFFERED=1 HOME=/an
 USER 10001
 # it ends by itself, and says how
 HEALTHCHECK NONE
-ENTRYPOINT ["dumb-init", "--single-child", "--", "python", "-m", "animals.training"]
+ENTRYPOINT ["dumb-init", "--single-child", "--", "python", "-m", "animals", "train"]
 CMD []
 ARG VERSION=unknown
 ARG REVISION=unknown

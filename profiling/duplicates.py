@@ -1,15 +1,15 @@
-"""What the perceptual hash finds at which distance, in a folder of label folders that has few duplicates.
+"""Measure which duplicates the perceptual hash finds at which distance, in label folders with few duplicates.
 
-    python profiling/duplicates.py data/sample
+    python -m profiling.duplicates data/sample
 
-Two tables: how many changed copies are found, and how many pairs of the folder's own pictures count as the same.
-Results and what follows from them: docs/design/duplicates.md.
+Prints two tables: how many changed copies are found, and how many pairs of the folder's own pictures count as the same.
+Results and conclusions: docs/design/duplicates.md.
 """
 
 import argparse
 import random
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Final
@@ -22,30 +22,31 @@ from animals.concurrency import in_processes
 from animals.cpus import available_cpus
 from animals.data.duplicates import perceptual_hash
 from animals.data.folders import Picture, find_pictures
+from animals.markdown import table
 from animals.preprocess import open_picture
 
 DISTANCES: Final = (20, 30, 40, 50, 60, 70)
 
 
 def recompress(image: Image.Image, quality: int) -> Image.Image:
-    """Through JPEG and back."""
+    """Save as JPEG and open again."""
     buffer = BytesIO()
     image.save(buffer, "JPEG", quality=quality)
     return Image.open(buffer).convert("RGB")
 
 
 def crop(image: Image.Image) -> Image.Image:
-    """Without 2 % of width and height, and at least a pixel, at the left and the top."""
+    """Cut 2 % of width and height, at least a pixel, from the left and the top."""
     return image.crop((max(1, round(image.width * 0.02)), max(1, round(image.height * 0.02)), *image.size))
 
 
 def halve(image: Image.Image) -> Image.Image:
-    """At half the width and height."""
+    """Halve width and height."""
     return image.resize((max(1, image.width // 2), max(1, image.height // 2)))
 
 
 def brighten(image: Image.Image, factor: float) -> Image.Image:
-    """Each value times so much."""
+    """Multiply each value."""
     return ImageEnhance.Brightness(image).enhance(factor)
 
 
@@ -61,13 +62,13 @@ CHANGES: Final[dict[str, Callable[[Image.Image], Image.Image]]] = {
 }
 
 
-def look(path: Path) -> str:
-    """The hash of a picture."""
+def hash_file(path: Path) -> str:
+    """Return the hash of a picture."""
     return perceptual_hash(open_picture(path))
 
 
 def differing_bits(path: Path) -> list[int]:
-    """How far each change takes a picture's hash; more than any distance where it becomes plain."""
+    """Return the distance between a picture's hash and that of each changed copy; 256 if the copy has none."""
     image = open_picture(path)
     hashes = [perceptual_hash(change(image)) for change in CHANGES.values()]
     own = int(perceptual_hash(image) or "0", 16)
@@ -75,47 +76,42 @@ def differing_bits(path: Path) -> list[int]:
 
 
 def pair_distances(hashes: Sequence[str], labels: Sequence[str]) -> NDArray[np.int64]:
-    """Pairs at each distance: of the same label in the first row, of two labels in the second."""
+    """Return the number of pairs at each distance: of one label in the first row, of two labels in the second."""
     words = np.array([np.frombuffer(bytes.fromhex(it), np.uint64) for it in hashes]).T.copy()
     names = np.array(labels)
     counts = np.zeros((2, 257), np.int64)
-    for place in range(len(names) - 1):
-        bits = np.bitwise_count(words[:, place + 1 :] ^ words[:, place, None]).sum(axis=0)
-        other = names[place + 1 :] != names[place]
+    for first in range(len(names) - 1):
+        bits = np.bitwise_count(words[:, first + 1 :] ^ words[:, first, None]).sum(axis=0)
+        other = names[first + 1 :] != names[first]
         for row, chosen in enumerate((~other, other)):
             counts[row] += np.bincount(bits[chosen], minlength=257)
     return counts
 
 
-def table(head: str, rows: Mapping[str, Sequence[str]]) -> str:
-    """In Markdown, a column for each distance."""
-    lines = [f"| {head} | {' | '.join(map(str, DISTANCES))} |", "|---" * (len(DISTANCES) + 1) + "|"]
-    return "\n".join([*lines, *(f"| {name} | {' | '.join(cells)} |" for name, cells in rows.items())])
-
-
 def main() -> None:
-    """Measure a folder and show the tables."""
+    """Measure a folder and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("root", type=Path)
-    parser.add_argument("--copies", type=int, default=600, help="pictures that are changed [600]")
+    parser.add_argument("--copies", type=int, default=600, help="pictures to change [600]")
     arguments = parser.parse_args()
     files: list[Picture] = find_pictures(arguments.root, {})
     paths = [arguments.root / file.name for file in files]
     chosen = random.Random(0).sample(paths, min(arguments.copies, len(paths)))  # noqa: S311 - no secret
-    moved = np.array([bits for _, bits in in_processes(differing_bits, chosen, workers=available_cpus())])
-    found = {
-        name: [f"{(moved[:, place] <= distance).mean():.1%}" for distance in DISTANCES]
-        for place, name in enumerate(CHANGES)
-    }
-    sys.stdout.write(table(f"{len(chosen)} copies found at distance", found) + "\n\n")
-    looks = dict(in_processes(look, paths, workers=available_cpus()))
-    known = [(looks[path], file.label) for path, file in zip(paths, files, strict=True) if looks[path]]
-    counts = pair_distances([it for it, _ in known], [label for _, label in known])
-    pairs = {
-        name: [f"{counts[row, : distance + 1].sum():,}" for distance in DISTANCES]
+    distances = np.array([bits for _, bits in in_processes(differing_bits, chosen, workers=available_cpus())])
+    found = [
+        [name, *(f"{(distances[:, number] <= limit).mean():.1%}" for limit in DISTANCES)]
+        for number, name in enumerate(CHANGES)
+    ]
+    columns = list(map(str, DISTANCES))
+    sys.stdout.write(table([f"{len(chosen)} copies found at distance", *columns], found) + "\n\n")
+    hashes = dict(in_processes(hash_file, paths, workers=available_cpus()))
+    hashed = [(hashes[path], file.label) for path, file in zip(paths, files, strict=True) if hashes[path]]
+    counts = pair_distances([it for it, _ in hashed], [label for _, label in hashed])
+    pairs = [
+        [name, *(f"{counts[row, : limit + 1].sum():,}" for limit in DISTANCES)]
         for row, name in enumerate(("of one label", "of two labels"))
-    }
-    sys.stdout.write(table(f"pairs among {len(known):,} pictures", pairs) + "\n")
+    ]
+    sys.stdout.write(table([f"pairs among {len(hashed):,} pictures", *columns], pairs) + "\n")
     sys.stdout.write(f"\nThe nearest pair differs in {np.flatnonzero(counts.sum(axis=0))[0]} bits.\n")
 
 

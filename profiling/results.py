@@ -1,53 +1,36 @@
-"""What the measuring commands left: JSON, or a Markdown page that begins with its command and the day."""
+"""What benchmarks have in common when they write results: their command, the machine, and two files side by side."""
 
 import json
-import re
+import shlex
+import sys
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from animals.errors import DataError
+from profiling.machine import cpu_name, system_name
 
 
-def read_json(path: Path, command: str) -> dict[str, Any]:
-    """What a command left.
-
-    Raises:
-        DataError: it is not there or no JSON; the message names the command.
-    """
-    try:
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path} cannot be read ({error}). Make it: {command}") from error
-    return found
+def command() -> str:
+    """Return the command of this process, as one types it."""
+    main = sys.modules["__main__"].__spec__
+    return shlex.join(["python", "-m", main.name if main else sys.argv[0], *sys.argv[1:]])
 
 
-def read_text(path: Path, command: str) -> str:
-    """The same for a page.
-
-    Raises:
-        DataError: it is not there; the message names the command.
-    """
-    try:
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise DataError(f"{path} cannot be read ({error}). Make it: {command}") from error
+def conditions() -> dict[str, Any]:
+    """Return command, date and machine: the first fields of every result."""
+    date = datetime.now(UTC).isoformat(timespec="seconds")
+    return {"command": command(), "date": date, "cpu": cpu_name(), "system": system_name()}
 
 
-def made_by(found: Mapping[str, Any], more: str = "") -> str:
-    """The line that says how a part came about."""
-    day = datetime.fromisoformat(found["date"]).date().isoformat()
-    return f"*`{found['command']}`, {day}, {found['cpu']}, {found['system']}{more}*"
+def heading(title: str, result: Mapping[str, Any]) -> str:
+    """Return the first lines of a result's page."""
+    return f"# {title}\n\n`{result['command']}`, {result['date']}, {result['cpu']}, {result['system']}"
 
 
-def command_of(text: str) -> tuple[str, str]:
-    """Command and day of a page that begins with them.
-
-    Raises:
-        DataError: it does not.
-    """
-    found = re.search(r"^`(?P<command>[^`]+)`, (?P<day>\d{4}-\d\d-\d\d)", text, re.MULTILINE)
-    if found is None:
-        raise DataError(f"{text[:40]!r} names neither the command that made it nor the day.")
-    return found["command"], found["day"]
+def write(result: Mapping[str, Any], page: str, out: Path) -> None:
+    """Write a result as JSON and its page as Markdown beside it, and print the page."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    out.with_suffix(".md").write_text(page, encoding="utf-8")
+    sys.stdout.write(page)

@@ -1,9 +1,8 @@
-"""Pictures of the page for the README: `python profiling/screenshots.py`, with Debian's Chromium.
+"""Take screenshots of the page for the README: `python -m profiling.screenshots`, with Debian's Chromium.
 
-Backend, page and report function run as they do for anybody, on a copy of the version that serves in `ANIMALS_BUCKET`
-[data/bucket]. They are asked about pictures like those of the sample, of a seed that no training uses, and every answer
-is judged by what was painted. All of that is real but the dates: answers are spread over the last week, so that there
-is something to see over time.
+Backend, page and report function run as usual, on a copy of the version that serves in `ANIMALS_BUCKET` [data/bucket].
+They classify pictures like those of the sample, with a seed that no training uses, and every second answer gets correct
+feedback. Only the dates are changed: predictions are spread over the last week, so that charts show days.
 """
 
 import math
@@ -43,20 +42,20 @@ DAYS: Final = 7
 RECIPE: Final = Recipe(8, STYLES)
 DEADLINE: Final = 120.0
 DRAWN: Final = 1500
-"""Milliseconds for what is drawn last, and is not announced."""
+"""Milliseconds to wait until everything is drawn."""
 MARGIN: Final = 24
-"""Pixels under what is last on a page."""
+"""Pixels below the last element of a page."""
 
 
 def main() -> None:
-    """Take them all."""
+    """Take all screenshots."""
     with exit_on_error(), tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         bucket = FolderStorage(Path(folder) / "bucket")
         copy_version(open_storage(read_settings(BucketSettings).bucket), bucket)
         environment = {"ANIMALS_BUCKET": bucket.url, "ANIMALS_SECRET": "for pictures of the page"}
         soon = {"ANIMALS_PREDICTIONS_SECONDS": "0.2", "ANIMALS_DEADLINE_SECONDS": "60"}
         backend = stack.enter_context(serving("animals.serving", "/readyz", environment | soon))
-        ask_and_judge(backend)
+        send_traffic(backend)
         spread_over_days(bucket)
         report = stack.enter_context(serving("animals.monitoring", "/robots.txt", environment))
         addresses = {"ANIMALS_BACKEND": backend, "ANIMALS_REPORT": report, "ANIMALS_MAINTAINER": "1"}
@@ -69,7 +68,7 @@ def main() -> None:
 
 
 def copy_version(source: Storage, bucket: Storage) -> None:
-    """The version that serves, and the pointer to it."""
+    """Copy the version that serves, and the pointer to it."""
     version = registry.read_current(source).version
     for name in source.names(registry.file_name(version, "")):
         bucket.write(name, source.read(name).data)
@@ -78,12 +77,12 @@ def copy_version(source: Storage, bucket: Storage) -> None:
 
 @contextmanager
 def serving(module: str, path: str, environment: Mapping[str, str]) -> Iterator[str]:
-    """A service as a process of its own; its address."""
+    """Start a service in a process of its own, and yield its URL."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     address = f"http://127.0.0.1:{port}"
-    started = {**os.environ, **environment, "PORT": str(port)}
-    process = subprocess.Popen([sys.executable, "-m", module], env=started)  # noqa: S603 - our own services
+    variables = {**os.environ, **environment, "PORT": str(port)}
+    process = subprocess.Popen([sys.executable, "-m", module], env=variables)  # noqa: S603 - our own services
     try:
         wait_until(lambda: answers(f"{address}{path}"))
         yield address
@@ -93,36 +92,40 @@ def serving(module: str, path: str, environment: Mapping[str, str]) -> Iterator[
 
 
 def answers(url: str) -> bool:
-    """Whether a service answers, and not that it is not ready."""
+    """Return whether a service answers and is ready."""
     try:
         return httpx.get(url).status_code != HTTPStatus.SERVICE_UNAVAILABLE
     except httpx.TransportError:
         return False
 
 
-def wait_until(reached: Callable[[], bool]) -> None:
-    """Wait for another process."""
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Wait for another process.
+
+    Raises:
+        TimeoutError: after two minutes.
+    """
     deadline = time.monotonic() + DEADLINE
-    while not reached():
+    while not condition():
         if time.monotonic() > deadline:
-            raise TimeoutError("A service did not come up; what it wrote says why.")
+            raise TimeoutError("A service did not start; its output says why.")
         time.sleep(0.1)
 
 
-def ask_and_judge(backend: str) -> None:
-    """Ask about painted pictures, and judge some of the answers by what was painted."""
+def send_traffic(backend: str) -> None:
+    """Classify drawn pictures, and give correct feedback on every second answer."""
     with httpx.Client(base_url=backend, timeout=DEADLINE) as client:
         for index in range(PICTURES):
             folder = list(ANIMALS10_FOLDERS)[index % len(ANIMALS10_FOLDERS)]
             picture = SamplePicture(RECIPE, folder, index).paint()
             answer = client.post("/classify/", files={"file": picture}).raise_for_status().json()
             if index % 2:
-                said = {"x": ANIMALS10_FOLDERS[folder], "prediction_id": answer["prediction_id"]}
-                client.post("/post_data/", json=said).raise_for_status()
+                feedback = {"x": ANIMALS10_FOLDERS[folder], "prediction_id": answer["prediction_id"]}
+                client.post("/post_data/", json=feedback).raise_for_status()
 
 
 def spread_over_days(bucket: Storage) -> None:
-    """Move what was asked and judged to the last days."""
+    """Spread predictions and feedback over the last days."""
     wait_until(lambda: len(log_lines(bucket)) == PICTURES)
     lines = log_lines(bucket)
     for name in list(bucket.names("predictions/")):
@@ -133,35 +136,35 @@ def spread_over_days(bucket: Storage) -> None:
         text = "".join(f"{entry.model_dump_json()}\n" for entry in of_day)
         bucket.write(f"predictions/date={of_day[0].time:%Y-%m-%d}/{day}.jsonl", text.encode())
     for name in list(bucket.names("feedback/date=")):
-        judgement = Feedback.model_validate_json(bucket.read(name).data)
+        feedback = Feedback.model_validate_json(bucket.read(name).data)
         bucket.delete(name)
-        moved = earlier(earlier(judgement, "answered", days[judgement.id]), "time", days[judgement.id])
+        moved = earlier(earlier(feedback, "answered", days[feedback.id]), "time", days[feedback.id])
         bucket.write(moved.name, moved.model_dump_json().encode())
 
 
 def log_lines(bucket: Storage) -> list[LoggedPrediction]:
-    """All that was asked."""
+    """Return all predictions."""
     texts = [bucket.read(name).data for name in bucket.names("predictions/")]
     return [LoggedPrediction.model_validate_json(line) for text in texts for line in text.splitlines()]
 
 
 def earlier(record: R, field: str, days: int) -> R:
-    """The same, so many days ago."""
+    """Return a record with one of its times moved back."""
     return record.model_copy(update={field: getattr(record, field) - timedelta(days=days)})
 
 
 def take_pictures(browser: Browser, page: str) -> None:
-    """Each page, as people see it."""
+    """Take a screenshot of each page."""
     with visit(browser, page) as shown:
-        bring(shown, "Horse")
+        choose(shown, "Horse")
         shown.get_by_role("button", name="Yes", exact=True).click()
         expect(shown.get_by_text("Thank you")).to_be_visible()
         take(shown, "page_answer")
     with visit(browser, page) as shown:
-        bring(shown, "Tractor")
+        choose(shown, "Tractor")
         take(shown, "page_none")
     with visit(browser, page, viewport={"width": 390, "height": 920}, color_scheme="dark", is_mobile=True) as shown:
-        bring(shown, "Spider")
+        choose(shown, "Spider")
         shown.wait_for_timeout(DRAWN)
         shown.get_by_test_id("stCheckbox").last.evaluate("element => element.scrollIntoView({block: 'end'})")
         save(shown, "page_phone")
@@ -172,7 +175,7 @@ def take_pictures(browser: Browser, page: str) -> None:
 
 @contextmanager
 def visit(browser: Browser, url: str, **context: Any) -> Iterator[Page]:
-    """A visitor of their own."""
+    """Open a page as a new visitor."""
     options: dict[str, Any] = {"viewport": {"width": 860, "height": 900}, "device_scale_factor": 1.5, **context}
     visitor = browser.new_context(**options)
     visitor.set_default_timeout(DEADLINE * 1000)
@@ -182,14 +185,14 @@ def visit(browser: Browser, url: str, **context: Any) -> Iterator[Page]:
     visitor.close()
 
 
-def bring(page: Page, example: str) -> None:
-    """Try one of the examples."""
+def choose(page: Page, example: str) -> None:
+    """Choose an example."""
     page.get_by_role("button", name=example, exact=True).click()
     expect(page.get_by_text("Store the picture for training")).to_be_visible()
 
 
 def take(page: Page, name: str) -> None:
-    """The whole page, not only what fits the window: Streamlit scrolls within it."""
+    """Save the whole page, not only what fits the window: Streamlit scrolls within it."""
     page.wait_for_timeout(DRAWN)
     height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
     page.set_viewport_size({"width": page.evaluate("window.innerWidth"), "height": height})
@@ -199,8 +202,8 @@ def take(page: Page, name: str) -> None:
 
 
 def save(page: Page, name: str) -> None:
-    """What the window shows, in as many colours as a small file has."""
-    page.mouse.move(1, 1)  # what it was over shows tools
+    """Save the window as a small PNG with few colours."""
+    page.mouse.move(1, 1)  # elements under the mouse show their tools
     page.wait_for_timeout(DRAWN)
     shown = Image.open(BytesIO(page.screenshot())).convert("RGB")
     shown.quantize(256).save(FIGURES / f"{name}.png", optimize=True)

@@ -1,7 +1,7 @@
-"""What of the labels a picture gives away without being looked at: `python profiling/shortcuts.py [overrides]`.
+"""Measure what background and colours alone tell about the label: `python -m profiling.shortcuts [overrides]`.
 
-A logistic regression on little of each picture: its mean colours, its border alone, all of it at 16 pixels. What the
-border tells is background; a network may learn that instead of what the label means.
+A logistic regression sees the mean colours, the border, or all of a picture at 16 pixels. The border is background; a
+network may learn that instead of the animal.
 """
 
 import sys
@@ -15,6 +15,7 @@ from sklearn.preprocessing import StandardScaler
 
 from animals.config.compose import compose_train_config
 from animals.data.load import load_data_set, spec_without_model
+from animals.markdown import table
 
 SIDE = 16
 BORDER = 2
@@ -24,7 +25,7 @@ Pixels = NDArray[np.float64]
 
 
 def border(pixels: Pixels) -> Pixels:
-    """The outermost pixels, of which a thing in the middle covers few."""
+    """Return the outermost pixels, of which an animal in the middle covers few."""
     outside = np.ones((SIDE, SIDE), bool)
     outside[BORDER:-BORDER, BORDER:-BORDER] = False
     return pixels[:, outside]
@@ -38,18 +39,19 @@ VIEWS: dict[str, Callable[[Pixels], Pixels]] = {
 
 
 def main() -> None:
-    """Print the test accuracy of each view as a row of a table."""
+    """Print the test accuracy of each view."""
     config = compose_train_config([*sys.argv[1:], f"data.side={SIDE}", "data.resize=squash"]).data
     data_set = load_data_set(config, spec_without_model(config))
     train, test = (data_set.rows(split) for split in ("train", "test"))
-    print("| a logistic regression sees | right on test pictures |\n|---|---|")  # noqa: T201
+    rows = []
     for name, view in VIEWS.items():
-        seen = [view(data_set.read_pixels(rows) / 255).reshape(len(rows), -1) for rows in (train, test)]
+        inputs = [view(data_set.read_pixels(rows) / 255).reshape(len(rows), -1) for rows in (train, test)]
         model = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=300))
-        model.fit(seen[0], data_set.targets[train])
-        print(f"| {name} | {model.score(seen[1], data_set.targets[test]):.1%} |")  # noqa: T201
+        model.fit(inputs[0], data_set.targets[train])
+        rows.append([name, f"{model.score(inputs[1], data_set.targets[test]):.1%}"])
     commonest = np.bincount(data_set.targets[test]).max() / len(test)
-    print(f"| nothing (the most frequent label) | {commonest:.1%} |")  # noqa: T201
+    rows.append(["nothing (the most frequent label)", f"{commonest:.1%}"])
+    sys.stdout.write(table(["a logistic regression sees", "test accuracy"], rows) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""What `tasks.py` names: a module for each group of tasks, whose docstring is the group's heading."""
+"""What `tasks.py` is made of: tasks of this repository, and those that run a command of `animals`."""

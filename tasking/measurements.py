@@ -1,87 +1,28 @@
-"""Measurements."""
+"""Benchmarks that are tasks; the others are run as `python -m profiling.NAME`."""
 
-from invoke.context import Context
-from invoke.tasks import task
+from profiling.options import cost_parser, load_test_parser
+from tasking.forward import module_task
 
-from tasking.shell import options, script
-
-
-@task(
-    name="load-test",
-    help={
-        "users": "who come one to three seconds apart",
-        "seconds": "that are counted",
-        "host": "URL of a running backend; without one, a backend is started on one CPU and stopped again",
-        "bucket": "whose version that backend serves; by default one with a seeded network",
-        "p95": "ms that one answer in 20 may exceed; if more do, the test fails",
-        "out": "folder that gets the report",
-    },
-)
-def load_test(
-    _: Context,
-    users: int = 50,
-    seconds: int = 60,
-    host: str = "",
-    bucket: str = "",
-    p95: int = 0,
-    out: str = "reports/load_test",
-) -> None:
-    """Let users come to a backend, and write what they saw.
+load_test = module_task(
+    "load-test",
+    """Load-test a backend with simulated users.
 
     The report is written into reports/load_test/, or where --out says.
 
     For example: invoke load-test --users 20 --seconds 30 --bucket build/candidate
-    """
-    given = options(users=users, seconds=seconds, host=host, bucket=bucket, p95=p95, out=out)
-    script("profiling/load_test.py", *given)
-
-
-@task(
-    help={
-        "only": 'sections to measure, as in --only "serving,cost"; all of them take hours',
-        "quick": "measure on less",
-        "render": "measure nothing, only write from the results in reports/",
-        "show": "list the sections, and what measures them",
-        "photographs": "folder of label folders, on which the trainer's defaults are measured too",
-    }
+    """,
+    "profiling.serving.load_test",
+    load_test_parser(),
 )
-def report(
-    _: Context, only: str = "", quick: bool = False, render: bool = False, show: bool = False, photographs: str = ""
-) -> None:
-    """Measure the project anew and write reports/README.md.
 
-    Its tables and figures, that is; what stands between them is written by hand.
+cost = module_task(
+    "cost",
+    """Estimate what a month on Google Cloud costs.
 
-    For example: invoke report --only "serving,cost" --quick
-    """
-    given = options(only=only, photographs=photographs, quick=quick, render=render, show=show)
-    script("profiling/report.py", *given)
-
-
-@task(
-    help={
-        "feedback": "share of the pictures that somebody judges",
-        "consent": "share of the judgements that come with the picture to keep",
-        "page": "share of the pictures that come by the web page",
-        "upload-bytes": "bytes of a picture that is sent",
-        "trainings": "trainings a month",
-        "assume": "TOML file with these and all others, like profiling/cost.toml",
-    }
-)
-def cost(
-    _: Context,
-    feedback: str = "",
-    consent: str = "",
-    page: str = "",
-    upload_bytes: str = "",
-    trainings: str = "",
-    assume: str = "",
-) -> None:
-    """Work out what a month on Google Cloud costs.
-
-    It is written into docs/cost.md; with other assumptions it is only shown.
+    The estimate is written into docs/cost.md; with other assumptions it is only printed.
 
     For example: invoke cost --trainings 8 --feedback 0.1
-    """
-    given = {"feedback": feedback, "consent": consent, "page": page, "upload_bytes": upload_bytes}
-    script("profiling/cost.py", *options(**given, trainings=trainings, assume=assume))
+    """,
+    "profiling.cost",
+    cost_parser(),
+)

@@ -83,7 +83,7 @@ def lint(_: Context, only: str = "") -> None:
 
 @task(name="format")
 def format_code(_: Context) -> None:
-    """Bring the code into its form.
+    """Format the code.
 
     For example: invoke format
     """
@@ -142,11 +142,11 @@ def package(_: Context) -> None:
         run(*alone, "--with-requirements", str(ROOT / requirements), "--", *command)
 
 
-def released(version: str, changelog: str) -> str:
-    """What a changelog says of a version.
+def changelog_section(version: str, changelog: str) -> str:
+    """Return the section of a version in a changelog.
 
     Raises:
-        Exit: it says nothing of it, or has no date for it.
+        Exit: there is none, or it has no date.
     """
     form = rf"^## \[{re.escape(version)}\] - \d{{4}}-\d\d-\d\d$\n(.*?)(?=^## \[|^\[[^\]]+\]: |\Z)"
     section = re.search(form, changelog, re.MULTILINE | re.DOTALL)
@@ -161,7 +161,7 @@ def released(version: str, changelog: str) -> str:
 
 @task(name="release-notes", positional=["version"], help={"version": "such as 0.2.0, the one in pyproject.toml"})
 def release_notes(_: Context, version: str) -> None:
-    """Show what the changelog says of a version.
+    """Show a version's section of the changelog.
 
     This becomes the text of its release.
 
@@ -170,4 +170,4 @@ def release_notes(_: Context, version: str) -> None:
     ours = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
     if version != ours:
         raise Exit(f"pyproject.toml has version {ours}, not {version}: change it there, or tag v{ours}.", code=1)
-    sys.stdout.write(released(version, (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")))
+    sys.stdout.write(changelog_section(version, (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")))

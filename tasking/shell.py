@@ -8,6 +8,9 @@ from pathlib import Path
 
 from invoke.exceptions import Exit
 
+from animals.cli import split_words
+from animals.errors import UsageError
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -36,9 +39,10 @@ def python(*arguments: str, **environment: str) -> None:
     run(sys.executable, "-m", *arguments, **environment)
 
 
-def script(path: str, *arguments: str) -> None:
-    """Run a file of this repository in this environment."""
-    run(sys.executable, path, *arguments)
+def python_until_killed(*arguments: str) -> None:
+    """Run a module of this environment, and end it when this process is killed."""
+    command = [sys.executable, "-m", "animals.local.child_process", *arguments]
+    finish(subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE))  # noqa: S603 - the end of its input ends it
 
 
 def tool(name: str, *arguments: str) -> None:
@@ -50,19 +54,12 @@ def tool(name: str, *arguments: str) -> None:
 
 
 def words(text: str) -> list[str]:
-    """Split what a person typed, as a shell does."""
-    from animals.cli import split_words  # here, since a release reads the tasks where the package is not
+    """Split what a person typed, as a shell does.
 
-    return split_words(text)
-
-
-def options(**given: str | float) -> list[str]:
-    """A command's options: `--name=value`, `--name` for a switch that is on, and none for what is empty or off."""
-    found = []
-    for key, value in given.items():
-        name = f"--{key.replace('_', '-')}"
-        if value is True:
-            found.append(name)
-        elif value is not False and value != "":
-            found.append(f"{name}={value}")
-    return found
+    Raises:
+        Exit: a quotation mark is not closed.
+    """
+    try:
+        return split_words(text)
+    except UsageError as error:
+        raise Exit(str(error), code=2) from error

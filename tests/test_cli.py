@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from animals.cli import StderrHandler, exit_on_error, split_words
-from animals.errors import ConfigError, StorageUnavailable
+from animals.errors import ConfigError, StorageUnavailable, UsageError
 
 
 @pytest.mark.parametrize(("error", "code"), [(ConfigError("Wrong."), 2), (StorageUnavailable("Away."), 1)])
@@ -51,5 +51,5 @@ def test_what_is_typed_is_split_as_by_a_shell_and_windows_keeps_its_backslashes(
     assert split_words(typed) == [r"data.root=C:\my\pictures", "data.labels=[a, b]"]
     monkeypatch.setattr(sys, "platform", "linux")
     assert split_words(typed) == ["data.root=C:mypictures", "data.labels=[a, b]"]
-    with pytest.raises(ValueError, match="No closing quotation"):
+    with pytest.raises(UsageError, match="without its other one"):
         split_words('"a')

@@ -45,12 +45,12 @@ def test_feedback_on_wrong_predictions_makes_the_next_version_better(loop: Feedb
         assert summary["drift"]["drifted"], summary["drift"]
         assert summary["decision"]["retrain"], summary["decision"]
 
-        loop.run("-m", "animals.data", "fetch", "feedback", "--root", "feedback")
+        loop.run("-m", "animals", "data", "--source", "feedback", "--root", "feedback")
         output = loop.run(*TRAINING, "data.extra=feedback", "promote=false")
         assert "90 pictures of feedback are trained on too" in output
         [second] = set(registry.versions(loop.bucket)) - {first}
         assert loop.served_version() == first
-        output = loop.run("-m", "animals.training.release.promote", "promote", second)
+        output = loop.run("-m", "animals", "promote", second)
         assert f"{second} serves in" in output
 
         loop.wait_until(lambda: loop.served_version() == second)

@@ -1,4 +1,4 @@
-"""Events for GitHub: they get there with the token, which nobody else sees."""
+"""Events at GitHub: sent with the token, which no other host gets."""
 
 import logging
 from pathlib import Path
@@ -47,7 +47,7 @@ def test_a_netrc_does_not_replace_the_token(github: GitHub, monkeypatch: pytest.
 @pytest.mark.parametrize(
     ("status", "error", "said"),
     [
-        (404, RequestRefused, "404 Not Found. The repository must be there"),
+        (404, RequestRefused, "404 Not Found. The repository must exist"),
         (401, RequestRefused, "the token in GITHUB_TOKEN must be allowed"),
         (503, ServiceError, "503 Service Unavailable. Try again later."),
     ],

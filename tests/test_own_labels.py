@@ -68,7 +68,7 @@ def test_the_card_has_the_labels_in_the_order_of_the_outputs(loop: FeedbackLoop)
     assert tuple(card.training.labels) == LABELS
     text = loop.bucket.read(registry.file_name(card.version, "README.md")).data.decode()
     assert ModelCard(text).data.get("model_name") == card.version
-    assert "3 labels fits a picture best: `Unreif, grün`, `half ripe`, `prediction`." in text
+    assert "pictures by 3 labels: `Unreif, grün`, `half ripe`, `prediction`." in text
     assert ANIMALS.isdisjoint(text.replace("Animals", "").split())
 
 
@@ -105,7 +105,7 @@ def test_the_page_shows_them_and_no_animals(loop: FeedbackLoop, monkeypatch: pyt
 
 
 def test_pictures_with_feedback_are_downloaded_into_folders_of_those_names(loop: FeedbackLoop) -> None:
-    loop.run("-m", "animals.data", "fetch", "feedback", "--root", "feedback")
+    loop.run("-m", "animals", "data", "--source", "feedback", "--root", "feedback")
     counts = {path.name: len(list(path.iterdir())) for path in (loop.folder / "feedback").iterdir() if path.is_dir()}
     assert counts == dict.fromkeys(LABELS, PER_LABEL)
 
@@ -122,7 +122,7 @@ def test_the_report_names_them(loop: FeedbackLoop) -> None:
 
 
 def test_the_retrain_check_counts_their_feedback(loop: FeedbackLoop) -> None:
-    decision = json.loads(loop.run("-m", "animals.monitoring.retrain_check").splitlines()[-1])
+    decision = json.loads(loop.run("-m", "animals", "decide").splitlines()[-1])
     assert (decision["judged"], decision["pictures"]) == (len(LABELS) * PER_LABEL, len(LABELS) * PER_LABEL)
 
 

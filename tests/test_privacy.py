@@ -1,4 +1,4 @@
-"""Nobody is told what is done here."""
+"""No library sends telemetry."""
 
 import os
 import subprocess

@@ -1,5 +1,4 @@
 import json
-from collections.abc import Callable
 
 import pytest
 
@@ -18,8 +17,9 @@ from animals.registry import (
     versions,
     write_version,
 )
-from animals.storage import Storage, StoredObject
+from animals.storage import Storage
 from tests.support.cards import make_card
+from tests.support.hooked_storage import HookedStorage, on
 
 FILES = {ONNX: b"the model", "config.json": b"{}", "README.md": b"# for people"}
 
@@ -32,40 +32,6 @@ def card_of(version: str = "r1", files: dict[str, bytes] = FILES) -> Card:
 def publish(bucket: Storage, *names: str) -> None:
     for version in names:
         write_version(bucket, card_of(version), FILES)
-
-
-def ignore(_: str) -> None:
-    pass
-
-
-class Watched:
-    """A bucket with somebody between it and its user, who is told each name."""
-
-    def __init__(
-        self,
-        inner: Storage,
-        *,
-        before_write: Callable[[str], None] = ignore,
-        after_read: Callable[[str], None] = ignore,
-    ) -> None:
-        self.url = inner.url
-        self.names = inner.names
-        self.sizes = inner.sizes
-        self.delete = inner.delete
-        self.read_if_changed = inner.read_if_changed
-        self._inner = inner
-        self._before_write = before_write
-        self._after_read = after_read
-
-    def read(self, name: str) -> StoredObject:
-        try:
-            return self._inner.read(name)
-        finally:
-            self._after_read(name)
-
-    def write(self, name: str, data: bytes, *, if_generation: str | None = None) -> str:
-        self._before_write(name)
-        return self._inner.write(name, data, if_generation=if_generation)
 
 
 def test_a_promoted_version_is_read_back_as_it_was_written(bucket: Storage) -> None:
@@ -83,7 +49,7 @@ def test_a_promoted_version_is_read_back_as_it_was_written(bucket: Storage) -> N
 
 def test_the_card_is_written_last(bucket: Storage) -> None:
     written: list[str] = []
-    write_version(Watched(bucket, before_write=written.append), card_of(), FILES)
+    write_version(HookedStorage(bucket, on("write", written.append)), card_of(), FILES)
 
     assert written[-1] == file_name("r1", CARD)
     assert set(written) == {file_name("r1", name) for name in [*FILES, CARD]}
@@ -97,7 +63,7 @@ def test_an_interrupted_publication_shows_nothing_and_can_be_repeated(bucket: St
 
     card = card_of()
     with pytest.raises(StorageUnavailable):
-        write_version(Watched(bucket, before_write=interrupt), card, FILES)
+        write_version(HookedStorage(bucket, on("write", interrupt)), card, FILES)
     assert versions(bucket) == []
     with pytest.raises(NoModel):
         promote(bucket, "r1", reason="too early")
@@ -138,11 +104,11 @@ def test_a_file_that_is_not_the_one_on_the_card_is_refused(bucket: Storage) -> N
 
 
 def test_a_missing_version_is_answered_with_those_that_are_there(bucket: Storage) -> None:
-    with pytest.raises(NoModel, match=r"has no version r9\. Those it has: none\."):
+    with pytest.raises(NoModel, match=r"has no version r9\. Latest versions: none\."):
         read_card(bucket, "r9")
 
     publish(bucket, "r1", "r2")
-    with pytest.raises(NoModel, match=r"has no version r9\. Those it has: r1, r2\."):
+    with pytest.raises(NoModel, match=r"has no version r9\. Latest versions: r1, r2\."):
         promote(bucket, "r9", reason="a slip")
     with pytest.raises(NoSuchObject):
         bucket.read(CURRENT)
@@ -158,7 +124,7 @@ def test_a_broken_pointer_is_named(bucket: Storage, pointer: bytes) -> None:
     publish(bucket, "r1")
     bucket.write(CURRENT, pointer)
 
-    message = r"models/current\.json in .* cannot be read: .* Delete it and promote a version again"
+    message = r"models/current\.json in .* cannot be read: .* Delete it, then promote a version again"
     with pytest.raises(BrokenModel, match=message):
         read_current(bucket)
     with pytest.raises(BrokenModel, match=message):
@@ -182,7 +148,7 @@ def test_the_card_of_another_version_is_refused(bucket: Storage) -> None:
     publish(bucket, "r1")
     bucket.write(file_name("r2", CARD), bucket.read(file_name("r1", CARD)).data)
 
-    with pytest.raises(BrokenModel, match=r"models/r2/card\.json in .* is the card of version r1, not of r2"):
+    with pytest.raises(BrokenModel, match=r"models/r2/card\.json in .* is the card of version r1; expected r2"):
         read_card(bucket, "r2")
 
 
@@ -206,7 +172,7 @@ def test_of_two_that_promote_at_once_the_later_is_told(bucket: Storage, *, first
             promote(bucket, "r2", reason="quicker")
 
     with pytest.raises(ObjectChanged, match=r"models/current\.json"):
-        promote(Watched(bucket, after_read=another_promotes), "r3", reason="slower")
+        promote(HookedStorage(bucket, on("after read", another_promotes)), "r3", reason="slower")
     assert read_current(bucket).version == "r2"
 
 

@@ -1,4 +1,4 @@
-"""The key that signs prediction ids, out of Secret Manager: its real log-in, and a server in Google's place."""
+"""The signing key from Secret Manager, with Google's real client and a server in Google's place."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -47,7 +47,7 @@ def test_a_key_that_is_set_is_taken_without_asking() -> None:
 @pytest.mark.parametrize("name", ["signing", "projects/p/secrets/signing", f"{NAME}/more", "../../x", ""])
 def test_a_name_that_is_none_is_told_with_a_right_one(name: str) -> None:
     with pytest.raises(
-        ConfigError, match=r"ANIMALS_SECRET_NAME=.*is no secret; expected projects/PROJECT/secrets/NAME/"
+        ConfigError, match=r"ANIMALS_SECRET_NAME=.*is not the name of a secret; expected projects/PROJECT/secrets/NAME/"
     ):
         secret_manager.read_secret(name, variable="ANIMALS_SECRET_NAME")
 

@@ -102,7 +102,7 @@ def test_an_object_is_deleted_only_in_the_generation_that_was_read(bucket: Stora
     old = bucket.write("x", b"old")
     new = bucket.write("x", b"new")
 
-    with pytest.raises(ObjectChanged, match=r"x in .* was written by somebody else"):
+    with pytest.raises(ObjectChanged, match=r"x in .* was changed by another process"):
         bucket.delete("x", if_generation=old)
     assert bucket.read("x").data == b"new"
     bucket.delete("x", if_generation=new)
@@ -157,41 +157,21 @@ def test_an_object_that_is_deleted_while_sizes_are_listed_is_left_out(folder: Fo
     assert list(sizes) == [("c", 1)]
 
 
-def test_a_picture_may_have_an_odd_name(bucket: Storage) -> None:
-    name = "raw/été\u00a0🐈\u200d⬛ (1)+&%25#?.jpg"
-    bucket.write(name, b"1")
-
-    assert list(bucket.names()) == [name]
-    assert bucket.read(name).data == b"1"
-
-
-def test_sizes_are_those_of_the_same_names(bucket: Storage) -> None:
-    for name, data in {"a/x": b"", "a/y": b"123", "b": bytes(20_000)}.items():
-        bucket.write(name, data)
-
-    assert list(bucket.sizes()) == [("a/x", 0), ("a/y", 3), ("b", 20_000)]
-    assert list(bucket.sizes("a/y")) == [("a/y", 3)]
-    assert list(bucket.sizes("c/")) == []
-
-
-def test_a_file_that_goes_while_sizes_are_listed_is_passed_over(folder: FolderStorage) -> None:
-    folder.write("x", b"1")
-    folder.write("y", b"22")
-    sizes = folder.sizes()
-    assert next(sizes) == ("x", 1)
-    folder.delete("y")
-    assert list(sizes) == []
-
-
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows lets not everybody make links")
 def test_a_file_that_the_system_will_not_look_at_is_unavailable(folder: FolderStorage) -> None:
     folder.write("x", b"1")
     (folder.root / "y").symlink_to("y")
-    with pytest.raises(StorageUnavailable, match=r"Could not look at .*y: Too many levels of symbolic links"):
+    with pytest.raises(StorageUnavailable, match=r"Could not read the size of .*y: Too many levels of symbolic links"):
         list(folder.sizes())
 
 
-@pytest.mark.parametrize("name", ["3 \N{NARROW NO-BREAK SPACE}PM.jpg", "a\N{ZERO WIDTH NON-JOINER}b", "ä:*?.jpg"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("3 \N{NARROW NO-BREAK SPACE}PM.jpg", "a\N{ZERO WIDTH NON-JOINER}b", "ä:*?.jpg"),
+        "raw/été\u00a0🐈\u200d⬛ (1)+&%25#?.jpg",
+    ],
+)
 def test_an_odd_name_is_a_name(bucket: Storage, name: str) -> None:
     if sys.platform == "win32" and isinstance(bucket, FolderStorage) and set(name) & set(":*?"):
         pytest.skip("Windows has no such names.")
@@ -202,7 +182,7 @@ def test_an_odd_name_is_a_name(bucket: Storage, name: str) -> None:
 
 @pytest.mark.parametrize("name", BAD_NAMES)
 def test_a_name_that_is_no_plain_relative_path_is_refused(bucket: Storage, name: str) -> None:
-    with pytest.raises(ConfigError, match="is no object name; expected a relative path"):
+    with pytest.raises(ConfigError, match="is not an object name; expected a relative path"):
         bucket.read(name)
     with pytest.raises(ConfigError):
         bucket.write(name, b"1")
@@ -216,7 +196,7 @@ def test_a_name_that_is_no_plain_relative_path_is_refused(bucket: Storage, name:
 def test_an_object_that_exists_is_not_created_again(bucket: Storage) -> None:
     bucket.write("x", b"first", if_generation=ABSENT)
 
-    with pytest.raises(ObjectChanged, match=r"x in .* was written by somebody else"):
+    with pytest.raises(ObjectChanged, match=r"x in .* was changed by another process"):
         bucket.write("x", b"second", if_generation=ABSENT)
     assert bucket.read("x").data == b"first"
 
@@ -376,14 +356,6 @@ def test_a_folder_that_the_system_refuses_is_unavailable(tmp_path: Path) -> None
         folder.delete(name)
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows lets not everybody make links")
-def test_a_link_that_leads_nowhere_is_unavailable(folder: FolderStorage) -> None:
-    folder.root.mkdir()
-    (folder.root / "loop").symlink_to("loop")
-    with pytest.raises(StorageUnavailable, match="loop: Too many levels of symbolic links"):
-        list(folder.sizes())
-
-
 def test_a_folder_that_another_writer_holds_for_long_is_unavailable(tmp_path: Path) -> None:
     folder = FolderStorage(tmp_path, lock_timeout=0.1)
     folder.write("x", b"old")
@@ -420,7 +392,7 @@ def test_a_bucket_that_does_not_answer_is_given_up_in_time(
 
 def test_a_bucket_without_credentials_says_how_to_log_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path))
-    with pytest.raises(StorageUnavailable, match=r"gs://bucket does not let us in: .* Log in with `gcloud auth"):
+    with pytest.raises(StorageUnavailable, match=r"gs://bucket permission denied .* Log in with `gcloud auth"):
         GcsStorage("bucket").read("x")
 
 
@@ -433,7 +405,7 @@ def test_a_bucket_that_forbids_access_says_so(
 
     with Proxy(emulator.port, forbid) as proxy:
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", proxy.url)
-        with pytest.raises(StorageUnavailable, match=r"does not let us in: .*403.* or give the service account access"):
+        with pytest.raises(StorageUnavailable, match=r"permission denied .*403.* or give the service account access"):
             verb(GcsStorage("bucket"))
 
 
@@ -483,7 +455,7 @@ def test_a_url_names_a_folder_or_a_place_in_a_bucket(monkeypatch: pytest.MonkeyP
 
 @pytest.mark.parametrize("url", ["", "s3://x", "gs://", "gs:///x", "gs:/name", "file:///tmp", "gs://name/../x"])
 def test_a_url_of_another_kind_is_refused(url: str) -> None:
-    with pytest.raises(ConfigError, match=r"neither a local folder nor of the form gs://|is no object name"):
+    with pytest.raises(ConfigError, match=r"neither a local folder nor of the form gs://|is not an object name"):
         open_storage(url)
 
 

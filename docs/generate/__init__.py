@@ -1,1 +1,1 @@
-"""Makes the reference from the code when the site is built, so that it cannot say anything else than the code does."""
+"""Tables of the reference, made from the code while the site is built."""

@@ -1,104 +1,32 @@
-"""The reference of the tasks, by invoke's own reading of them."""
+"""The reference of the tasks, as invoke reads them."""
 
 import copy
 import inspect
-import io
-import os
-from contextlib import redirect_stdout, suppress
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Any
-from unittest.mock import patch
 
-import tasks
-from animals.__main__ import parse
-from docs.generate.markdown import code, page, table
+from animals.markdown import table
+from tasks import GROUPS
 
 
-@dataclass(kw_only=True, slots=True, frozen=True)
-class Option:
-    """One argument of a task."""
-
-    word: str
-    """As it is typed: `--args`, `--[no-]deploy` for a switch that is on, or `FOLDER` for one that has no name."""
-    default: str
-    help: str
-    switch: bool
-    """Whether it takes no value."""
-
-    @property
-    def spellings(self) -> tuple[str, ...]:
-        """All that may be typed."""
-        if "[no-]" in self.word:
-            return self.word.replace("[no-]", ""), self.word.replace("[no-]", "no-")
-        return (self.word,)
+def commands() -> str:
+    """Return a section for each group of tasks, with each task's arguments and an example."""
+    return "\n\n".join(part for heading, group in GROUPS.items() for part in _group(heading, group))
 
 
-@dataclass(kw_only=True, slots=True, frozen=True)
-class Command:
-    """One task."""
-
-    name: str
-    doc: str
-    """What it does; the first line says so in short."""
-    example: str
-    """As it is typed, from `invoke` on."""
-    options: tuple[Option, ...]
-
-
-def commands() -> dict[str, Command]:
-    """Each task by the name that it is called by."""
-    found = tasks.namespace
-    return {name: _command(name, found[name]) for name in found.task_names}
+def _group(heading: str, group: dict[str, Any]) -> Iterator[str]:
+    yield f"## {heading}"
+    for name, original in group.items():
+        task = copy.copy(original)
+        task.help = dict(task.help)  # invoke removes what it has read
+        text, _, example = (inspect.getdoc(task) or "").partition("\n\nFor example: ")
+        yield f"### {name}\n\n{text}\n\n```bash\nuv run {example or f'invoke {name}'}\n```"
+        if rows := [_row(argument) for argument in task.get_arguments()]:
+            yield table(["argument", "default", "meaning"], rows)
 
 
-def _command(name: str, task: Any) -> Command:
-    task = copy.copy(task)
-    task.help = dict(task.help)  # its own, since invoke takes out what it has read
-    doc, _, example = (inspect.getdoc(task) or "").partition("\n\nFor example: ")
-    return Command(name=name, doc=doc, example=example, options=tuple(map(_option, task.get_arguments())))
-
-
-def _option(argument: Any) -> Option:
+def _row(argument: Any) -> list[str]:
     name, default = argument.names[0], argument.default
-    named = f"--[no-]{name}" if default is True else f"--{name}"
-    return Option(
-        word=name.upper() if argument.positional else named,
-        default="on" if default is True else "" if default in ("", False, None) else str(default),
-        help=argument.help or "",
-        switch=argument.kind is bool,
-    )
-
-
-def commands_page() -> str:
-    """Every task with its arguments."""
-    known = commands()
-    return page(
-        "Tasks",
-        "`uv run invoke` lists them in the same groups, `uv run invoke --help TASK` says the same as this page. A "
-        "switch is off unless it is given, but for those with `[no-]`; a value may stand behind the name or behind a "
-        "`=`, as in `--port=8001`.",
-        *(_group(heading, [known[name] for name in group]) for heading, group in tasks.GROUPS.items()),
-        *(_section(command) for command in known.values()),
-        "## animals classify\n\nBesides the tasks, the package has one command, for "
-        f"[many pictures](../design/clients.md).\n\n```text\n{_help_of_classify()}```",
-    )
-
-
-def _group(heading: str, members: list[Command]) -> str:
-    rows = [(f"[{command.name}](#{command.name})", command.doc.partition("\n")[0]) for command in members]
-    return table((heading, ""), rows)
-
-
-def _help_of_classify() -> str:
-    shown = io.StringIO()
-    with patch.dict(os.environ, COLUMNS="100"), redirect_stdout(shown), suppress(SystemExit):
-        parse(["classify", "--help"])
-    return shown.getvalue()
-
-
-def _section(command: Command) -> str:
-    rows = [
-        (code(option.word), code(option.default) if option.default else "", option.help) for option in command.options
-    ]
-    arguments = table(("argument", "default", "meaning"), rows) if rows else ""
-    return f"## {command.name}\n\n{command.doc}\n\n```bash\nuv run {command.example}\n```\n\n{arguments}"
+    shown = "on" if default is True else "" if default in ("", False, None) else f"`{default}`"
+    word = name.upper() if argument.positional else f"--[no-]{name}" if default is True else f"--{name}"
+    return [f"`{word}`", shown, argument.help or ""]

@@ -1,9 +1,8 @@
 """Links between the site and the rest of the repository.
 
-In the repository a relative link works as it is. In the site, one to a page is led to that page, also if the page lies
-outside docs/ (`BESIDES`); a picture is copied; anything else leads to the repository's address if that is known
-(`extra.repository` in mkdocs.yml), and is plain text if not. A file that is not there is a warning, as for MkDocs's own
-links, and a warning makes a strict build fail.
+Pages use relative links to files. In the site, a link to a page leads to that page, also for pages outside docs/; a
+picture is copied; any other file is linked at the repository's URL (`extra.repository` in mkdocs.yml), or is plain text
+without one. A missing file is a warning, which makes a strict build fail.
 """
 
 import logging
@@ -25,7 +24,7 @@ log = logging.getLogger("mkdocs.hooks.links")
 ROOT: Final = Path(__file__).parents[2]
 PICTURES: Final = frozenset({".png", ".jpg", ".svg"})
 DOCS: Final = "docs/"
-BESIDES: Final = (
+OTHER_PAGES: Final = (
     "CHANGELOG.md",
     "CONTRIBUTING.md",
     "data/README.md",
@@ -33,37 +32,33 @@ BESIDES: Final = (
     "reports/*.md",
     "reports/*/*.md",
 )
-"""Pages of the repository that are pages of the site too."""
+"""Pages outside docs/ that are in the site too."""
 
-ELSEWHERE: Final = "repository/"
-"""Where these, and pictures from outside docs/, lie in the site."""
+REPOSITORY: Final = "repository/"
+"""Folder of these pages, and of pictures outside docs/, in the site."""
 
 IGNORED: Final = "reports/versions/"
-"""Reports on one's own versions, which git does not keep."""
+"""Reports that git ignores."""
 
 
-def pages_besides() -> list[str]:
-    """Paths of the pages outside docs/, from the repository's root."""
-    found = [path.relative_to(ROOT).as_posix() for pattern in BESIDES for path in sorted(ROOT.glob(pattern))]
-    return [path for path in found if not path.startswith(IGNORED)]
+def other_pages() -> list[str]:
+    """Return the paths of the pages outside docs/, from the repository's root."""
+    paths = [path.relative_to(ROOT).as_posix() for pattern in OTHER_PAGES for path in sorted(ROOT.glob(pattern))]
+    return [path for path in paths if not path.startswith(IGNORED)]
 
 
 def in_repository(name: str) -> str:
-    """Path of a file of the site, from the repository's root."""
-    return name.removeprefix(ELSEWHERE) if name.startswith(ELSEWHERE) else f"{DOCS}{name}"
+    """Return the path of a file of the site, from the repository's root."""
+    return name.removeprefix(REPOSITORY) if name.startswith(REPOSITORY) else f"{DOCS}{name}"
 
 
 def in_site(path: str) -> str:
-    """Name that a file of the repository has in the site, if it is there."""
-    return path.removeprefix(DOCS) if path.startswith(DOCS) else f"{ELSEWHERE}{path}"
+    """Return the name of a file of the repository in the site, if it is there."""
+    return path.removeprefix(DOCS) if path.startswith(DOCS) else f"{REPOSITORY}{path}"
 
 
 class Links(Treeprocessor, Extension):
-    """Changes the links of one page after another.
-
-    Args:
-        config: of the site.
-    """
+    """Changes the links of one page after another."""
 
     def __init__(self, config: MkDocsConfig) -> None:
         Treeprocessor.__init__(self)
@@ -73,7 +68,7 @@ class Links(Treeprocessor, Extension):
         self.files = Files([])
 
     def extendMarkdown(self, md: Markdown) -> None:  # noqa: N802 - Python-Markdown's name
-        """Take part, after links are read (20) and before MkDocs looks at them (0)."""
+        """Register between the parser of links (20) and MkDocs's check (0)."""
         md.treeprocessors.register(self, "links", 5)
 
     def run(self, root: Element) -> None:
@@ -90,7 +85,7 @@ class Links(Treeprocessor, Extension):
         link = urlsplit(element.attrib[attribute])
         path = posixpath.normpath(posixpath.join(posixpath.dirname(in_repository(here)), link.path))
         fragment = f"#{link.fragment}" if link.fragment else ""
-        if in_site(path) in self.files.src_uris or self._copied(path):
+        if in_site(path) in self.files.src_uris or self._copy_picture(path):
             element.set(attribute, posixpath.relpath(in_site(path), posixpath.dirname(here) or ".") + fragment)
         elif path.startswith("../") or not (ROOT / path).exists():
             log.warning("'%s' links to %s, which the repository does not have.", here, path)
@@ -101,8 +96,8 @@ class Links(Treeprocessor, Extension):
             del element.attrib[attribute]
             element.set("title", f"{path} in the repository")
 
-    def _copied(self, path: str) -> bool:
-        """Whether it is a picture, which then comes into the site."""
+    def _copy_picture(self, path: str) -> bool:
+        """Copy a picture into the site; return False if it is none."""
         if Path(path).suffix not in PICTURES or not (ROOT / path).is_file():
             return False
         self.files.append(File.generated(self._config, in_site(path), abs_src_path=str(ROOT / path)))

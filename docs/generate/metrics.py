@@ -1,95 +1,41 @@
-"""The reference of metrics, from what the services really register."""
+"""The reference of metrics, from what the services register."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+import zipfile
+from pathlib import Path
+from typing import Final
 
 from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.parser import text_string_to_metric_families
-from prometheus_client.registry import CollectorRegistry
 
-from animals.api import Decision, Drift, FeatureDrift, FeedbackSummary, PredictionsSummary, Summary
+from animals.api import Summary
+from animals.markdown import table
 from animals.monitoring.gauges import gauges
-from animals.records import now
 from animals.serving.metrics import Metrics
-from docs.generate.markdown import code, page, table
+
+EXAMPLE: Final = Path(__file__).parents[2] / "reports" / "example" / "reports.zip"
+"""A report in which no number is missing."""
+
+HEAD: Final = ("name", "type", "labels", "meaning")
 
 
-@dataclass(kw_only=True, slots=True, frozen=True)
-class Metric:
-    """One name at `GET /metrics`."""
-
-    name: str
-    kind: str
-    labels: tuple[str, ...]
-    help: str
-
-
-def backend_metrics() -> list[Metric]:
-    """What the backend counts, beside the `process_…` of the client library."""
-    return list(_registered(Metrics().registry))
-
-
-def _registered(registry: CollectorRegistry) -> Iterator[Metric]:
-    for collector in registry._collector_to_names:  # there is no public way to the names of labels without samples
+def backend_metrics() -> str:
+    """Return a table of the backend's metrics, without the `process_…` of the client library."""
+    rows = []
+    for collector in Metrics().registry._collector_to_names:  # labels without samples have no public name
         if isinstance(collector, MetricWrapperBase):
-            (described,) = collector.describe()
-            ending = "_total" if described.type == "counter" else ""
-            labels = tuple(collector._labelnames)
-            name = f"{described.name}{ending}"
-            yield Metric(name=name, kind=described.type, labels=labels, help=described.documentation)
+            (family,) = collector.describe()
+            name = f"{family.name}{'_total' * (family.type == 'counter')}"
+            rows.append([f"`{name}`", family.type, _labels(collector._labelnames), family.documentation])
+    return table(HEAD, rows)
 
 
-def report_metrics() -> list[Metric]:
-    """What the report function tells of the newest report."""
-    families = text_string_to_metric_families(gauges(_some_summary()).decode())
-    return [
-        Metric(name=family.name, kind=family.type, labels=tuple(family.samples[0].labels), help=family.documentation)
-        for family in families
-    ]
+def report_metrics() -> str:
+    """Return a table of the report function's metrics."""
+    with zipfile.ZipFile(EXAMPLE) as file:
+        summary = Summary.model_validate_json(file.read("summary.json"))
+    families = text_string_to_metric_families(gauges(summary).decode())
+    return table(HEAD, [[f"`{it.name}`", it.type, _labels(it.samples[0].labels), it.documentation] for it in families])
 
 
-def _some_summary() -> Summary:
-    """A report in which nothing is missing that could be told."""
-    one = FeatureDrift(feature="confidence", test="", statistic=0, threshold=1, p_value=1, drifted=False)
-    feedback = FeedbackSummary(
-        records=1,
-        right=1,
-        accuracy=1,
-        interval=(0, 1),
-        reference_accuracy=1,
-        by_day=(),
-        labels={},
-        versions={},
-        sampled=1,
-        broken=(),
-        broken_count=0,
-        needed=0,
-    )
-    return Summary(
-        created=now(),
-        days=1,
-        version="",
-        feedback=feedback,
-        predictions=PredictionsSummary(records=0, sampled=0, by_day=(), broken_count=0),
-        drift=Drift(checked=True, drifted=False, reason="", features=(one,)),
-        days_drifted=0,
-        pictures=0,
-        decision=Decision(retrain=False, reasons=()),
-    )
-
-
-def metrics_page() -> str:
-    """Each metric of both services."""
-    return page(
-        "Metrics",
-        "Both services tell them at `GET /metrics` in Prometheus's text format. What each is for, and which values its "
-        "labels have, is in [what the service tells of itself](../design/predictions.md); [seven alerts]"
-        "(../design/alerts.md) watch them.",
-        f"## Backend\n\nBesides the `process_…` of Prometheus's own client.\n\n{_rows(backend_metrics())}",
-        f"## Report\n\nOf the newest report in the bucket.\n\n{_rows(report_metrics())}",
-    )
-
-
-def _rows(metrics: Iterable[Metric]) -> str:
-    header = ("name", "type", "labels", "meaning")
-    return table(header, [(code(one.name), one.kind, ", ".join(map(code, one.labels)), one.help) for one in metrics])
+def _labels(names: object) -> str:
+    return ", ".join(f"`{name}`" for name in names)  # type: ignore[attr-defined]

@@ -102,8 +102,8 @@ class ModelInfo(ApiModel):
     data_title: str | None
     """Title of the data set that the version was trained on; None where the run has none."""
     metrics: Metrics
-    unknown_below: Probability | None
-    """A prediction with less confidence counts as none of the labels; None where that was not measured."""
+    unknown_below: Probability
+    """A prediction with less confidence counts as none of the labels."""
 
 
 class Health(ApiModel):

@@ -1,4 +1,4 @@
-"""How the commands of this package speak: log lines on stderr, and at the end a sentence and an exit code."""
+"""Output of the commands: log lines on stderr, and errors as a sentence with an exit code."""
 
 import contextlib
 import logging
@@ -7,14 +7,14 @@ import shlex
 import sys
 from collections.abc import Iterator
 
-from animals.errors import AnimalsError
+from animals.errors import AnimalsError, UsageError
 
 
 @contextlib.contextmanager
 def exit_on_error() -> Iterator[None]:
-    """Turn an error raised on purpose into one message on stderr and the error's exit code.
+    """Turn an AnimalsError into one message on stderr and the error's exit code.
 
-    With `ANIMALS_DEBUG=1` the traceback is shown instead. Any other exception is a fault in the program and passes.
+    With `ANIMALS_DEBUG=1` its traceback is shown instead. Any other exception is a bug and passes.
 
     Raises:
         SystemExit: with the error's exit code, or 130 after Ctrl-C.
@@ -32,22 +32,25 @@ def exit_on_error() -> Iterator[None]:
 
 
 def split_words(text: str) -> list[str]:
-    """Split what a person typed as a shell does, except that on Windows backslashes stay: they are in its paths.
+    """Split typed text as a shell does, except that on Windows backslashes are kept: they are in its paths.
 
     Raises:
-        ValueError: a quotation mark has no other one.
+        UsageError: a quotation mark is not closed.
     """
-    kept = text.replace("\\", "\\\\") if sys.platform == "win32" else text
-    return shlex.split(kept)  # the reason for this function
+    escaped = text.replace("\\", "\\\\") if sys.platform == "win32" else text
+    try:
+        return shlex.split(escaped)
+    except ValueError as error:
+        raise UsageError(f"{text} has a quotation mark without its other one.") from error
 
 
 def split_commas(text: str) -> list[str]:
-    """What stands between commas, without blanks around it."""
+    """Return the parts between commas, without blanks around them and without empty ones."""
     return [stripped for part in text.split(",") if (stripped := part.strip())]
 
 
 class StderrHandler(logging.Handler):
-    """Writes to what `sys.stderr` is at the moment: a progress bar replaces it, to print lines above itself."""
+    """A log handler for the current `sys.stderr`, which a progress bar replaces to print lines above itself."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one line."""

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, TypeVar
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from animals.preprocess import InputSpec
 
@@ -160,6 +160,8 @@ class Card(Record):
     run: str
     architecture: str
     """timm's name of the model."""
+    data_title: str
+    """Name of the data set that it was trained on; empty if it has none."""
     labels: tuple[str, ...]
     """In the order of the model's outputs."""
     input: InputSpec
@@ -172,8 +174,9 @@ class Card(Record):
     training: Training
     export: ExportCheck
     quantized: Quantized
-    config: dict[str, Any]
-    """The whole configuration of the run."""
+    config: dict[str, JsonValue]
+    """The whole configuration of the run, as JSON: what serves does not depend on it. `config.compose.read_run_config`
+    returns it typed."""
     git_commit: str | None
     packages: dict[str, str]
     """Versions of the libraries used."""
@@ -184,6 +187,10 @@ class Card(Record):
     def serving_file(self) -> str:
         """Name of the file with the served model."""
         return INT8 if self.quantized.passed else ONNX
+
+    def differing_labels(self, other: "Card") -> list[str]:
+        """Return the labels that only one of two versions has, sorted."""
+        return sorted(set(self.labels) ^ set(other.labels))
 
 
 class Current(Record):

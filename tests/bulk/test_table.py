@@ -87,7 +87,7 @@ def test_another_version_is_not_mixed_in(out: Path) -> None:
     with Predictions(out, card()) as predictions:
         predictions.add([RED])
     with (
-        pytest.raises(ConfigError, match=r"version r1, and now r2 is asked\. Go on with --version r1"),
+        pytest.raises(ConfigError, match=r"version r1, not of r2\. Give --version r1"),
         Predictions(out, card("r2")),
     ):
         pass
@@ -152,6 +152,6 @@ def test_a_write_that_fails_leaves_the_table_as_it_was(out: Path, monkeypatch: p
             predictions.finish()
         monkeypatch.undo()
     assert out.read_bytes() == before
-    assert [file.name for file in out.parent.iterdir() if file.name.endswith(".tmp")] == []
+    assert [file.name for file in out.parent.iterdir() if file.name.endswith(".unfinished")] == []
     with Predictions(out, card()) as predictions:
         assert predictions.done == {"red", "blue"}

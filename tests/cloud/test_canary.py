@@ -1,4 +1,4 @@
-"""How a new revision is let in: decided as a table, and done against a stand-in that remembers who has the visitors."""
+"""Canary deployments: the decisions as a table, and the commands against a stand-in that simulates Cloud Run."""
 
 import os
 import signal
@@ -9,15 +9,15 @@ from threading import Timer
 
 import pytest
 
-from animals.cloud.canary import Canary, End, Event, Revisions, next_move
-from animals.cloud.deploy import targets
+from animals.cloud.canary import Canary, End, Event, Rollout, next_move
+from animals.cloud.deploy import traffic_targets
 from animals.cloud.gcloud import Command, Gcloud
 from animals.cloud.revisions import Traffic
-from animals.cloud.target import BACKEND, Place
+from animals.cloud.target import BACKEND, Target
 from animals.errors import CloudError, Interrupted, ServiceError
 from tests.support.cloud_run import CloudRun
 
-PLACE = Place(project="my-animals")
+TARGET = Target(project="my-animals")
 OLD, NEW = "animals-backend-old", "animals-backend-new"
 STEPS = (10, 100)
 
@@ -31,68 +31,66 @@ STEPS = (10, 100)
         (0, Event.PASSED, (100,), False, 100),
         (0, Event.PASSED, (1, 5, 100), False, 1),
         (5, Event.PASSED, (1, 5, 100), False, 100),
-        *((share, Event.FAILED, STEPS, False, End.BACK) for share in (0, 10, 100)),
-        *((share, Event.INTERRUPTED, STEPS, False, End.BACK) for share in (0, 10, 100)),
+        *((share, Event.FAILED, STEPS, False, End.ROLL_BACK) for share in (0, 10, 100)),
+        *((share, Event.INTERRUPTED, STEPS, False, End.ROLL_BACK) for share in (0, 10, 100)),
         *((share, Event.OVERTAKEN, STEPS, False, End.LEAVE) for share in (0, 10, 100)),
         (100, Event.PASSED, STEPS, True, End.KEEP),
         *((100, event, STEPS, True, End.LEAVE) for event in Event if event is not Event.PASSED),
     ],
 )
-def test_what_comes_next(share: int, event: Event, steps: tuple[int, ...], first: bool, move: int | End) -> None:
+def test_the_next_move(share: int, event: Event, steps: tuple[int, ...], first: bool, move: int | End) -> None:
     assert next_move(share, event, steps, first=first) is move or next_move(share, event, steps, first=first) == move
 
 
 @pytest.fixture
 def cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CloudRun:
-    """A project in which a revision serves."""
+    """A project with a served revision."""
     standing_in = CloudRun(tmp_path / "bin", animals_backend=("https://backend", "https://candidate---backend"))
     monkeypatch.setenv("PATH", f"{standing_in.folder}{os.pathsep}{os.environ['PATH']}")
     standing_in.serves_already(BACKEND, OLD)
     return standing_in
 
 
-Look = Callable[[int, Traffic], None]
+Test = Callable[[int, Traffic], None]
 
 
-class LookedAt(list[tuple[int, dict[str, int], dict[str, tuple[str, str]]]]):
-    """Holds; it writes down the share, and who had the visitors."""
+class Recorded(list[tuple[int, dict[str, int], dict[str, tuple[str, str]]]]):
+    """A test that passes, and records the share and the traffic."""
 
-    def __call__(self, share: int, seen: Traffic) -> None:
-        self.append((share, dict(seen.shares), dict(seen.tags)))
+    def __call__(self, share: int, traffic: Traffic) -> None:
+        self.append((share, dict(traffic.shares), dict(traffic.tags)))
 
 
-def let_in(folder: Path, look: Look, *, previous: str | None = OLD, pause: float = 0.01) -> Canary:
+def canary(folder: Path, test: Test, *, previous: str | None = OLD, pause: float = 0.01) -> Canary:
     file = folder / "service.yaml"
     text = f"metadata:\n  name: {BACKEND}\nspec:\n    metadata:\n      name: {NEW}\n"
-    file.write_text(f"{text}  traffic: {targets(previous)}\n", encoding="utf-8")
+    file.write_text(f"{text}  traffic: {traffic_targets(previous)}\n", encoding="utf-8")
     gcloud = Gcloud(waits=())
     deploy = Command(("gcloud", "run", "services", "replace", str(file)), "make it")
-    revisions = Revisions(BACKEND, NEW, previous, STEPS)
-    return Canary(PLACE, gcloud, revisions, deploy=lambda: gcloud.run(deploy), look=look, pause=pause)
+    rollout = Rollout(BACKEND, NEW, previous, STEPS)
+    return Canary(TARGET, gcloud, rollout, deploy=lambda: gcloud.run(deploy), test=test, pause=pause)
 
 
-def test_a_revision_that_holds_gets_none_then_a_tenth_then_all(cloud: CloudRun, tmp_path: Path) -> None:
-    looked = LookedAt()
-    let_in(tmp_path, looked).run()
+def test_a_healthy_revision_gets_no_traffic_then_a_tenth_then_all(cloud: CloudRun, tmp_path: Path) -> None:
+    tested = Recorded()
+    canary(tmp_path, tested).run()
     tag = {"candidate": (NEW, "https://candidate---backend")}
-    assert looked == [(0, {OLD: 100, NEW: 0}, tag), (10, {NEW: 10, OLD: 90}, tag), (100, {NEW: 100}, tag)]
+    assert tested == [(0, {OLD: 100, NEW: 0}, tag), (10, {NEW: 10, OLD: 90}, tag), (100, {NEW: 100}, tag)]
     assert cloud.shares(BACKEND) == {NEW: 100}
-    assert cloud.services[BACKEND]["tags"] == {}, "a tag would keep an address that nobody looks after"
+    assert cloud.services[BACKEND]["tags"] == {}, "a tag would keep a URL that nobody monitors"
 
 
 TENTH, EVERYBODY = f"{NEW}=10,{OLD}=90", f"{NEW}=100"
 
 
 @pytest.mark.parametrize(("bad", "moves"), [(0, []), (10, [TENTH]), (100, [TENTH, EVERYBODY])])
-def test_a_revision_that_does_not_hold_loses_its_visitors(
-    cloud: CloudRun, tmp_path: Path, bad: int, moves: list[str]
-) -> None:
-    def look(share: int, _: Traffic) -> None:
+def test_a_failing_revision_loses_its_traffic(cloud: CloudRun, tmp_path: Path, bad: int, moves: list[str]) -> None:
+    def test(share: int, _: Traffic) -> None:
         if share == bad:
             raise ServiceError("it answers 500.")
 
-    with pytest.raises(CloudError, match=f"{NEW} was not kept: it answers 500. {OLD} answers everybody.") as failed:
-        let_in(tmp_path, look).run()
+    with pytest.raises(CloudError, match=f"{NEW} was not kept: it answers 500. {OLD} has all traffic.") as failed:
+        canary(tmp_path, test).run()
     assert failed.value.exit_code == 1
     assert cloud.moves(BACKEND) == [*moves, f"{OLD}=100"]
     assert cloud.shares(BACKEND) == {OLD: 100}
@@ -100,15 +98,15 @@ def test_a_revision_that_does_not_hold_loses_its_visitors(
 
 
 @pytest.mark.parametrize("share", [0, 10, 100])
-def test_ctrl_c_and_sigterm_send_the_visitors_back(cloud: CloudRun, tmp_path: Path, share: int) -> None:
-    def look(now: int, _: Traffic) -> None:
+def test_ctrl_c_and_sigterm_roll_back(cloud: CloudRun, tmp_path: Path, share: int) -> None:
+    def test(now: int, _: Traffic) -> None:
         if now == share:
             signal.raise_signal(signal.SIGTERM)
             time.sleep(10)
 
     before = signal.getsignal(signal.SIGTERM)
     with pytest.raises(Interrupted) as ended:
-        let_in(tmp_path, look).run()
+        canary(tmp_path, test).run()
     assert ended.value.exit_code == 130
     assert cloud.shares(BACKEND) == {OLD: 100}
     assert signal.getsignal(signal.SIGTERM) is before
@@ -117,35 +115,35 @@ def test_ctrl_c_and_sigterm_send_the_visitors_back(cloud: CloudRun, tmp_path: Pa
 def test_a_revision_that_cannot_be_made_changes_nothing(cloud: CloudRun, tmp_path: Path) -> None:
     cloud.answer("replace", stderr="Revision is not ready and cannot serve traffic.", code=1)
     with pytest.raises(CloudError, match="Revision is not ready"):
-        let_in(tmp_path, LookedAt()).run()
+        canary(tmp_path, Recorded()).run()
     assert cloud.shares(BACKEND) == {OLD: 100}
 
 
-def test_a_first_revision_is_tested_with_all_visitors(tmp_path: Path, cloud: CloudRun) -> None:
+def test_a_first_revision_is_tested_with_all_traffic(tmp_path: Path, cloud: CloudRun) -> None:
     services = cloud.services
     services[BACKEND] |= {"revisions": [], "targets": []}
     cloud.services = services
-    looked = LookedAt()
-    let_in(tmp_path, looked, previous=None).run()
-    assert [share for share, *_ in looked] == [100]
+    tested = Recorded()
+    canary(tmp_path, tested, previous=None).run()
+    assert [share for share, *_ in tested] == [100]
     assert cloud.shares(BACKEND) == {NEW: 100}
     assert cloud.services[BACKEND]["tags"] == {}
 
 
 def test_a_first_revision_that_fails_has_none_to_go_back_to(tmp_path: Path, cloud: CloudRun) -> None:
-    def look(share: int, _: Traffic) -> None:
+    def test(share: int, _: Traffic) -> None:
         raise ServiceError(f"it answers 500 to {share} %.")
 
-    with pytest.raises(CloudError, match="It is the first of animals-backend"):
-        let_in(tmp_path, look, previous=None).run()
+    with pytest.raises(CloudError, match="It is the first revision of animals-backend"):
+        canary(tmp_path, test, previous=None).run()
     assert cloud.moves(BACKEND) == []
 
 
 @pytest.mark.parametrize("taken", ["tag", "share"])
-def test_who_is_overtaken_by_another_deployment_leaves_the_visitors_to_it(
+def test_a_deployment_overtaken_by_another_leaves_the_traffic_as_it_is(
     tmp_path: Path, cloud: CloudRun, taken: str
 ) -> None:
-    def look(share: int, _: Traffic) -> None:
+    def test(share: int, _: Traffic) -> None:
         if share == 10:
             services = cloud.services
             if taken == "tag":
@@ -154,24 +152,24 @@ def test_who_is_overtaken_by_another_deployment_leaves_the_visitors_to_it(
                 services[BACKEND]["targets"][0]["percent"] = 0
             cloud.services = services
 
-    with pytest.raises(CloudError, match="Another deployment has begun meanwhile"):
-        let_in(tmp_path, look).run()
+    with pytest.raises(CloudError, match="Another deployment has started"):
+        canary(tmp_path, test).run()
     assert cloud.moves(BACKEND) == [TENTH]
 
 
 @pytest.mark.parametrize("interrupted", [True, False])
-def test_who_is_overtaken_sends_nobody_back_either(tmp_path: Path, cloud: CloudRun, interrupted: bool) -> None:
-    def look(share: int, seen: Traffic) -> None:
+def test_an_overtaken_deployment_does_not_roll_back_either(tmp_path: Path, cloud: CloudRun, interrupted: bool) -> None:
+    def test(share: int, traffic: Traffic) -> None:
         if share == 10:
             services = cloud.services
             services[BACKEND]["targets"][-1]["revisionName"] = "animals-backend-newer"
             cloud.services = services
             if interrupted:
                 raise KeyboardInterrupt
-            fail(share, seen)
+            fail(share, traffic)
 
-    with pytest.raises(Interrupted if interrupted else CloudError, match="leaves the visitors to that one"):
-        let_in(tmp_path, look).run()
+    with pytest.raises(Interrupted if interrupted else CloudError, match="left the traffic as it is"):
+        canary(tmp_path, test).run()
     assert cloud.moves(BACKEND) == [TENTH]
 
 
@@ -179,35 +177,35 @@ def fail(share: int, _: Traffic) -> None:
     raise ServiceError(f"it answers 500 to {share} %.")
 
 
-def test_going_back_is_tried_again(tmp_path: Path, cloud: CloudRun, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_failed_rollback_is_retried(tmp_path: Path, cloud: CloudRun, capsys: pytest.CaptureFixture[str]) -> None:
     cloud.answer("update-traffic", stderr="Conflict for resource", code=1, times=2)
     with pytest.raises(CloudError):
-        let_in(tmp_path, fail).run()
+        canary(tmp_path, fail).run()
     assert cloud.moves(BACKEND) == [f"{OLD}=100"] * 3
     assert capsys.readouterr().err.count("Trying again.") == 2
 
 
-def test_who_cannot_go_back_is_told_how_to(tmp_path: Path, cloud: CloudRun) -> None:
+def test_a_rollback_that_keeps_failing_prints_the_command(tmp_path: Path, cloud: CloudRun) -> None:
     cloud.answer("update-traffic", stderr="Conflict for resource", code=1)
     with pytest.raises(CloudError, match=f"To do it by hand: gcloud run services update-traffic .*={OLD}=100"):
-        let_in(tmp_path, fail).run()
+        canary(tmp_path, fail).run()
 
 
-def test_nobody_interrupts_the_way_back(tmp_path: Path, cloud: CloudRun) -> None:
+def test_ctrl_c_does_not_interrupt_a_rollback(tmp_path: Path, cloud: CloudRun) -> None:
     cloud.answer("update-traffic", stderr="Conflict for resource", code=1, times=1)
     ctrl_c = Timer(0.5, signal.raise_signal, (signal.SIGINT,))
 
-    def look(share: int, seen: Traffic) -> None:
+    def test(share: int, traffic: Traffic) -> None:
         ctrl_c.start()
-        fail(share, seen)
+        fail(share, traffic)
 
     with pytest.raises(CloudError):
-        let_in(tmp_path, look, pause=1.0).run()
+        canary(tmp_path, test, pause=1.0).run()
     assert ctrl_c.finished.is_set()
     assert cloud.shares(BACKEND) == {OLD: 100}
 
 
-def test_a_service_that_vanishes_is_told(tmp_path: Path, cloud: CloudRun) -> None:
+def test_a_service_deleted_meanwhile_is_an_error(tmp_path: Path, cloud: CloudRun) -> None:
     cloud.answer("describe", stderr="Cannot find service [animals-backend]", code=1)
-    with pytest.raises(CloudError, match="was there a moment ago"):
-        let_in(tmp_path, LookedAt()).run()
+    with pytest.raises(CloudError, match="was deleted during the deployment"):
+        canary(tmp_path, Recorded()).run()

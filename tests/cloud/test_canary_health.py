@@ -1,18 +1,18 @@
-"""What Cloud Run's log says of a revision that some visitors ask."""
+"""The error rate of a revision, from Cloud Run's log."""
 
 import re
 
 import pytest
 
-from animals.cloud.canary_health import ERRORS, SHARE, answers, judge, watch
+from animals.cloud.canary_health import MAX_ERROR_RATE, MAX_ERRORS, check_error_rate, read_statuses, watch
 from animals.cloud.gcloud import Gcloud
-from animals.cloud.target import Place
+from animals.cloud.target import Target
 from animals.cloud.template import FILES
 from animals.errors import CloudError, ServiceError
 from tests.support.flags import Flags
 from tests.support.recorder import Recorder
 
-PLACE = Place(project="my-animals")
+TARGET = Target(project="my-animals")
 
 
 @pytest.mark.parametrize(
@@ -29,32 +29,32 @@ PLACE = Place(project="my-animals")
         ([400, 403, 404, 413, 499] * 100, True),
     ],
 )
-def test_answers_are_judged_as_the_alert_judges_them(statuses: list[int], good: bool) -> None:
+def test_the_limits_are_applied_as_in_the_alert(statuses: list[int], good: bool) -> None:
     if good:
-        judge(statuses, "new")
+        check_error_rate(statuses, "new")
         return
     with pytest.raises(CloudError, match=f"new answered .* of {len(statuses)} requests with errors"):
-        judge(statuses, "new")
+        check_error_rate(statuses, "new")
 
 
-def test_the_numbers_are_those_of_the_alert() -> None:
+def test_the_limits_are_those_of_the_alert() -> None:
     policy = (FILES / "alerts" / "errors.yaml").read_text(encoding="utf-8")
-    assert re.search(rf"> {SHARE}\b", policy), policy
-    assert re.search(rf">= {ERRORS}\b", policy), policy
+    assert re.search(rf"> {MAX_ERROR_RATE}\b", policy), policy
+    assert re.search(rf">= {MAX_ERRORS}\b", policy), policy
 
 
 def test_errors_in_the_log_are_found(recorder: Recorder) -> None:
     recorder.answer("logging", "read", stdout="200\n503\n\n500\n502\n500\n500\n")
     with pytest.raises(CloudError, match=r"5 of 6 requests with errors \(500 to 503\)"):
-        watch(PLACE, Gcloud(), "new", lambda: None, seconds=0, every=1)
+        watch(TARGET, Gcloud(), "new", lambda: None, seconds=0, every=1)
     (call,) = recorder.called("logging", "read")
     assert 'resource.labels.revision_name="new"' in str(call)
 
 
-def test_it_looks_again_and_again_until_the_time_is_over(recorder: Recorder) -> None:
+def test_it_tests_repeatedly_until_the_time_is_over(recorder: Recorder) -> None:
     recorder.answer("logging", "read", stdout="200\n")
     tested = []
-    watch(PLACE, Gcloud(), "new", lambda: tested.append(1), seconds=0.5, every=0.1)
+    watch(TARGET, Gcloud(), "new", lambda: tested.append(1), seconds=0.5, every=0.1)
     assert len(tested) > 1
     assert len(recorder.called("logging", "read")) == len(tested)
 
@@ -64,9 +64,9 @@ def test_a_test_that_fails_ends_it(recorder: Recorder) -> None:
         raise ServiceError("it answers nonsense.")
 
     with pytest.raises(ServiceError):
-        watch(PLACE, Gcloud(), "new", test, seconds=10, every=1)
+        watch(TARGET, Gcloud(), "new", test, seconds=10, every=1)
     assert recorder.calls == []
 
 
 def test_the_log_is_read_with_flags_that_gcloud_has(flags: Flags) -> None:
-    flags.check([answers(PLACE, "new", 300).words])
+    flags.check([read_statuses(TARGET, "new", 300).words])

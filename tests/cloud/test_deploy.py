@@ -14,43 +14,32 @@ from pathlib import Path
 import pytest
 import yaml
 
-from animals.cloud.deploy import PARTS, SERVICES, Deployment, Pace, targets
+from animals.cloud.deploy import PARTS, SERVICES, Deployment, Pace, traffic_targets
 from animals.cloud.gcloud import Gcloud
-from animals.cloud.target import BACKEND, FRONTEND, REPORT, Place
+from animals.cloud.target import BACKEND, FRONTEND, REPORT, Part, Target
 from animals.errors import CloudError
-from animals.storage import FolderStorage
 from tests.support.cloud_run import TOKEN, CloudRun, Front
-from tests.support.cloud_servers import started
+from tests.support.findings import summary
 from tests.support.flags import Flags
 from tests.support.http import Response, json_response
-from tests.support.published import KEY, publish
 from tests.support.stand_in import StandIn
 
-PLACE = Place(project="my-animals")
+TARGET = Target(project="my-animals")
 PACE = Pace(watch=0.0, every=0.1, patience=0.5, pause=0.1)
 OLD = f"{BACKEND}-old"
 
 
-@pytest.fixture(scope="module")
-def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """Of a real backend with a tiny model, in a process of its own."""
-    bucket = tmp_path_factory.mktemp("bucket")
-    publish(FolderStorage(bucket), "r1")
-    with started("animals.serving", "/readyz", ANIMALS_BUCKET=str(bucket), ANIMALS_SECRET=KEY) as listening:
-        yield listening
-
-
 @pytest.fixture
-def old(port: int) -> Iterator[Front]:
+def old(backend: int) -> Iterator[Front]:
     """The service's own address."""
-    with Front(port) as front:
+    with Front(backend) as front:
         yield front
 
 
 @pytest.fixture
-def new(port: int) -> Iterator[Front]:
+def new(backend: int) -> Iterator[Front]:
     """The address of the revision with the tag."""
-    with Front(port) as front:
+    with Front(backend) as front:
         yield front
 
 
@@ -61,7 +50,7 @@ def others() -> Iterator[StandIn]:
         service.responses = {
             "/_stcore/health": [Response(200, b"ok")],
             "/": [Response(200, b"<html>")],
-            "/generate_performance_report": [json_response({"feedback": {}})],
+            "/generate_performance_report": [json_response(summary())],
         }
         yield service
 
@@ -86,12 +75,12 @@ def cloud(
     return standing_in
 
 
-def deploy(part: str = "backend", *, tag: str = "abc1234") -> None:
-    Deployment(PLACE, Gcloud(waits=()), tag, PACE).deploy(part)
+def deploy(part: Part = "backend", *, tag: str = "abc1234") -> None:
+    Deployment(TARGET, Gcloud(waits=()), tag, PACE).deploy(part)
 
 
 def command(*words: str, **environment: str) -> "subprocess.CompletedProcess[str]":
-    asked = [sys.executable, "-m", "animals.cloud", "deploy", *words]
+    asked = [sys.executable, "-m", "animals", "deploy", *words]
     return subprocess.run(asked, env={**os.environ, **environment}, capture_output=True, encoding="utf-8", check=False)
 
 
@@ -120,7 +109,7 @@ def test_the_identity_is_the_deployers_and_for_the_services_own_address(cloud: C
 
 def test_a_backend_that_does_not_classify_never_gets_a_visitor(cloud: CloudRun, new: Front) -> None:
     new.broken["/classify/"] = 500
-    with pytest.raises(CloudError, match="/classify/ answers 500"):
+    with pytest.raises(CloudError, match="/classify/ responds 500"):
         deploy()
     assert cloud.moves(BACKEND) == [f"{OLD}=100"]
     assert cloud.shares(BACKEND) == {OLD: 100}
@@ -136,7 +125,7 @@ def test_errors_that_visitors_get_send_them_back(cloud: CloudRun) -> None:
 
 def test_a_backend_that_everybody_may_ask_is_not_deployed(cloud: CloudRun, new: Front) -> None:
     new.public = True
-    with pytest.raises(CloudError, match="answers 200 to anybody"):
+    with pytest.raises(CloudError, match="responds 200 to a request without a token"):
         deploy()
     assert cloud.shares(BACKEND) == {OLD: 100}
 
@@ -212,7 +201,7 @@ def test_a_revision_is_named_after_any_tag_as_cloud_run_wants_it(cloud: CloudRun
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT between processes")
 def test_ctrl_c_in_the_middle_sends_the_visitors_back(cloud: CloudRun, tmp_path: Path) -> None:
-    asked = [sys.executable, "-m", "animals.cloud", "deploy", "--project=my-animals", "--tag=abc", "--only=backend"]
+    asked = [sys.executable, "-m", "animals", "deploy", "--project=my-animals", "--tag=abc", "--only=backend"]
     process = subprocess.Popen(asked, stderr=subprocess.PIPE, encoding="utf-8", cwd=tmp_path, start_new_session=True)
     deadline = time.monotonic() + 60
     while not cloud.called("logging", "read"):
@@ -222,7 +211,7 @@ def test_ctrl_c_in_the_middle_sends_the_visitors_back(cloud: CloudRun, tmp_path:
     os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C does
     _, said = process.communicate(timeout=30)
     assert process.returncode == 130, said
-    assert said.endswith(f"was not kept: somebody or something ended this program. {OLD} answers everybody.\n")
+    assert said.endswith(f"was not kept: the deployment was interrupted. {OLD} has all traffic.\n")
     assert "Traceback" not in said
     assert cloud.shares(BACKEND) == {OLD: 100}
 
@@ -231,7 +220,7 @@ def test_a_dry_run_prints_every_command_with_its_files_and_needs_nothing(
     tmp_path: Path, flags: Flags, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "empty").mkdir()
-    asked = [sys.executable, "-m", "animals.cloud", "deploy", "--project=my-animals", "--tag=abc1234", "--dry-run"]
+    asked = [sys.executable, "-m", "animals", "deploy", "--project=my-animals", "--tag=abc1234", "--dry-run"]
     nothing = {**os.environ, "PATH": str(tmp_path / "empty")}
     done = subprocess.run(asked, cwd=tmp_path, env=nothing, capture_output=True, encoding="utf-8", check=False)
     assert (done.returncode, done.stderr) == (0, "")
@@ -251,12 +240,12 @@ def test_a_dry_run_prints_every_command_with_its_files_and_needs_nothing(
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--project=my-animals", "--tag=a b"], "'a b' is no tag"),
-        (["--project=my-animals", "--tag=a", "--watch=-1"], "--watch is -1.0; expected seconds"),
-        (["--project=my-animals", "--tag=a", "--watch=nan"], "--watch is nan"),
-        (["--project=My Animals", "--tag=a"], "is no project ID"),
+        (["--project=my-animals", "--tag=a b"], "'a b' is not an image tag"),
+        (["--project=my-animals", "--tag=a", "--watch=-1"], "Invalid value for '--watch'"),
+        (["--project=my-animals", "--tag=a", "--watch=nan"], "Invalid value for '--watch'"),
+        (["--project=My Animals", "--tag=a"], "is not a project ID"),
         (["--project=my-animals"], "--tag"),
-        (["--project=my-animals", "--tag=a", "--only=backends"], "invalid choice: 'backends'"),
+        (["--project=my-animals", "--tag=a", "--only=backends"], "'backends' is not one of"),
     ],
 )
 def test_a_mistake_is_told_before_anything_is_done(cloud: CloudRun, words: list[str], message: str) -> None:
@@ -267,11 +256,11 @@ def test_a_mistake_is_told_before_anything_is_done(cloud: CloudRun, words: list[
 
 
 def test_new_revisions_are_without_visitors_unless_they_are_the_first() -> None:
-    assert yaml.safe_load(targets("old")) == [
+    assert yaml.safe_load(traffic_targets("old")) == [
         {"revisionName": "old", "percent": 100},
         {"latestRevision": True, "percent": 0, "tag": "candidate"},
     ]
-    assert yaml.safe_load(targets(None)) == [{"latestRevision": True, "percent": 100, "tag": "candidate"}]
+    assert yaml.safe_load(traffic_targets(None)) == [{"latestRevision": True, "percent": 100, "tag": "candidate"}]
 
 
 def test_everybody_is_the_last_step_of_each_service() -> None:

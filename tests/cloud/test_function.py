@@ -13,49 +13,53 @@ from pathlib import Path
 import pytest
 
 from animals.cloud import function, smoke
-from animals.cloud.smoke import Asking
-from animals.cloud.target import REPORT, Place
+from animals.cloud.smoke import Client
+from animals.cloud.target import REPORT, Target
 from animals.errors import ConfigError
 from animals.monitoring.settings import ReportSettings
 from animals.storage import FolderStorage
-from tests.support.cloud_servers import running
-from tests.support.emulator import HOST, free_port
+from tests.support.emulator import free_port
 from tests.support.flags import Flags
+from tests.support.http import HOST
+from tests.support.process import running
 from tests.support.records import make_feedback, publish, put_feedback
 
-PLACE = Place(project="my-animals")
-LIBRARIES = sysconfig.get_path("purelib")
-
-
-def alone(**more: str) -> dict[str, str]:
-    """An environment in which Python finds libraries, and nothing of this checkout."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "COVERAGE"))}
-    return {**kept, "PYTHONPATH": LIBRARIES, "PYTHONSAFEPATH": "1", **more}
+TARGET = Target(project="my-animals")
 
 
 PYTHON = (sys.executable, "-S")
-"""Without what the environment adds to the path, which is this checkout."""
+"""Python without the additions of the virtual environment to the path, which include this checkout."""
 
 
+@pytest.fixture
+def _without_checkout(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An environment in which Python finds libraries, but nothing of this checkout."""
+    for name in [name for name in os.environ if name.startswith(("PYTHON", "COVERAGE"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("PYTHONPATH", sysconfig.get_path("purelib"))
+    monkeypatch.setenv("PYTHONSAFEPATH", "1")
+
+
+@pytest.mark.usefixtures("_without_checkout")
 def test_the_folder_makes_a_report_by_itself(tmp_path: Path) -> None:
     folder, bucket, port = function.assemble(tmp_path / "function"), FolderStorage(tmp_path / "bucket"), free_port()
     publish(bucket)
     now = datetime.now(UTC)
     put_feedback(bucket, *(make_feedback(str(number), answered=now, time=now) for number in range(3)))
     source = ("--source", str(folder / "main.py"), "--target", function.TARGET)
-    command = [*PYTHON, "-m", "functions_framework", *source, "--host", HOST, "--port", str(port)]
-    with running(command, alone(ANIMALS_BUCKET=bucket.url), port, "/healthz"):
-        smoke.report(Asking(f"http://{HOST}:{port}", ""))
+    command = (*PYTHON, "-m", "functions_framework", *source, "--host", HOST, "--port", str(port))
+    with running(tmp_path, *command, ANIMALS_BUCKET=bucket.url) as process:
+        process.wait_until_ready(f"http://{HOST}:{port}/healthz")
+        smoke.report(Client(f"http://{HOST}:{port}", ""))
         # on Google Cloud the function's own address is the report's
         with urllib.request.urlopen(f"http://{HOST}:{port}/", timeout=120) as answer:
             names = zipfile.ZipFile(BytesIO(answer.read())).namelist()
     assert {"index.html", "summary.json"} <= set(names)
 
 
+@pytest.mark.usefixtures("_without_checkout")
 def test_nothing_else_of_this_checkout_is_found_there(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [*PYTHON, "-c", "import animals"], env=alone(), cwd=tmp_path, capture_output=True, check=False
-    )
+    done = subprocess.run([*PYTHON, "-c", "import animals"], cwd=tmp_path, capture_output=True, check=False)
     assert b"No module named 'animals'" in done.stderr, "the test above would prove nothing"
 
 
@@ -65,7 +69,7 @@ def test_it_holds_what_the_report_imports_and_nothing_else(tmp_path: Path) -> No
     assert {"monitoring", "config"} <= rooms
     assert not rooms & {"training", "serving", "frontend", "data", "cloud", "bulk", "local"}
     assert not (folder / "animals" / "config" / "training.py").exists()
-    assert not (folder / "animals" / "monitoring" / "check.py").exists(), "the daily check runs as a job"
+    assert not (folder / "animals" / "monitoring" / "retrain_check.py").exists(), "the retrain check runs as a job"
     pinned = (Path(__file__).parents[2] / "requirements_report.txt").read_bytes()
     assert (folder / "requirements.txt").read_bytes() == pinned
 
@@ -79,7 +83,7 @@ def test_what_was_there_before_goes(tmp_path: Path) -> None:
 
 def test_a_folder_with_something_else_in_it_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("three years of work", encoding="utf-8")
-    with pytest.raises(ConfigError, match="holds something else than a function"):
+    with pytest.raises(ConfigError, match="contains something else than a function"):
         function.assemble(tmp_path)
     assert (tmp_path / "thesis.txt").exists()
 
@@ -92,16 +96,16 @@ def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("first", [True, False])
 def test_the_command_has_flags_that_gcloud_has(flags: Flags, tmp_path: Path, first: bool) -> None:
-    flags.check([function.deploy(PLACE, tmp_path, f"{REPORT}-abc", first=first).words])
+    flags.check([function.deploy(TARGET, tmp_path, f"{REPORT}-abc", first=first).words])
 
 
 def test_a_revision_gets_no_visitors_unless_it_is_the_first(tmp_path: Path) -> None:
-    assert "--no-traffic" in function.deploy(PLACE, tmp_path, f"{REPORT}-abc", first=False).words
-    assert "--no-traffic" not in function.deploy(PLACE, tmp_path, f"{REPORT}-abc", first=True).words
+    assert "--no-traffic" in function.deploy(TARGET, tmp_path, f"{REPORT}-abc", first=False).words
+    assert "--no-traffic" not in function.deploy(TARGET, tmp_path, f"{REPORT}-abc", first=True).words
 
 
 def test_the_function_is_private_and_gets_settings_that_it_knows(tmp_path: Path) -> None:
-    words = function.deploy(PLACE, tmp_path, f"{REPORT}-abc", first=True).words
+    words = function.deploy(TARGET, tmp_path, f"{REPORT}-abc", first=True).words
     assert "--no-allow-unauthenticated" in words
     assert "--service-account=animals-report@my-animals.iam.gserviceaccount.com" in words
     assert "--revision-suffix=abc" in words
@@ -112,7 +116,7 @@ def test_the_function_is_private_and_gets_settings_that_it_knows(tmp_path: Path)
 
 
 def test_it_is_assembled_by_a_command_that_needs_no_account(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "animals.cloud", "function", str(tmp_path / "function")]
+    command = [sys.executable, "-m", "animals", "function", str(tmp_path / "function")]
     done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
     assert done.returncode == 0, done.stderr
     assert "--target generate_performance_report" in done.stdout

@@ -68,7 +68,7 @@ def test_an_empty_answer_is_no_json(recorder: Recorder) -> None:
 
 def test_an_answer_that_is_no_json_is_said_so(recorder: Recorder) -> None:
     recorder.answer("describe", stdout="Listed 0 items.")
-    with pytest.raises(CloudError, match=r"Could not look at the topic: gcloud answered 'Listed 0 items\.'"):
+    with pytest.raises(CloudError, match=r"Could not look at the topic: gcloud printed 'Listed 0 items\.'"):
         GCLOUD.read(TOPIC)
 
 

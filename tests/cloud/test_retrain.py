@@ -14,11 +14,11 @@ import yaml
 from animals.cloud.gcloud import Gcloud
 from animals.cloud.setup.automation import triggers
 from animals.cloud.setup.steps import Setup
-from animals.cloud.target import Place
+from animals.cloud.target import Target
 from animals.cloud.template import FILES, ROOT
 from animals.monitoring.trigger import RetrainRequest
 from tests.support.recorder import Recorder
-from tests.support.workflow import command
+from tests.support.workflow import JOBS, command
 
 CREATE = ("ai", "custom-jobs", "create")
 REQUEST = RetrainRequest(version="r1", bucket="gs://zoo-123-animals", reasons=('It is "time", isn\'t it? $(now)',))
@@ -40,7 +40,7 @@ def run(words: list[str], folder: Path, **variables: str) -> str:
 
 def substitutions() -> dict[str, str]:
     """What the trigger that `invoke gcp-setup` makes hands to the build, as it is written there."""
-    setup = Setup(place=Place(project="zoo-123"), gcloud=Gcloud(dry_run=True), github="me/zoo")
+    setup = Setup(target=Target(project="zoo-123"), gcloud=Gcloud(dry_run=True), github="me/zoo")
     (trigger,) = [made for made in triggers(setup) if "pubsub" in made.words]
     (given,) = [word for word in trigger.words if word.startswith("--substitutions=")]
     return dict(part.split("=", 1) for part in given.removeprefix("--substitutions=").split(","))
@@ -58,13 +58,15 @@ def bound(value: str, message: dict[str, Any]) -> str:
     return re.sub(r"\$\(body\.([\w.]+)\)", found, value)
 
 
-def step(values: dict[str, str]) -> tuple[list[str], dict[str, Any]]:
-    """The words of the one step of retrain.yaml, and the step."""
+def step(values: dict[str, str]) -> tuple[list[str], dict[str, str]]:
+    """The words and the environment of the one step of retrain.yaml."""
     build = yaml.safe_load((FILES / "retrain.yaml").read_text(encoding="utf-8"))
     assert values.keys() <= build["substitutions"].keys() | {"PROJECT_ID"}, "Cloud Build refuses others."
     (only,) = build["steps"]
+    assert only["entrypoint"] == "python3"
     filled = build["substitutions"] | values
-    return [re.sub(r"\$\{(\w+)\}", lambda name: filled[name[1]], word) for word in only["args"]], only
+    variables = [re.sub(r"\$\{(\w+)\}", lambda name: filled[name[1]], line) for line in only["env"]]
+    return only["args"], dict(line.split("=", 1) for line in variables) | {"PYTHONPATH": str(ROOT / "src")}
 
 
 def test_a_message_of_the_topic_starts_a_training_with_feedback(
@@ -73,10 +75,8 @@ def test_a_message_of_the_topic_starts_a_training_with_feedback(
     message = json.loads(REQUEST.model_dump_json())
     values = {name: bound(value, message) for name, value in substitutions().items()}
     capsys.readouterr()
-    words, only = step(values | {"PROJECT_ID": "zoo-123"})
-    assert only["entrypoint"] == "python3"
-    assert only["env"] == ["PYTHONPATH=src"]
-    run(words, tmp_path)
+    words, variables = step(values | {"PROJECT_ID": "zoo-123"})
+    run(words, tmp_path, **variables)
     (created,) = recorder.called(*CREATE)
     assert f"--labels=app=animals,request={REQUEST.id}" in created.words
     spec = (tmp_path / "build/cloud/vertex/l4/l4.yaml").read_text(encoding="utf-8")
@@ -85,13 +85,14 @@ def test_a_message_of_the_topic_starts_a_training_with_feedback(
     assert '"github://me/zoo"' in spec
 
     recorder.answer("ai", "custom-jobs", "list", f"--filter=labels.request={REQUEST.id}", stdout="there")
-    assert "already" in run(words, tmp_path)
+    assert "already" in run(words, tmp_path, **variables)
     assert len(recorder.called(*CREATE)) == 1
 
 
 def test_without_a_repository_the_trainers_own_gate_promotes(recorder: Recorder, tmp_path: Path) -> None:
-    words, _ = step({"PROJECT_ID": "zoo-123", "_ARGS": "experiment=animals10 data.root=gs://zoo-123-animals-data/raw"})
-    run(words, tmp_path)
+    args = "experiment=animals10 data.root=gs://zoo-123-animals-data/raw"
+    words, variables = step({"PROJECT_ID": "zoo-123", "_ARGS": args})
+    run(words, tmp_path, **variables)
     assert len(recorder.called(*CREATE)) == 1
     spec = (tmp_path / "build/cloud/vertex/l4/l4.yaml").read_text(encoding="utf-8")
     assert '"data.root=gs://zoo-123-animals-data/raw"' in spec
@@ -100,8 +101,18 @@ def test_without_a_repository_the_trainers_own_gate_promotes(recorder: Recorder,
 
 
 def test_an_event_at_github_does_the_same(recorder: Recorder, tmp_path: Path) -> None:
-    given = {"PROJECT": "zoo-123", "REGION": "europe-west4", "REQUEST": REQUEST.id, "ARGS": "experiment=sample"}
-    run(command("retrain", "train", given | {"GITHUB_REPOSITORY": "me/zoo"})[1:], tmp_path)
+    given = {
+        "vars.GCP_PROJECT": "zoo-123",
+        "vars.GCP_REGION": "europe-west4",
+        "github.event.client_payload.id": REQUEST.id,
+        "github.repository": "me/zoo",
+        "vars.ANIMALS_TRAIN_ARGS || 'experiment=sample'": "experiment=sample",
+    }
+    (written,) = [it["env"] for it in JOBS["retrain"]["steps"] if it.get("id") == "train"]
+    variables = {
+        name: re.sub(r"\$\{\{ (.+?) \}\}", lambda found: given[found[1]], value) for name, value in written.items()
+    }
+    run(command("retrain", "train", {})[1:], tmp_path, **variables | {"PYTHONPATH": str(ROOT / "src")})
     (created,) = recorder.called(*CREATE)
     assert {"--region=europe-west4", f"--labels=app=animals,request={REQUEST.id}"} <= set(created.words)
     spec = (tmp_path / "build/cloud/vertex/l4/l4.yaml").read_text(encoding="utf-8")

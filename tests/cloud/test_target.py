@@ -2,46 +2,46 @@
 
 import pytest
 
-from animals.cloud.target import Place
+from animals.cloud.target import Target
 from animals.errors import ConfigError
 
-PLACE = Place(project="my-project-1", region="us-east4")
+TARGET = Target(project="my-project-1", region="us-east4")
 
 
 def test_everything_is_named_after_the_project_and_the_region() -> None:
-    assert PLACE.bucket == "gs://my-project-1-animals"
-    assert PLACE.data_bucket == "gs://my-project-1-animals-data"
-    assert PLACE.image("api", "a1b2c3d") == "us-east4-docker.pkg.dev/my-project-1/animals/api:a1b2c3d"
-    assert PLACE.account("trainer") == "animals-trainer@my-project-1.iam.gserviceaccount.com"
-    assert PLACE.trigger == "pubsub://projects/my-project-1/topics/animals-retrain"
-    assert PLACE.secret("animals-wandb-key") == "projects/my-project-1/secrets/animals-wandb-key/versions/latest"
+    assert TARGET.bucket == "gs://my-project-1-animals"
+    assert TARGET.data_bucket == "gs://my-project-1-animals-data"
+    assert TARGET.image("api", "a1b2c3d") == "us-east4-docker.pkg.dev/my-project-1/animals/api:a1b2c3d"
+    assert TARGET.account("trainer") == "animals-trainer@my-project-1.iam.gserviceaccount.com"
+    assert TARGET.trigger == "pubsub://projects/my-project-1/topics/animals-retrain"
+    assert TARGET.secret("animals-wandb-key") == "projects/my-project-1/secrets/animals-wandb-key/versions/latest"
 
 
 @pytest.mark.parametrize(
     "project", ["", "short", "1-project", "My-project", "project-", "a" * 31, "my_project", "x:my-pr"]
 )
 def test_a_project_that_google_refuses_is_named(project: str) -> None:
-    with pytest.raises(ConfigError, match="is no project ID"):
-        Place(project=project)
+    with pytest.raises(ConfigError, match="is not a project ID"):
+        Target(project=project)
 
 
 def test_a_project_whose_buckets_cannot_be_is_refused() -> None:
     with pytest.raises(ConfigError, match="google"):
-        Place(project="my-google-things")
+        Target(project="my-google-things")
 
 
 @pytest.mark.parametrize("region", ["", "europe", "europe-west1-b", "Europe-West1", "EU", "europe-west1; ls"])
 def test_a_region_that_is_none_is_named(region: str) -> None:
-    with pytest.raises(ConfigError, match="is no region"):
-        Place(project="my-project-1", region=region)
+    with pytest.raises(ConfigError, match="is not a region"):
+        Target(project="my-project-1", region=region)
 
 
 @pytest.mark.parametrize("region", ["europe-west1", "northamerica-northeast2", "me-central2", "asia-southeast1"])
 def test_a_region_that_is_one_passes(region: str) -> None:
-    assert Place(project="my-project-1", region=region).region == region
+    assert Target(project="my-project-1", region=region).region == region
 
 
 @pytest.mark.parametrize("tag", ["", "-a", "a b", "a/b", "a" * 129, "ä"])
 def test_a_tag_that_no_image_can_have_is_named(tag: str) -> None:
-    with pytest.raises(ConfigError, match="is no tag"):
-        PLACE.image("api", tag)
+    with pytest.raises(ConfigError, match="is not an image tag"):
+        TARGET.image("api", tag)

@@ -19,20 +19,18 @@ def test_placeholders_are_filled_and_two_dollars_are_one(path: Path) -> None:
     assert fill(path, {"IMAGE": "a/b:c"}) == "image: a/b:c\nargs: [$HOME]\n"
 
 
-def test_a_placeholder_without_a_value_is_named(path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"service\.yaml has placeholders without a value: IMAGE"):
-        fill(path, {})
-
-
-def test_a_value_without_a_placeholder_is_named(path: Path) -> None:
-    with pytest.raises(ConfigError, match="no placeholders of these names: TAG"):
-        fill(path, {"IMAGE": "a", "TAG": "b"})
-
-
-def test_a_dollar_that_is_no_placeholder_is_refused(path: Path) -> None:
-    path.write_text("price: 5 $ each", encoding="utf-8")
-    with pytest.raises(ConfigError, match="a \\$ that is no placeholder"):
-        fill(path, {})
+@pytest.mark.parametrize(
+    ("text", "values", "message"),
+    [
+        ("${IMAGE}", {}, r"service\.yaml has placeholders without a value: IMAGE"),
+        ("${IMAGE}", {"IMAGE": "a", "TAG": "b"}, "no placeholders of these names: TAG"),
+        ("price: 5 $ each", {}, r"a \$ that is not a placeholder"),
+    ],
+)
+def test_placeholders_and_values_must_match(path: Path, text: str, values: dict[str, str], message: str) -> None:
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError, match=message):
+        fill(path, values)
 
 
 def test_a_file_that_is_not_there_is_said_so(tmp_path: Path) -> None:

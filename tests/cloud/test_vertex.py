@@ -13,10 +13,10 @@ import yaml
 from google.cloud.aiplatform_v1.types import AcceleratorType, CustomJobSpec, Scheduling
 from google.protobuf import json_format
 
-from animals.cloud import __main__ as command
 from animals.cloud.template import FILES, ROOT
-from animals.cloud.vertex_job import MACHINES, SPECS
+from animals.cloud.vertex import MACHINES, SPECS
 from animals.config.compose import compose_train_config
+from tests.support.command import run
 from tests.support.flags import Flags
 from tests.support.recorder import Recorder
 
@@ -30,15 +30,13 @@ def _elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def start(monkeypatch: pytest.MonkeyPatch, *options: str) -> None:
-    """As `python -m animals.cloud train` with these options."""
-    monkeypatch.setattr(sys, "argv", ["animals.cloud", "train", "--project=zoo-123", *options])
-    command.main()
+def start(*options: str) -> None:
+    run("train-cloud", "--project=zoo-123", *options)
 
 
-def sent(recorder: Recorder, place: int = -1) -> dict[str, Any]:
+def sent(recorder: Recorder, index: int = -1) -> dict[str, Any]:
     """The file that a job was created with, as Vertex AI reads it."""
-    words = recorder.called(*CREATE)[place].words
+    words = recorder.called(*CREATE)[index].words
     (path,) = [word.removeprefix("--config=") for word in words if word.startswith("--config=")]
     found: dict[str, Any] = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     return found
@@ -69,10 +67,9 @@ def test_each_kind_of_machine_is_a_custom_job_of_vertex_ai(
     accelerator: AcceleratorType,
     image: str,
     recorder: Recorder,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     recorder.answer(*CREATE, stdout=CREATED)
-    start(monkeypatch, f"--gpu={kind}", "--tag=abc123", "--args=trainer.epochs=5 name='two words'")
+    start(f"--gpu={kind}", "--tag=abc123", "trainer.epochs=5", "name=two words")
     spec = parsed(sent(recorder))
     (pool,) = spec.worker_pool_specs
     assert (pool.machine_spec.machine_type, pool.machine_spec.accelerator_type) == (machine, accelerator)
@@ -108,33 +105,33 @@ def test_every_file_for_vertex_ai_is_one_that_is_used() -> None:
 
 
 def test_several_machines_are_one_that_writes_and_the_others(
-    recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+    recorder: Recorder,
 ) -> None:
-    start(monkeypatch, "--gpu=l4", "--machines=3", "--spot", "--hours=2")
+    start("--gpu=l4", "--machines=3", "--spot", "--hours=2")
     spec = parsed(sent(recorder))
     first, others = spec.worker_pool_specs
     assert (first.replica_count, others.replica_count) == (1, 2)
     assert first.machine_spec == others.machine_spec
     assert first.container_spec == others.container_spec
-    assert list(first.container_spec.command) == ["python", "-m", "animals.training.cluster"]
+    assert list(first.container_spec.command) == ["python", "-m", "animals", "cluster"]
     assert {"trainer=ddp", "trainer.nodes=3", "trainer.accelerator=gpu"} <= set(first.container_spec.args)
     assert spec.scheduling.strategy == Scheduling.Strategy.SPOT
     assert spec.scheduling.timeout.total_seconds() == 2 * 3600
 
 
-def test_the_trainer_understands_what_it_is_given(recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
-    where = "experiment=animals10 data.root=gs://zoo-123-animals-data/raw/raw-img"
-    start(monkeypatch, "--gpu=t4", "--machines=2", f"--args={where}")
+def test_the_trainer_understands_what_it_is_given(recorder: Recorder) -> None:
+    where = ("experiment=animals10", "data.root=gs://zoo-123-animals-data/raw/raw-img")
+    start("--gpu=t4", "--machines=2", *where)
     config = compose_train_config(list(parsed(sent(recorder)).worker_pool_specs[0].container_spec.args))
     assert (config.trainer.nodes, config.trainer.devices, config.trainer.resume) == (2, 0, "auto")
-    start(monkeypatch, "--feedback", f"--args={where}")
+    start("--feedback", *where)
     config = compose_train_config(list(parsed(sent(recorder)).worker_pool_specs[0].container_spec.args))
     assert config.data.extra == "gs://zoo-123-animals/feedback"
     assert (config.promote, config.gate) == (True, True)
 
 
-def test_who_is_told_of_the_version_promotes_it(recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
-    start(monkeypatch, "--announce=github://me/zoo", "--wandb")
+def test_who_is_told_of_the_version_promotes_it(recorder: Recorder) -> None:
+    start("--announce=github://me/zoo", "--wandb")
     spec = parsed(sent(recorder))
     assert "promote=false" in spec.worker_pool_specs[0].container_spec.args
     assert environment(spec) == {
@@ -145,27 +142,27 @@ def test_who_is_told_of_the_version_promotes_it(recorder: Recorder, monkeypatch:
     }
 
 
-def test_what_is_chosen_is_not_overruled(recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_chosen_is_not_overruled(recorder: Recorder) -> None:
     chosen = ["trainer.resume=never", "promote=true", "gate=true"]
-    start(monkeypatch, f"--args={' '.join(chosen)}", "--announce=github://me/zoo")
+    start(*chosen, "--announce=github://me/zoo")
     assert list(parsed(sent(recorder)).worker_pool_specs[0].container_spec.args) == chosen
 
 
 def test_it_says_what_trains_where_and_how_to_see_its_log(
-    recorder: Recorder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    recorder: Recorder, capsys: pytest.CaptureFixture[str]
 ) -> None:
     recorder.answer(*CREATE, stdout=f"{CREATED}\n")
-    start(monkeypatch)
+    start()
     said = capsys.readouterr().out
     assert f"trains on cpu in europe-west1: {CREATED}" in said
     assert f"gcloud ai custom-jobs stream-logs {CREATED} --project=zoo-123 --region=europe-west1" in said
 
 
 def test_without_quota_the_next_kind_and_region_is_tried(
-    recorder: Recorder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    recorder: Recorder, capsys: pytest.CaptureFixture[str]
 ) -> None:
     recorder.answer(*CREATE, stderr=NO_QUOTA, code=1, times=3)
-    start(monkeypatch, "--gpu=l4,t4", "--also-in=europe-west4")
+    start("--gpu=l4,t4", "--also-in=europe-west4")
     tried = [call.words for call in recorder.called(*CREATE)]
     assert [(words[4 + 1], words[7].rsplit("/", 2)[1]) for words in tried] == [
         ("--region=europe-west1", "l4"),
@@ -176,14 +173,12 @@ def test_without_quota_the_next_kind_and_region_is_tried(
     assert "Trying t4 in europe-west1 instead." in capsys.readouterr().out
 
 
-def test_with_no_quota_anywhere_it_says_so(
-    recorder: Recorder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_with_no_quota_anywhere_it_says_so(recorder: Recorder, capsys: pytest.CaptureFixture[str]) -> None:
     recorder.answer(*CREATE, stderr=NO_QUOTA, code=1)
     with pytest.raises(SystemExit) as ended:
-        start(monkeypatch, "--gpu=l4,t4")
+        start("--gpu=l4,t4")
     assert ended.value.code == 1
-    assert "Ask for more quota" in capsys.readouterr().err
+    assert "Request more quota" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -195,48 +190,44 @@ def test_with_no_quota_anywhere_it_says_so(
     ],
 )
 def test_anything_else_than_quota_is_tried_once(
-    said: str, recorder: Recorder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    said: str, recorder: Recorder, capsys: pytest.CaptureFixture[str]
 ) -> None:
     recorder.answer(*CREATE, stderr=f"ERROR: {said}", code=1)
     with pytest.raises(SystemExit):
-        start(monkeypatch, "--gpu=l4,t4")
+        start("--gpu=l4,t4")
     assert len(recorder.called(*CREATE)) == 1
     assert said in capsys.readouterr().err
 
 
-def test_a_message_that_comes_twice_starts_one_training(
-    recorder: Recorder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    start(monkeypatch, "--request=1f0c")
+def test_a_message_that_comes_twice_starts_one_training(recorder: Recorder, capsys: pytest.CaptureFixture[str]) -> None:
+    start("--request=1f0c")
     (created,) = recorder.called(*CREATE)
     assert "--labels=app=animals,request=1f0c" in created.words
     recorder.answer(*LIST, "--filter=labels.request=1f0c", stdout=CREATED)
-    start(monkeypatch, "--request=1f0c")
+    start("--request=1f0c")
     assert len(recorder.called(*CREATE)) == 1
-    assert "started for 1f0c already" in capsys.readouterr().out
+    assert "already started for 1f0c" in capsys.readouterr().out
 
 
-def test_followed_it_ends_as_the_training_does(
-    recorder: Recorder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_followed_it_ends_as_the_training_does(recorder: Recorder, capsys: pytest.CaptureFixture[str]) -> None:
     recorder.answer(*CREATE, stdout=CREATED)
     recorder.answer("describe", CREATED, stdout="JOB_STATE_SUCCEEDED\t\n")
-    start(monkeypatch, "--follow")
+    start("--follow")
     assert recorder.called("stream-logs", CREATED)
     recorder.answer("describe", CREATED, stdout="JOB_STATE_FAILED\tThe replica workerpool0-0 exited with 1.\n")
     with pytest.raises(SystemExit) as ended:
-        start(monkeypatch, "--follow")
+        start("--follow")
     assert ended.value.code == 1
     assert "JOB_STATE_FAILED: The replica workerpool0-0 exited with 1." in capsys.readouterr().err
 
 
 def test_followed_it_goes_to_the_next_where_no_machine_was_left(
-    recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+    recorder: Recorder,
 ) -> None:
     recorder.answer(*CREATE, stdout=CREATED)
     recorder.answer("describe", stdout="JOB_STATE_SUCCEEDED\t")
     recorder.answer("describe", stdout="JOB_STATE_FAILED\tResources are insufficient in region.", times=1)
-    start(monkeypatch, "--follow", "--gpu=l4,t4")
+    start("--follow", "--gpu=l4,t4")
     assert len(recorder.called(*CREATE)) == 2
 
 
@@ -245,31 +236,30 @@ def test_followed_it_goes_to_the_next_where_no_machine_was_left(
     [
         (["--gpu=h100"], "expected some of cpu, l4, t4"),
         (["--gpu="], "expected some of cpu, l4, t4"),
-        (["--machines=0"], "--machines must be from 1 to 16"),
+        (["--machines=0"], "Invalid value for '--machines'"),
         (["--feedback", "--machines=2"], "--feedback needs --machines 1"),
-        (["--also-in=Belgium"], "'Belgium' is no region"),
+        (["--also-in=Belgium"], "'Belgium' is not a region"),
         (["--announce=https://github.com/me/zoo"], "expected github://OWNER/REPOSITORY"),
-        (["--request=$(body)"], "small letters, digits"),
-        (["--tag=a b"], "is no tag"),
+        (["--request=$(body)"], "lowercase letters, digits"),
+        (["--tag=a b"], "is not an image tag"),
     ],
 )
 def test_an_impossible_option_is_named_before_anything_is_sent(
     options: list[str],
     said: str,
     recorder: Recorder,
-    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     with pytest.raises(SystemExit) as ended:
-        start(monkeypatch, *options)
+        start(*options)
     assert ended.value.code == 2
     assert said in capsys.readouterr().err
     assert not recorder.calls
 
 
 def dry_run(tmp_path: Path, *options: str) -> list[tuple[str, ...]]:
-    """The commands that a dry run prints, where there is no gcloud and no package either."""
-    words = ["-S", "-m", "animals.cloud", "train", "--project=zoo-123", "--dry-run", *options]
+    """The commands that a dry run prints, where there is no gcloud."""
+    words = ["-m", "animals", "train-cloud", "--project=zoo-123", "--dry-run", *options]
     done = subprocess.run(
         [sys.executable, *words],
         cwd=tmp_path,

@@ -7,7 +7,8 @@ from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 
 import animals.config
-from animals.config.hydra_errors import explain, to_train_config
+from animals.config.compose import compose_train_config
+from animals.config.hydra_errors import explain
 from animals.config.training import TrainConfig, register_schema
 from animals.errors import ConfigError
 
@@ -19,7 +20,7 @@ def composed(*overrides: str) -> DictConfig:
 
 
 def configured(*overrides: str) -> TrainConfig:
-    return to_train_config(composed(*overrides))
+    return compose_train_config(overrides)
 
 
 def test_a_bare_run_trains_the_sample_at_64_pixels() -> None:

@@ -77,7 +77,7 @@ def circle(tool: Tool, image: Build, emulator: Emulator, tmp_path_factory: pytes
         words = ["--rm", "--network", "host", "--read-only", "--tmpfs", "/tmp", *place, *given]  # noqa: S108
         tool("run", *words, image("train"), "data.root=/pictures", *OVERRIDES)
     else:
-        command = [sys.executable, "-m", "animals.training", f"data.root={pictures}", *OVERRIDES]
+        command = [sys.executable, "-m", "animals", "train", f"data.root={pictures}", *OVERRIDES]
         subprocess.run(command, cwd=folder, env={**os.environ, **environment}, check=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("STORAGE_EMULATOR_HOST", emulator.url)

@@ -1,4 +1,4 @@
-"""`python -m animals.data check`: what a person sees, what is written, and the exit code."""
+"""`animals data --check`: what a person sees, what is written, and the exit code."""
 
 import csv
 import sys
@@ -19,10 +19,10 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of good pictures, and the working directory beside it."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "150")
-    for place, label in enumerate(("cat", "dog")):
+    for index, label in enumerate(("cat", "dog")):
         (tmp_path / "pictures" / label).mkdir(parents=True)
         for number in range(10):
-            scene(100 * place + number).save(tmp_path / "pictures" / label / f"{number}.jpg")
+            scene(100 * index + number).save(tmp_path / "pictures" / label / f"{number}.jpg")
     return tmp_path / "pictures"
 
 
@@ -94,7 +94,7 @@ def test_the_sheet_shows_readable_finds_with_duplicates_side_by_side(root: Path)
     scene(7000).convert("L").save(root / "cat/z.jpg")
     check()
     with Image.open(REPORT / "findings.png") as sheet:
-        cells = [sheet.crop((4 + 154 * place, 4, 154 + 154 * place, 116)) for place in range(4)]
+        cells = [sheet.crop((4 + 154 * index, 4, 154 + 154 * index, 116)) for index in range(4)]
     assert [len(cell.getcolors(maxcolors=99999) or []) > 1 for cell in cells] == [True, True, True, False]
     first, second, third = (cell.resize((8, 8)).convert("L").tobytes() for cell in cells[:3])
     difference = [sum(abs(a - b) for a, b in zip(first, other, strict=True)) for other in (second, third)]
@@ -131,6 +131,6 @@ def test_a_folder_that_is_none_is_refused(root: Path) -> None:
 
 def test_a_report_that_cannot_be_written_is_one_sentence() -> None:
     Path("data").mkdir()
-    Path("data/checks").write_text("a file in the folder's place", encoding="utf-8")
+    Path("data/checks").write_text("a file in the folder's index", encoding="utf-8")
     with pytest.raises(StorageUnavailable, match="The findings could not be written into data/checks/pictures: "):
         check()

@@ -88,9 +88,9 @@ def test_the_distance_is_the_last_that_counts() -> None:
     assert grouped([pair[0], pair[0]], distance=0) == [0, 0]
 
 
-@pytest.mark.parametrize("place", range(4))
-def test_bits_of_every_word_count(place: int) -> None:
-    pair = [with_bits(), with_bits(*range(64 * place, 64 * place + 51))]
+@pytest.mark.parametrize("word", range(4))
+def test_bits_of_every_word_count(word: int) -> None:
+    pair = [with_bits(), with_bits(*range(64 * word, 64 * word + 51))]
     assert grouped(pair) == [0, 1]
 
 

@@ -1,4 +1,4 @@
-"""Each thing that may be wrong with a picture is found, and nothing on good pictures."""
+"""Each thing that may be wrong with a picture is find, and nothing on good pictures."""
 
 from pathlib import Path
 
@@ -33,32 +33,32 @@ LABELS = ("cat", "dog")
 def config(tmp_path: Path) -> DataConfig:
     """Ten good pictures of each label."""
     root = tmp_path / "pictures"
-    for place, label in enumerate(LABELS):
+    for index, label in enumerate(LABELS):
         (root / label).mkdir(parents=True)
         for number in range(10):
-            scene(100 * place + number).save(root / label / f"{number}.jpg")
+            scene(100 * index + number).save(root / label / f"{number}.jpg")
     return DataConfig(root=str(root), side=32, cache_dir=str(tmp_path / "cache"), workers=0)
 
 
-def found(config: DataConfig) -> list[Finding]:
+def find(config: DataConfig) -> list[Finding]:
     return find_all(inspect_folder(config, spec_without_model(config)), config)
 
 
 def kinds(config: DataConfig) -> dict[str, str]:
-    """What was found about `cat/x`, whatever its ending."""
-    return {it.type.name: it.detail for it in found(config) if it.name.startswith("cat/x")}
+    """What was find about `cat/x`, whatever its ending."""
+    return {it.type.name: it.detail for it in find(config) if it.name.startswith("cat/x")}
 
 
 def test_good_pictures_have_no_findings(config: DataConfig) -> None:
-    assert found(config) == []
+    assert find(config) == []
 
 
 def test_a_truncated_file_and_one_that_is_no_picture_are_unreadable(config: DataConfig) -> None:
     cat = Path(config.root) / "cat"
     (cat / "x.jpg").write_bytes((cat / "0.jpg").read_bytes()[:900])
     (cat / "y.jpg").write_text("no picture", encoding="utf-8")
-    assert [(it.type, it.name) for it in found(config)] == [(UNREADABLE, "cat/x.jpg"), (UNREADABLE, "cat/y.jpg")]
-    assert "ends too early" in found(config)[0].detail
+    assert [(it.type, it.name) for it in find(config)] == [(UNREADABLE, "cat/x.jpg"), (UNREADABLE, "cat/y.jpg")]
+    assert "ends too early" in find(config)[0].detail
 
 
 @pytest.mark.parametrize(
@@ -94,10 +94,10 @@ def test_less_than_half_the_models_side_or_32_pixels_is_tiny(
     assert kinds(config) == ({TINY.name: f"{short}x200 pixels"} if tiny else {})
 
 
-def test_a_huge_picture_is_found(config: DataConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_huge_and_rotated_picture_is_found(config: DataConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(findings, "HUGE_PIXELS", 120 * 90)
-    scene(7000, (121, 90)).save(Path(config.root) / "cat/x.jpg")
-    assert [(it.type, it.detail) for it in found(config)] == [(HUGE, "121x90 pixels")]
+    scene(7000, (121, 90)).save(Path(config.root) / "cat/x.jpg", exif=turned(8))
+    assert kinds(config) == {HUGE.name: "90x121 pixels", ROTATED.name: "EXIF orientation 8"}
 
 
 @pytest.mark.parametrize("mode", ["L", "P", "RGBA", "CMYK", "I;16"])
@@ -108,15 +108,10 @@ def test_another_mode_than_rgb_is_found(mode: str, config: DataConfig) -> None:
     assert kinds(config) == {MODE.name: f"mode {mode}"}
 
 
-def test_a_rotated_picture_is_found(config: DataConfig) -> None:
-    scene(7000).save(Path(config.root) / "cat/x.jpg", exif=turned(8))
-    assert kinds(config) == {ROTATED.name: "EXIF orientation 8"}
-
-
 def test_the_same_file_twice_is_a_duplicate_and_no_near_one(config: DataConfig) -> None:
     cat = Path(config.root) / "cat"
     (cat / "x.jpg").write_bytes((cat / "3.jpg").read_bytes())
-    twins = [it for it in found(config) if it.type != LEAK]
+    twins = [it for it in find(config) if it.type != LEAK]
     assert [(it.type, it.name, it.group) for it in twins] == [
         (DUPLICATE, "cat/3.jpg", "cat/3.jpg"),
         (DUPLICATE, "cat/x.jpg", "cat/3.jpg"),
@@ -126,14 +121,14 @@ def test_the_same_file_twice_is_a_duplicate_and_no_near_one(config: DataConfig) 
 
 def test_a_smaller_copy_is_a_near_duplicate_and_names_the_other(config: DataConfig) -> None:
     scene(3, (60, 45)).save(Path(config.root) / "cat/x.jpg")
-    near = {it.name: it.detail for it in found(config) if it.type == NEAR}
+    near = {it.name: it.detail for it in find(config) if it.type == NEAR}
     assert near == {"cat/3.jpg": "looks like cat/x.jpg", "cat/x.jpg": "looks like cat/3.jpg"}
-    assert DUPLICATE not in {it.type for it in found(config)}
+    assert DUPLICATE not in {it.type for it in find(config)}
 
 
 def test_the_same_picture_under_two_labels_spoils_the_training(config: DataConfig) -> None:
     scene(3, (60, 45)).save(Path(config.root) / "dog/x.jpg")
-    two = [it for it in found(config) if it.type == TWO_LABELS]
+    two = [it for it in find(config) if it.type == TWO_LABELS]
     assert [(it.name, it.detail) for it in two] == [
         ("cat/3.jpg", "dog/x.jpg is dog"),
         ("dog/x.jpg", "cat/3.jpg is cat"),
@@ -144,7 +139,7 @@ def test_the_same_picture_under_two_labels_spoils_the_training(config: DataConfi
 def test_what_a_split_of_single_pictures_would_tear_apart_is_told(config: DataConfig) -> None:
     for number in range(10):
         scene(number, (60, 45)).save(Path(config.root) / f"cat/{number}-small.jpg")
-    leaks = [it for it in found(config) if it.type == LEAK]
+    leaks = [it for it in find(config) if it.type == LEAK]
     assert leaks
     assert all(it.detail.startswith(("in val, with cat/", "in test, with cat/")) for it in leaks)
     data_set = load_data_set(config, spec_without_model(config))
@@ -156,7 +151,7 @@ def test_labels_that_would_vanish_are_found(config: DataConfig) -> None:
     for path in (Path(config.root) / "cat").iterdir():
         path.write_text("no picture", encoding="utf-8")
     (Path(config.root) / "dog/0.jpg").unlink()
-    scarce = [it for it in found(config) if it.type == SCARCE]
+    scarce = [it for it in find(config) if it.type == SCARCE]
     assert [(it.label, it.detail) for it in scarce] == [
         ("cat", "none of its files is readable"),
         ("dog", "9 different pictures, 10 needed"),
@@ -168,5 +163,5 @@ def test_the_worst_is_told_first(config: DataConfig) -> None:
     scene(3, (60, 45)).save(Path(config.root) / "dog/x.jpg")
     scene(7000).convert("L").save(Path(config.root) / "cat/x.jpg")
     (Path(config.root) / "cat/y.jpg").write_text("no picture", encoding="utf-8")
-    order = list(dict.fromkeys(it.type for it in found(config) if it.type != LEAK))
+    order = list(dict.fromkeys(it.type for it in find(config) if it.type != LEAK))
     assert order == [TWO_LABELS, NEAR, UNREADABLE, MODE]

@@ -13,25 +13,20 @@ from tests.support.pictures import write_label_folders, write_picture
 
 def test_each_folder_is_a_label_and_each_file_a_picture(tmp_path: Path) -> None:
     write_label_folders(tmp_path, per_label=2)
-    found = find_pictures(tmp_path, {})
-    assert [(picture.name, picture.label) for picture in found[:3]] == [
+    pictures = find_pictures(tmp_path, {})
+    assert [(picture.name, picture.label) for picture in pictures[:3]] == [
         ("blue/000.jpg", "blue"),
         ("blue/001.jpg", "blue"),
         ("green/000.jpg", "green"),
     ]
-    assert found[0].size == (tmp_path / "blue/000.jpg").stat().st_size
+    assert pictures[0].size == (tmp_path / "blue/000.jpg").stat().st_size
 
 
-def test_folder_names_are_translated(tmp_path: Path) -> None:
+@pytest.mark.parametrize("labels", [["sky", "grass", "rose"], ["cold", "cold", "warm"]])
+def test_folder_names_are_translated_to_labels(labels: list[str], tmp_path: Path) -> None:
     write_label_folders(tmp_path, per_label=1)
-    found = find_pictures(tmp_path, {"blue": "sky", "green": "grass", "red": "rose"})
-    assert [picture.label for picture in found] == ["sky", "grass", "rose"]
-
-
-def test_two_folders_may_hold_one_label(tmp_path: Path) -> None:
-    write_label_folders(tmp_path, per_label=1)
-    found = find_pictures(tmp_path, {"blue": "cold", "green": "cold", "red": "warm"})
-    assert [picture.label for picture in found] == ["cold", "cold", "warm"]
+    pictures = find_pictures(tmp_path, dict(zip(("blue", "green", "red"), labels, strict=True)))
+    assert [picture.label for picture in pictures] == labels
 
 
 def test_folders_inside_a_label_folder_are_read_too(tmp_path: Path) -> None:
@@ -49,34 +44,24 @@ def test_hidden_files_and_files_beside_the_label_folders_are_passed_over(tmp_pat
     assert len(find_pictures(tmp_path, {})) == 3
 
 
-def test_a_missing_root_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="gone is no folder"):
-        find_pictures(tmp_path / "gone", {})
-
-
-def test_a_single_label_folder_is_an_error(tmp_path: Path) -> None:
-    (tmp_path / "only").mkdir()
-    with pytest.raises(DataError, match=r"has 1 label folders \(only\); expected two or more"):
-        find_pictures(tmp_path, {})
-
-
-def test_an_unknown_label_folder_is_an_error(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("root", "folders", "message"),
+    [
+        ("gone", {}, "gone is no folder"),
+        ("red", {}, r"has 1 label folders \(deeper\); expected two or more"),
+        (".", {"blue": "sky", "green": "grass"}, r"folders that are no label: empty, red\. Expected: blue, green"),
+        (".", {"blue": "a", "green": "b", "red": "c", "empty": "d", "yellow": "e"}, "lacks the label folders yellow"),
+        (".", {}, "label folders without files: empty"),
+    ],
+)
+def test_a_folder_with_the_wrong_layout_is_refused(
+    root: str, folders: dict[str, str], message: str, tmp_path: Path
+) -> None:
     write_label_folders(tmp_path, per_label=1)
-    with pytest.raises(DataError, match=r"folders that are no label: red\. Expected: blue, green"):
-        find_pictures(tmp_path, {"blue": "sky", "green": "grass"})
-
-
-def test_a_missing_label_folder_is_an_error(tmp_path: Path) -> None:
-    write_label_folders(tmp_path, per_label=1)
-    with pytest.raises(DataError, match="lacks the label folders yellow"):
-        find_pictures(tmp_path, {"blue": "a", "green": "b", "red": "c", "yellow": "d"})
-
-
-def test_an_empty_label_folder_is_an_error(tmp_path: Path) -> None:
-    write_label_folders(tmp_path, per_label=1)
-    (tmp_path / "yellow").mkdir()
-    with pytest.raises(DataError, match="label folders without files: yellow"):
-        find_pictures(tmp_path, {})
+    (tmp_path / "red" / "deeper").mkdir()
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match=message):
+        find_pictures(tmp_path / root, folders)
 
 
 def test_labels_may_have_spaces_capitals_and_letters_of_any_script(tmp_path: Path) -> None:
@@ -108,10 +93,10 @@ def test_labels_that_would_be_one_folder_elsewhere_are_named(tmp_path: Path) -> 
 def test_a_label_is_spelt_as_it_is_typed(tmp_path: Path) -> None:
     write_label_folders(tmp_path, per_label=1)
     (tmp_path / "red").replace(tmp_path / "gru\u0308n")
-    found = find_pictures(tmp_path, {})
-    assert (found[1].label, found[2].label) == ("green", "gr\u00fcn")
-    extra = find_extra(tmp_path, tmp_path, {}, {picture.label for picture in found})
-    assert {picture.label for picture in extra} == {picture.label for picture in found}
+    pictures = find_pictures(tmp_path, {})
+    assert (pictures[1].label, pictures[2].label) == ("green", "gr\u00fcn")
+    extra = find_extra(tmp_path, tmp_path, {}, {picture.label for picture in pictures})
+    assert {picture.label for picture in extra} == {picture.label for picture in pictures}
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems let no such name be made")

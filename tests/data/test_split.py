@@ -19,10 +19,9 @@ def test_each_label_is_split_80_10_10() -> None:
     assert [counts[label, "train"] for label in ("cat", "dog", "owl")] == [80, 40, 8]
 
 
-def test_the_same_seed_gives_the_same_split_and_another_seed_another() -> None:
-    split = {seed: stratified_split(LABELS, val=0.1, test=0.1, seed=seed) for seed in (0, 1)}
-    assert split[0] == stratified_split(LABELS, val=0.1, test=0.1, seed=0)
-    assert split[0] != split[1]
+def test_the_split_follows_from_the_seed() -> None:
+    first, again, other = (stratified_split(LABELS, val=0.1, test=0.1, seed=seed) for seed in (0, 0, 1))
+    assert first == again != other
 
 
 def test_a_label_with_too_few_pictures_is_named_with_its_count() -> None:
@@ -36,21 +35,21 @@ def test_the_number_needed_follows_from_the_shares() -> None:
 
 
 def test_pictures_of_a_group_go_together_and_each_label_keeps_its_share() -> None:
-    groups = [place - place % 2 if place < 60 else place for place in range(160)]  # 30 pairs of cats
+    groups = [index - index % 2 if index < 60 else index for index in range(160)]  # 30 pairs of cats
     splits = stratified_split(LABELS, val=0.1, test=0.1, seed=0, groups=groups)
-    assert all(splits[place] == splits[group] for place, group in enumerate(groups))
+    assert all(splits[index] == splits[group] for index, group in enumerate(groups))
     counts = Counter(zip(LABELS, splits, strict=True))
     assert 7 <= counts["cat", "test"] <= 14  # 7 of 70 groups, some of them pairs
     assert [counts[label, "test"] for label in ("dog", "owl")] == [5, 1]
 
 
 def test_without_duplicates_groups_change_nothing() -> None:
-    alone = stratified_split(LABELS, val=0.1, test=0.1, seed=3, groups=range(160))
-    assert alone == stratified_split(LABELS, val=0.1, test=0.1, seed=3)
+    grouped = stratified_split(LABELS, val=0.1, test=0.1, seed=3, groups=range(160))
+    assert grouped == stratified_split(LABELS, val=0.1, test=0.1, seed=3)
     from sklearn.model_selection import train_test_split
 
     _, test = train_test_split(range(160), test_size=0.1, stratify=LABELS, random_state=3)
-    assert sorted(test) == [place for place, split in enumerate(alone) if split == "test"]
+    assert sorted(test) == [index for index, split in enumerate(grouped) if split == "test"]
 
 
 def test_a_group_counts_for_the_label_that_most_of_it_has() -> None:

@@ -12,7 +12,7 @@ from animals.config.training import ModelConfig, TrainConfig
 from animals.data import statistics
 from animals.data.dataset import DataSet
 from animals.data.load import load_data_set
-from animals.data.statistics import pixel_statistics, standardized, write_statistics
+from animals.data.statistics import pixel_statistics, standardize, write_statistics
 from animals.preprocess import InputSpec, open_picture, preprocess, to_pixels
 from tests.support.pictures import write_label_folders
 
@@ -40,10 +40,10 @@ def test_they_are_those_of_all_training_pixels_together(
 ) -> None:
     monkeypatch.setattr(statistics, "BLOCK", block)
     data_set = load(config)
-    found = pixel_statistics(data_set, workers=0)
+    computed = pixel_statistics(data_set, workers=0)
     pixels = training_pixels(data_set)
-    np.testing.assert_allclose(found.mean, pixels.mean(axis=(0, 1, 2)), atol=1e-6)
-    np.testing.assert_allclose(found.std, pixels.std(axis=(0, 1, 2)), atol=1e-6)
+    np.testing.assert_allclose(computed.mean, pixels.mean(axis=(0, 1, 2)), atol=1e-6)
+    np.testing.assert_allclose(computed.std, pixels.std(axis=(0, 1, 2)), atol=1e-6)
 
 
 @pytest.mark.parametrize("workers", [0, 2])
@@ -57,15 +57,15 @@ def test_without_the_cache_they_are_exactly_the_same(
 
 
 def test_a_channel_that_does_not_vary_divides_by_one_grey_level(tmp_path: Path) -> None:
-    for place, label in enumerate("ab"):
+    for index, label in enumerate("ab"):
         (tmp_path / label).mkdir()
         for number in range(10):
-            Image.new("RGB", (20, 20), (number * 20 + place, 128, 0)).save(tmp_path / label / f"{number}.png")
+            Image.new("RGB", (20, 20), (number * 20 + index, 128, 0)).save(tmp_path / label / f"{number}.png")
     data_set = load_data_set(DataConfig(root=str(tmp_path), cache=False, workers=0), SPEC)
-    found = pixel_statistics(data_set, workers=0)
-    assert found.std[1:] == (round(1 / 255, 6), round(1 / 255, 6))
-    assert found.mean[1:] == (round(128 / 255, 6), 0.0)
-    spec = InputSpec(side=16, mean=found.mean, std=found.std)
+    computed = pixel_statistics(data_set, workers=0)
+    assert computed.std[1:] == (round(1 / 255, 6), round(1 / 255, 6))
+    assert computed.mean[1:] == (round(128 / 255, 6), 0.0)
+    spec = InputSpec(side=16, mean=computed.mean, std=computed.std)
     normalized = preprocess(Image.new("RGB", (20, 20), (90, 128, 0)), spec)
     assert np.isfinite(normalized).all()
     assert abs(normalized[1:]).max() < 0.01
@@ -80,12 +80,12 @@ def test_the_configuration_chooses_whose_they_are(
 ) -> None:
     config.data.statistics = choice
     config.model = ModelConfig(pretrained=pretrained)
-    data_set = standardized(load(config), config)
-    found = pixel_statistics(data_set, workers=0)
-    expected = (found.mean, found.std) if own else (SPEC.mean, SPEC.std)
+    data_set = standardize(load(config), config.data, config.model)
+    computed = pixel_statistics(data_set, workers=0)
+    expected = (computed.mean, computed.std) if own else (SPEC.mean, SPEC.std)
     assert (data_set.spec.mean, data_set.spec.std) == expected
     assert data_set.spec.side == SPEC.side
-    write_statistics(tmp_path / "statistics.json", data_set, config)
+    write_statistics(tmp_path / "statistics.json", data_set, config.data, config.model)
     assert json.loads((tmp_path / "statistics.json").read_text(encoding="utf-8")) == {
         "statistics": "data" if own else "model",
         "mean": list(expected[0]),
@@ -102,6 +102,6 @@ def test_the_command_shows_counts_and_lines_to_paste(
     counts = [line.replace("│", " ").split() for line in table]
     assert ["blue", "8", "1", "1", "10"] in counts
     assert ["All", "24", "3", "3", "30"] in counts
-    found = pixel_statistics(load(config), workers=0)
-    assert mean == "mean: [" + ", ".join(f"{value:.4f}" for value in found.mean) + "]"
-    assert std == "std: [" + ", ".join(f"{value:.4f}" for value in found.std) + "]"
+    computed = pixel_statistics(load(config), workers=0)
+    assert mean == "mean: [" + ", ".join(f"{value:.4f}" for value in computed.mean) + "]"
+    assert std == "std: [" + ", ".join(f"{value:.4f}" for value in computed.std) + "]"

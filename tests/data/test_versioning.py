@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from animals.data import __main__ as command
+from animals.data import versioning
 from animals.data.versioning import add_version, pointer
 from animals.errors import PicturesUnavailable, UsageError
 from tests.support.emulator import Emulator
@@ -42,8 +42,7 @@ class Clone:
     def publish(self, capsys: pytest.CaptureFixture[str]) -> None:
         """Make a version, and do what the command says is to be done next."""
         with contextlib.chdir(self.folder):
-            arguments = command.parse(["version"])
-            arguments.run(arguments)
+            versioning.main(Path("data/raw/raw-img"))
         *_, add, commit, push = capsys.readouterr().out.splitlines()
         for line in (add, commit, push):
             self.run(*shlex.split(line))
@@ -56,7 +55,7 @@ class Clone:
 def clone(tmp_path: Path, emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Clone:
     """A clone whose origin is a bare repository beside it; the test runs in it."""
     environment = {
-        **{f"DVC_{place}_DIR": str(tmp_path / place) for place in ("SITE_CACHE", "GLOBAL_CONFIG", "SYSTEM_CONFIG")},
+        **{f"DVC_{name}_DIR": str(tmp_path / name) for name in ("SITE_CACHE", "GLOBAL_CONFIG", "SYSTEM_CONFIG")},
         **{f"GIT_{who}_{what}": "a@b.c" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")},
         "GIT_CONFIG_GLOBAL": os.devnull,
         "GIT_CONFIG_SYSTEM": os.devnull,
@@ -110,19 +109,14 @@ def test_two_clones_share_each_version_of_the_pictures(
     assert clone.files() == first
 
 
-def test_without_a_bucket_nothing_is_added_and_the_message_says_how_to_name_one(clone: Clone) -> None:
-    with pytest.raises(
-        UsageError, match=r"no bucket to push to \(gs://YOUR-BUCKET/dvc\)\. Set yours and commit"
-    ) as told:
+@pytest.mark.parametrize(("keep", "reason"), [(True, "gs://YOUR-BUCKET/dvc"), (False, "none is set")])
+def test_without_a_bucket_the_message_says_how_to_set_one(clone: Clone, keep: bool, reason: str) -> None:
+    if not keep:
+        (clone.folder / ".dvc" / "config").write_text("", encoding="utf-8")
+    with pytest.raises(UsageError, match=rf"no bucket to push to \({reason}\)\. Set yours and commit") as raised:
         add_version(Path(PICTURES))
-    assert str(told.value).endswith(".dvc/config: dvc remote add --force --default bucket gs://NAME/dvc")
+    assert str(raised.value).endswith(".dvc/config: dvc remote add --force --default bucket gs://NAME/dvc")
     assert not pointer(clone.pictures).exists()
-
-
-def test_without_any_remote_the_message_is_the_same(clone: Clone) -> None:
-    (clone.folder / ".dvc" / "config").write_text("", encoding="utf-8")
-    with pytest.raises(UsageError, match=r"no bucket to push to \(none is set\).* --default bucket gs://NAME/dvc"):
-        add_version(Path(PICTURES))
 
 
 def test_what_dvc_says_is_shown_when_it_fails(clone: Clone, capfd: pytest.CaptureFixture[str]) -> None:
@@ -132,15 +126,16 @@ def test_what_dvc_says_is_shown_when_it_fails(clone: Clone, capfd: pytest.Captur
     assert "ERROR: " in capfd.readouterr().err
 
 
-def test_without_pictures_it_says_how_to_bring_some(clone: Clone) -> None:
-    shutil.rmtree(clone.pictures)
-    with pytest.raises(UsageError, match=r"raw-img is no folder\. Import pictures first: invoke data --source"):
-        add_version(Path(PICTURES))
-
-
-def test_outside_of_a_repository_of_dvc_it_says_so(clone: Clone) -> None:
-    shutil.rmtree(clone.folder / ".dvc")
-    with pytest.raises(UsageError, match=r"is no DVC repository: it has no folder \.dvc\. Run this in a clone"):
+@pytest.mark.parametrize(
+    ("missing", "message"),
+    [
+        (PICTURES, r"raw-img is no folder\. Import pictures first: invoke data --source"),
+        (".dvc", r"is no DVC repository: it has no folder \.dvc\. Run this in a clone"),
+    ],
+)
+def test_a_missing_folder_is_named_with_what_to_do(clone: Clone, missing: str, message: str) -> None:
+    shutil.rmtree(clone.folder / missing)
+    with pytest.raises(UsageError, match=message):
         add_version(Path(PICTURES))
 
 

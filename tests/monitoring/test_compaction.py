@@ -1,10 +1,10 @@
-"""Loose records become one Parquet file a day, and none is lost, whatever happens meanwhile."""
+"""Compaction moves records into one Parquet file a day, and loses none of them."""
 
 import json
 import multiprocessing
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -20,7 +20,8 @@ from animals.monitoring import compaction
 from animals.monitoring.compaction import compact
 from animals.monitoring.record_types import FEEDBACK, PREDICTIONS
 from animals.records import Feedback
-from animals.storage import FolderStorage, Storage, StoredObject
+from animals.storage import FolderStorage, Storage
+from tests.support.hooked_storage import Hook, HookedStorage
 from tests.support.records import NOON, TODAY, make_feedback, make_prediction, put_feedback, put_predictions
 
 PARQUET = f"compacted/feedback/date={TODAY}.parquet"
@@ -28,12 +29,12 @@ DAY = f"feedback/date={TODAY}/"
 
 
 def labels(storage: Storage) -> dict[str, str]:
-    """What compaction says people said, by the answer's id."""
+    """Return the label of each feedback record after compaction, by its id."""
     tables = [table.select(["id", "label"]) for table in compact(storage, FEEDBACK, TODAY).tables()]
     return {row["id"]: row["label"] for table in tables for row in table.to_pylist()}
 
 
-def said(*ids: str) -> dict[str, str]:
+def all_ant(*ids: str) -> dict[str, str]:
     return dict.fromkeys(sorted(ids), "ant")
 
 
@@ -42,7 +43,7 @@ def folder(tmp_path: Path) -> FolderStorage:
     return FolderStorage(tmp_path / "bucket")
 
 
-def test_loose_records_become_one_file_and_are_removed(bucket: Storage) -> None:
+def test_records_are_moved_into_one_file(bucket: Storage) -> None:
     records = [
         make_feedback("b", picture="feedback/pictures/date=2026-11-24/b.jpg"),
         make_feedback("a", "bee"),
@@ -57,7 +58,7 @@ def test_loose_records_become_one_file_and_are_removed(bucket: Storage) -> None:
     assert [Feedback.model_validate(row) for row in rows] == sorted(records, key=lambda record: record.id)
 
 
-def test_a_second_time_changes_nothing(bucket: Storage) -> None:
+def test_a_second_compaction_changes_nothing(bucket: Storage) -> None:
     put_feedback(bucket, make_feedback("a"))
     first = compact(bucket, FEEDBACK, TODAY)
     generation = bucket.read(PARQUET).generation
@@ -73,16 +74,16 @@ def test_a_day_without_records_has_no_file(bucket: Storage) -> None:
     assert list(bucket.names()) == []
 
 
-def test_new_records_join_those_of_before(bucket: Storage) -> None:
+def test_new_records_are_merged_with_earlier_ones(bucket: Storage) -> None:
     put_feedback(bucket, make_feedback("a"))
     compact(bucket, FEEDBACK, TODAY)
     put_feedback(bucket, make_feedback("b"))
 
-    assert labels(bucket) == said("a", "b")
+    assert labels(bucket) == all_ant("a", "b")
 
 
 @pytest.mark.parametrize("seconds", [0, 1], ids=["within a second", "later"])
-def test_a_changed_mind_wins_after_compaction_too(bucket: Storage, seconds: int) -> None:
+def test_later_feedback_replaces_compacted_feedback(bucket: Storage, seconds: int) -> None:
     first = make_feedback("a", "bee")
     put_feedback(bucket, first, make_feedback("b"))
     compact(bucket, FEEDBACK, TODAY)
@@ -92,7 +93,7 @@ def test_a_changed_mind_wins_after_compaction_too(bucket: Storage, seconds: int)
     assert list(bucket.names()) == [PARQUET]
 
 
-def test_an_older_judgement_never_wins(bucket: Storage) -> None:
+def test_older_feedback_never_replaces_later_feedback(bucket: Storage) -> None:
     put_feedback(bucket, make_feedback("a", "cat"))
     compact(bucket, FEEDBACK, TODAY)
     put_feedback(bucket, make_feedback("a", "bee", time=NOON + timedelta(seconds=30)))
@@ -104,13 +105,13 @@ def test_an_older_judgement_never_wins(bucket: Storage) -> None:
 def test_many_objects_are_compacted_in_steps(folder: FolderStorage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compaction, "CHUNK_OBJECTS", 2)
     put_feedback(folder, *(make_feedback(name) for name in "edcba"))
-    assert labels(folder) == said(*"abcde")
+    assert labels(folder) == all_ant(*"abcde")
     monkeypatch.setattr(compaction, "CHUNK_BYTES", 1)
     put_feedback(folder, *(make_feedback(name) for name in "fgh"))
-    assert labels(folder) == said(*"abcdefgh")
+    assert labels(folder) == all_ant(*"abcdefgh")
 
 
-def test_a_picture_is_no_record(bucket: Storage) -> None:
+def test_a_picture_is_not_a_record(bucket: Storage) -> None:
     bucket.write(f"feedback/pictures/date={TODAY}/a.jpg", b"\xff\xd8")
     put_feedback(bucket, make_feedback("a"))
 
@@ -119,7 +120,7 @@ def test_a_picture_is_no_record(bucket: Storage) -> None:
     assert list(bucket.names()) == [PARQUET, f"feedback/pictures/date={TODAY}/a.jpg"]
 
 
-def test_a_picture_that_is_not_to_be_kept_any_more_is_removed(bucket: Storage) -> None:
+def test_a_picture_without_consent_any_more_is_deleted(bucket: Storage) -> None:
     names = {who: f"feedback/pictures/date={TODAY}/{who}.jpg" for who in "abc"}
     for who, name in names.items():
         bucket.write(name, b"\xff\xd8")
@@ -139,7 +140,7 @@ def test_a_picture_that_is_not_to_be_kept_any_more_is_removed(bucket: Storage) -
     assert list(bucket.names()) == [PARQUET, names["b"], "models/current.json"]
 
 
-def changed(**changes: Any) -> bytes:
+def feedback_json(**changes: Any) -> bytes:
     return json.dumps({**make_feedback("x").model_dump(mode="json"), **changes}).encode()
 
 
@@ -148,30 +149,30 @@ BROKEN = {
     "half a record": make_feedback("x").model_dump_json().encode()[:100],
     "no UTF-8": b"\xff\xfe\x00",
     "another kind of JSON": b"[1, 2]",
-    "a field too many": changed(more=1),
-    "a confidence over 1": changed(confidence=1.5),
-    "a time without its zone": changed(answered="2026-11-24T12:00:00"),
-    "another id than its name": changed(id="y"),
-    "another day than its name": changed(answered="2026-11-23T12:00:00Z"),
-    "a time before all times": changed(answered="0001-01-01T00:00:00+14:00"),
-    "half a character": changed().replace(b'"ant"', b'"\\ud800"'),
+    "a field too many": feedback_json(more=1),
+    "a confidence over 1": feedback_json(confidence=1.5),
+    "a time without its zone": feedback_json(answered="2026-11-24T12:00:00"),
+    "another id than its name": feedback_json(id="y"),
+    "another day than its name": feedback_json(answered="2026-11-23T12:00:00Z"),
+    "a time before all times": feedback_json(answered="0001-01-01T00:00:00+14:00"),
+    "half a character": feedback_json().replace(b'"ant"', b'"\\ud800"'),
     "too deep": b"[" * 5000 + b"]" * 5000,
-    "too large": b" " * 200_000 + changed(),
+    "too large": b" " * 200_000 + feedback_json(),
 }
 
 
 @pytest.mark.parametrize("data", BROKEN.values(), ids=BROKEN.keys())
-def test_what_is_no_record_is_named_and_left_where_it_is(folder: FolderStorage, data: bytes) -> None:
+def test_a_broken_record_is_reported_and_kept(folder: FolderStorage, data: bytes) -> None:
     put_feedback(folder, make_feedback("a"))
     folder.write(f"{DAY}x.json", data)
     for _ in range(2):
         day = compact(folder, FEEDBACK, TODAY)
         assert day.broken == (f"{DAY}x.json",)
-        assert labels(folder) == said("a")
+        assert labels(folder) == all_ant("a")
         assert folder.read(f"{DAY}x.json").data == data
 
 
-def test_an_object_of_another_kind_is_named_and_not_read(folder: FolderStorage) -> None:
+def test_an_object_with_another_name_is_reported_and_not_read(folder: FolderStorage) -> None:
     for name in ("notes.txt", "deeper/a.json"):
         folder.write(f"{DAY}{name}", make_feedback("a").model_dump_json().encode())
 
@@ -187,7 +188,7 @@ def test_a_day_is_that_of_utc(folder: FolderStorage) -> None:
     assert table["answered"].to_pylist() == [datetime(2026, 11, 24, 6, tzinfo=UTC)]
 
 
-def test_an_answer_that_was_logged_twice_counts_once(bucket: Storage) -> None:
+def test_a_prediction_logged_twice_counts_once(bucket: Storage) -> None:
     random = np.random.default_rng(0)
     entries = [make_prediction(str(number), random) for number in range(5)]
     put_predictions(bucket, entries)
@@ -202,7 +203,7 @@ def test_an_answer_that_was_logged_twice_counts_once(bucket: Storage) -> None:
     assert list(bucket.names()) == [f"compacted/predictions/date={TODAY}.parquet"]
 
 
-def test_of_a_log_with_broken_lines_the_others_count_and_it_stays(folder: FolderStorage) -> None:
+def test_a_log_with_broken_lines_is_kept_and_its_other_lines_count(folder: FolderStorage) -> None:
     random = np.random.default_rng(0)
     good = make_prediction("a", random)
     lines = [
@@ -221,38 +222,7 @@ def test_of_a_log_with_broken_lines_the_others_count_and_it_stays(folder: Folder
     assert name in list(folder.names())
 
 
-class Wrapped:
-    """A bucket that does something before each verb that changes it."""
-
-    def __init__(self, storage: Storage, before: Callable[[str, str], None]) -> None:
-        self._storage = storage
-        self._before = before
-        self.url = storage.url
-
-    def read(self, name: str) -> StoredObject:
-        self._before("read", name)
-        return self._storage.read(name)
-
-    def read_if_changed(self, name: str, generation: str | None) -> StoredObject | None:
-        return self._storage.read_if_changed(name, generation)
-
-    def write(self, name: str, data: bytes, *, if_generation: str | None = None) -> str:
-        self._before("write", name)
-        return self._storage.write(name, data, if_generation=if_generation)
-
-    def names(self, prefix: str = "") -> Iterator[str]:
-        return self._storage.names(prefix)
-
-    def sizes(self, prefix: str = "") -> Iterator[tuple[str, int]]:
-        yield from self._storage.sizes(prefix)
-        self._before("listed", prefix)
-
-    def delete(self, name: str, *, if_generation: str | None = None) -> None:
-        self._before("delete", name)
-        self._storage.delete(name, if_generation=if_generation)
-
-
-def test_ended_between_any_two_steps_nothing_is_lost_or_counted_twice(
+def test_a_failure_between_any_two_steps_loses_nothing_and_counts_nothing_twice(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(compaction, "CHUNK_OBJECTS", 2)
@@ -270,12 +240,12 @@ def test_ended_between_any_two_steps_nothing_is_lost_or_counted_twice(
             nonlocal left
             left -= verb in ("write", "delete")
             if left < 0:
-                raise StorageUnavailable("ended here")
+                raise StorageUnavailable("it fails here")
 
         try:
-            compact(Wrapped(storage, end), FEEDBACK, TODAY)
+            compact(HookedStorage(storage, end), FEEDBACK, TODAY)
         except StorageUnavailable:
-            assert labels(storage) == {**said(*"abcdef"), "a": "bee"}
+            assert labels(storage) == {**all_ant(*"abcdef"), "a": "bee"}
             assert list(storage.names()) == [PARQUET]
             steps += 1
         else:
@@ -292,7 +262,7 @@ def test_a_process_that_is_killed_loses_nothing(folder: FolderStorage) -> None:
         process.start()
         process.join()
         assert process.exitcode == 9
-    assert labels(folder) == said(*ids)
+    assert labels(folder) == all_ant(*ids)
     assert list(folder.names()) == [PARQUET]
 
 
@@ -307,26 +277,26 @@ def _compact_and_die(folder: FolderStorage, steps: int) -> None:
             if left < 0:
                 os._exit(9)
 
-    compact(Wrapped(folder, die), FEEDBACK, TODAY)
+    compact(HookedStorage(folder, die), FEEDBACK, TODAY)
 
 
-def once(verb: str, action: Callable[[], object]) -> Callable[[str, str], None]:
-    """Do something before the first call of a verb."""
+def once(event: str, action: Callable[[], object]) -> Hook:
+    """Return a hook that acts on the first event of a kind."""
     done = threading.Event()
 
-    def before(called: str, _: str) -> None:
-        if called == verb and not done.is_set():
+    def hook(called: str, _: str) -> None:
+        if called == event and not done.is_set():
             done.set()
             action()
 
-    return before
+    return hook
 
 
-def test_a_mind_that_is_changed_while_it_is_compacted_wins(bucket: Storage) -> None:
+def test_feedback_that_changes_during_compaction_wins(bucket: Storage) -> None:
     put_feedback(bucket, make_feedback("a", "bee"))
     later = make_feedback("a", "cat", time=NOON + timedelta(hours=1))
 
-    compact(Wrapped(bucket, once("delete", lambda: put_feedback(bucket, later))), FEEDBACK, TODAY)
+    compact(HookedStorage(bucket, once("delete", lambda: put_feedback(bucket, later))), FEEDBACK, TODAY)
 
     assert list(bucket.names()) == [PARQUET, f"{DAY}a.json"]
     assert labels(bucket) == {"a": "cat"}
@@ -334,11 +304,9 @@ def test_a_mind_that_is_changed_while_it_is_compacted_wins(bucket: Storage) -> N
 
 
 @pytest.mark.parametrize(
-    ("verb", "seen"), [("listed", "cat"), ("read", "cat"), ("write", "cat"), ("delete", "bee")], ids=str
+    ("verb", "seen"), [("after sizes", "cat"), ("read", "cat"), ("write", "cat"), ("delete", "bee")], ids=str
 )
-def test_what_others_compact_before_the_file_is_written_is_in_the_result_too(
-    bucket: Storage, verb: str, seen: str
-) -> None:
+def test_records_that_others_compact_before_the_write_are_in_the_result(bucket: Storage, verb: str, seen: str) -> None:
     put_feedback(bucket, make_feedback("a"), make_feedback("b", "bee"))
 
     def meanwhile() -> None:
@@ -346,20 +314,20 @@ def test_what_others_compact_before_the_file_is_written_is_in_the_result_too(
         put_feedback(bucket, make_feedback("b", "cat"))
         labels(bucket)
 
-    assert labels(Wrapped(bucket, once(verb, meanwhile))) == {"a": "ant", "b": seen}
+    assert labels(HookedStorage(bucket, once(verb, meanwhile))) == {"a": "ant", "b": seen}
     assert labels(bucket) == {"a": "ant", "b": "cat"}
 
 
-def test_two_at_once_while_people_go_on_judging_lose_nothing(bucket: Storage) -> None:
+def test_two_concurrent_compactions_with_new_feedback_lose_nothing(bucket: Storage) -> None:
     rounds, people = 6, 15
     done = threading.Event()
 
-    def go_on() -> None:
+    def compact_repeatedly() -> None:
         while not done.is_set():
             compact(bucket, FEEDBACK, TODAY)
 
     with ThreadPoolExecutor(3) as pool:
-        working = [pool.submit(go_on) for _ in range(2)]
+        working = [pool.submit(compact_repeatedly) for _ in range(2)]
         for number in range(rounds):
             if isinstance(bucket, FolderStorage):  # the emulator does not look and delete in one step
                 label, time = "bee" if number % 2 else "cat", NOON + timedelta(seconds=number)
@@ -374,7 +342,7 @@ def test_two_at_once_while_people_go_on_judging_lose_nothing(bucket: Storage) ->
     assert list(bucket.names()) == [PARQUET]
 
 
-def test_a_day_that_others_write_all_the_time_is_given_up(
+def test_compaction_gives_up_a_day_that_others_keep_writing(
     folder: FolderStorage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(compaction, "RETRY_SECONDS", 0.0)
@@ -388,12 +356,12 @@ def test_a_day_that_others_write_all_the_time_is_given_up(
             put_feedback(folder, make_feedback("a", time=NOON + timedelta(hours=next(numbers))))
 
     with pytest.raises(Busy, match=r"Other processes are compacting the feedback of 2026-11-24\. Try again"):
-        compact(Wrapped(folder, meanwhile), FEEDBACK, TODAY)
+        compact(HookedStorage(folder, meanwhile), FEEDBACK, TODAY)
     assert set(labels(folder)) == {"a", "other-0"}
 
 
 @pytest.mark.parametrize("data", [b"", b"PAR1", b"not a table at all, but long enough to be one"])
-def test_a_file_that_is_no_parquet_is_told_and_nothing_is_removed(folder: FolderStorage, data: bytes) -> None:
+def test_a_file_that_is_not_parquet_is_an_error_and_nothing_is_deleted(folder: FolderStorage, data: bytes) -> None:
     folder.write(PARQUET, data)
     with pytest.raises(BrokenRecords, match=rf"{PARQUET} cannot be read: .* Restore it, or delete it"):
         list(compact(folder, FEEDBACK, TODAY).tables())
@@ -413,9 +381,10 @@ def test_a_file_with_an_unknown_column_is_not_overwritten(folder: FolderStorage)
         compact(folder, FEEDBACK, TODAY)
 
 
-def test_a_file_with_a_column_of_another_type_is_told(folder: FolderStorage) -> None:
-    table = FEEDBACK.schema.empty_table()
-    _overwrite(folder, table.set_column(0, "id", pa.array([], pa.binary())))
+def test_a_file_with_a_column_of_another_type_is_an_error(folder: FolderStorage) -> None:
+    put_feedback(folder, make_feedback("a"))
+    [table] = compact(folder, FEEDBACK, TODAY).tables()
+    _overwrite(folder, table.set_column(0, "id", pa.array([[1]])))
     with pytest.raises(BrokenRecords, match="cannot be read"):
         list(compact(folder, FEEDBACK, TODAY).tables())
 

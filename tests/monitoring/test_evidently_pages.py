@@ -1,4 +1,4 @@
-"""Evidently's pages, at every size that there may be: it fails at many of them when it is asked carelessly."""
+"""Evidently's pages for any number of records: Evidently itself fails for many of them."""
 
 import os
 import re
@@ -16,8 +16,8 @@ from tests.support.records import LABELS, make_feedback, make_prediction, make_p
 REFERENCE = reference_frame()
 
 
-def judgements(count: int, labels: Sequence[str] = LABELS, wrong: float = 0.1) -> pd.DataFrame:
-    """Judged answers that name only these labels."""
+def feedback_rows(count: int, labels: Sequence[str] = LABELS, wrong: float = 0.1) -> pd.DataFrame:
+    """Return feedback with only these labels."""
     random = np.random.default_rng(count)
     rows = []
     for number in range(count):
@@ -29,25 +29,27 @@ def judgements(count: int, labels: Sequence[str] = LABELS, wrong: float = 0.1) -
     return pd.DataFrame(rows)
 
 
-def answers(count: int, shift: float = 0.0, seed: int = 0) -> pd.DataFrame:
+def prediction_rows(count: int, shift: float = 0.0, seed: int = 0) -> pd.DataFrame:
     random = np.random.default_rng(seed)
     return pd.DataFrame(make_prediction(str(number), random, shift=shift).row() for number in range(count))
 
 
 def whole(page: str, *words: str) -> bool:
-    """Whether it is a page with the plots inside, and these words."""
+    """Return whether it is a page that contains its plots and these words."""
     return page.rstrip().endswith("</html>") and len(page) > 3_000_000 and all(word in page for word in words)
 
 
-def test_a_performance_page_is_made_of_any_number_of_judgements_on_any_labels() -> None:
+def test_a_performance_page_is_made_of_any_number_of_feedback_records_on_any_labels() -> None:
     for count in range(1, 51):
         labels = LABELS[: 1 + count % len(LABELS)]
-        assert whole(performance_page(REFERENCE, judgements(count, labels), LABELS, ["remark"]), "<p>remark</p>"), count
+        assert whole(performance_page(REFERENCE, feedback_rows(count, labels), LABELS, ["remark"]), "<p>remark</p>"), (
+            count
+        )
 
 
-def test_a_drift_page_is_made_of_any_number_of_answers() -> None:
+def test_a_drift_page_is_made_of_any_number_of_predictions() -> None:
     for count in [*range(1, 51, 7), 50, 60]:
-        current = answers(count)
+        current = prediction_rows(count)
         drift = detect_drift(REFERENCE, current, LABELS)
         assert whole(drift_page(REFERENCE, current, LABELS, drift, ["remark"]), "<p>remark</p>"), count
 
@@ -58,27 +60,27 @@ def test_a_drift_page_is_made_of_any_number_of_answers() -> None:
     ids=["one", "two", "the first of two", "the second of two"],
 )
 def test_a_version_may_have_few_labels(labels: tuple[str, ...], said: tuple[str, ...]) -> None:
-    reference = judgements(60, labels).rename(columns={"label": "target"})
-    assert whole(performance_page(reference, judgements(40, said), labels, []))
+    reference = feedback_rows(60, labels).rename(columns={"label": "target"})
+    assert whole(performance_page(reference, feedback_rows(40, said), labels, []))
 
 
 def test_labels_may_be_called_as_columns_are() -> None:
     names = dict(zip(LABELS, ("label", "prediction", "confidence", "feedback"), strict=True))
     renamed = {f"p_{old}": f"p_{new}" for old, new in names.items()}
-    tables = [table.replace(names).rename(columns=renamed) for table in (REFERENCE, judgements(40))]
+    tables = [table.replace(names).rename(columns=renamed) for table in (REFERENCE, feedback_rows(40))]
     assert whole(performance_page(tables[0], tables[1], list(names.values()), []))
 
 
-def verdicts(page: str) -> dict[str, str]:
-    """What became of each test, by its name."""
+def states_of(page: str) -> dict[str, str]:
+    """Return the state of each test by its name."""
     found = re.findall(r'"title": ?"([^"]+)"[^{}]*"state": ?"(\w+)"', page)
     return dict(found)
 
 
 def test_the_accuracy_fails_only_when_it_is_significantly_lower() -> None:
-    right = verdicts(performance_page(REFERENCE, judgements(100, wrong=0.05), LABELS, []))
-    wrong = verdicts(performance_page(REFERENCE, judgements(100, wrong=0.6), LABELS, []))
-    perfect = verdicts(performance_page(REFERENCE, judgements(100, wrong=0), LABELS, []))
+    right = states_of(performance_page(REFERENCE, feedback_rows(100, wrong=0.05), LABELS, []))
+    wrong = states_of(performance_page(REFERENCE, feedback_rows(100, wrong=0.6), LABELS, []))
+    perfect = states_of(performance_page(REFERENCE, feedback_rows(100, wrong=0), LABELS, []))
     for found, state in ((right, "success"), (wrong, "fail"), (perfect, "success")):
         assert [value for name, value in found.items() if "Accuracy" in name] == [state], found
 
@@ -88,10 +90,10 @@ def test_the_lowest_accuracy_is_nearer_the_more_records_there_are() -> None:
     assert bounds == pytest.approx([0.767, 0.857, 0.887], abs=0.001)
 
 
-def test_the_marks_on_the_plots_are_the_verdict_of_our_tests() -> None:
-    current = answers(200, shift=0.3)
+def test_the_plots_show_the_results_of_our_tests() -> None:
+    current = prediction_rows(200, shift=0.3)
     drift = detect_drift(REFERENCE, current, LABELS)
-    found = verdicts(drift_page(REFERENCE, current, LABELS, drift, []))
+    found = states_of(drift_page(REFERENCE, current, LABELS, drift, []))
     drifted = {feature.feature for feature in drift.features if feature.drifted}
     assert "brightness" in drifted
     marked = {name.rpartition(" ")[2]: state for name, state in found.items() if "Drift" in name}
@@ -101,33 +103,33 @@ def test_the_marks_on_the_plots_are_the_verdict_of_our_tests() -> None:
 
 def test_an_undrifted_table_fails_no_test() -> None:
     for seed in range(5):
-        current = answers(200, seed=seed + 10)
+        current = prediction_rows(200, seed=seed + 10)
         drift = detect_drift(REFERENCE, current, LABELS)
-        found = verdicts(drift_page(REFERENCE, current, LABELS, drift, []))
+        found = states_of(drift_page(REFERENCE, current, LABELS, drift, []))
         assert found
         assert set(found.values()) == {"success"}, found
 
 
 def test_impossible_values_fail() -> None:
-    current = answers(60).assign(brightness=1.5)
+    current = prediction_rows(60).assign(brightness=1.5)
     current.loc[0, "sharpness"] = np.nan
     drift = detect_drift(REFERENCE, current, LABELS)
-    found = verdicts(drift_page(REFERENCE, current, LABELS, drift, []))
+    found = states_of(drift_page(REFERENCE, current, LABELS, drift, []))
     failed = {name for name, state in found.items() if state == "fail"}
     assert any("'brightness' values in range" in name for name in failed)
     assert any("missing values" in name for name in failed)
 
 
-def test_it_says_why_there_is_no_curve() -> None:
-    assert "no feedback names cat, dog" in performance_page(REFERENCE, judgements(40, LABELS[:2]), LABELS, [])
-    assert "no feedback names" not in performance_page(REFERENCE, judgements(40), LABELS, [])
+def test_a_missing_roc_auc_is_explained() -> None:
+    assert "no feedback names cat, dog" in performance_page(REFERENCE, feedback_rows(40, LABELS[:2]), LABELS, [])
+    assert "no feedback names" not in performance_page(REFERENCE, feedback_rows(40), LABELS, [])
 
 
-def test_a_large_reference_is_drawn_from() -> None:
+def test_a_large_reference_is_sampled() -> None:
     large = pd.concat([REFERENCE] * 15, ignore_index=True)
     assert len(large) > SAMPLE_ROWS
-    assert whole(performance_page(large, judgements(40), LABELS, []))
+    assert whole(performance_page(large, feedback_rows(40), LABELS, []))
 
 
-def test_nobody_is_told_of_it() -> None:
+def test_evidently_sends_no_telemetry() -> None:
     assert os.environ["DO_NOT_TRACK"] == "1"

@@ -1,12 +1,9 @@
-"""The report function: inside functions-framework's own application, and as a process of its own."""
+"""The report function, in functions-framework's own application and as a process."""
 
-import contextlib
 import json
 import os
-import socket
 import subprocess
 import sys
-import time
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -43,7 +40,7 @@ def folder(tmp_path: Path) -> FolderStorage:
 
 @pytest.fixture
 def client(folder: FolderStorage, monkeypatch: pytest.MonkeyPatch) -> Client:
-    """Asks the function on a folder."""
+    """A client of the function, with a folder as bucket."""
     monkeypatch.setenv("ANIMALS_BUCKET", folder.url)
     monkeypatch.setenv("FUNCTION_TARGET", TARGET)  # the framework sets these
     monkeypatch.setenv("FUNCTION_SIGNATURE_TYPE", "http")
@@ -53,13 +50,13 @@ def client(folder: FolderStorage, monkeypatch: pytest.MonkeyPatch) -> Client:
 
 
 def today(*ids: str, label: str = "ant") -> list[Feedback]:
-    """Judgements of now."""
+    """Return feedback of now."""
     now = datetime.now(UTC)
     return [make_feedback(identity, label, answered=now, time=now) for identity in ids]
 
 
 def fill(storage: Storage, *, judgements: int = 40, answers: int = 200) -> None:
-    """A version, what it answered today and what people said."""
+    """Store a version, predictions of today and feedback on them."""
     publish(storage, created=datetime.now(UTC) - timedelta(days=3))
     put_feedback(storage, *today(*(f"{number:03}" for number in range(judgements))))
     random = np.random.default_rng(0)
@@ -68,25 +65,14 @@ def fill(storage: Storage, *, judgements: int = 40, answers: int = 200) -> None:
     )
 
 
-def wait_for(port: int) -> None:
-    """Until somebody listens there."""
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        with contextlib.suppress(ConnectionRefusedError):
-            socket.create_connection(("127.0.0.1", port)).close()
-            return
-        time.sleep(0.05)
-    raise TimeoutError
-
-
-def test_the_summary_is_answered_as_json(client: Client, folder: FolderStorage) -> None:
+def test_the_summary_is_json(client: Client, folder: FolderStorage) -> None:
     fill(folder)
     answer = client.get(JSON)
     assert (answer.status_code, answer.mimetype) == (200, "application/json")
     summary = Summary.model_validate_json(answer.data)
     assert (summary.days, summary.version) == (7, "r1")
     assert (summary.feedback.records, summary.predictions.records) == (40, 200)
-    assert not [name for name in folder.names() if name.startswith("reports/")], "a look leaves nothing behind"
+    assert not [name for name in folder.names() if name.startswith("reports/")], "a summary is not stored"
 
 
 @pytest.mark.parametrize("path", ["/", f"/{TARGET}", f"/{TARGET}/"])
@@ -97,7 +83,7 @@ def test_the_report_is_at_its_name_and_at_the_function_s_own_address(
     assert client.get(f"{path}?format=json&days=3").get_json()["days"] == 3
 
 
-def test_it_says_that_it_is_alive_whatever_the_bucket_does(client: Client) -> None:
+def test_it_is_alive_without_a_model(client: Client) -> None:
     assert client.get("/healthz").get_json() == {"status": "ok"}
 
 
@@ -135,7 +121,7 @@ def test_an_impossible_parameter_is_answered_with_400(client: Client, query: str
     ("method", "path", "status"),
     [("GET", "/somewhere", 404), ("POST", f"/{TARGET}", 405), ("DELETE", "/", 405), ("POST", "/metrics", 405)],
 )
-def test_another_address_or_method_is_refused_as_json(client: Client, method: str, path: str, status: int) -> None:
+def test_another_path_or_method_is_refused_as_json(client: Client, method: str, path: str, status: int) -> None:
     answer = client.open(path, method=method)
     assert answer.status_code == status
     assert list(answer.get_json()) == ["detail"]
@@ -161,7 +147,7 @@ def test_without_any_record_there_is_a_summary_but_no_report(client: Client, fol
     assert not [name for name in folder.names() if name.startswith("reports/")]
 
 
-def test_what_was_compacted_and_is_broken_is_409(client: Client, folder: FolderStorage) -> None:
+def test_a_broken_parquet_file_is_409(client: Client, folder: FolderStorage) -> None:
     publish(folder)
     folder.write(f"compacted/feedback/date={datetime.now(UTC):%Y-%m-%d}.parquet", b"no table")
     answer = client.get(JSON)
@@ -169,7 +155,7 @@ def test_what_was_compacted_and_is_broken_is_409(client: Client, folder: FolderS
     assert "cannot be read" in answer.get_json()["detail"]
 
 
-def test_a_bucket_that_is_away_is_503_with_a_time_to_come_back(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unavailable_bucket_is_503_with_retry_after(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", "http://127.0.0.1:1")
     monkeypatch.setenv("ANIMALS_BUCKET", "gs://nowhere")
     monkeypatch.setattr(sys.modules["main"], "STORAGE_SECONDS", 0.1)
@@ -179,7 +165,7 @@ def test_a_bucket_that_is_away_is_503_with_a_time_to_come_back(client: Client, m
     assert answer.headers["Retry-After"] == "5"
 
 
-def test_too_many_at_once_are_sent_away_and_others_are_answered(client: Client, folder: FolderStorage) -> None:
+def test_too_many_reports_at_a_time_are_503_and_other_requests_succeed(client: Client, folder: FolderStorage) -> None:
     fill(folder, judgements=2, answers=2)
     main = sys.modules["main"]  # as the framework has loaded it
     with ThreadPoolExecutor(MAX_REPORTS) as pool:
@@ -193,14 +179,14 @@ def test_too_many_at_once_are_sent_away_and_others_are_answered(client: Client, 
     assert client.get(JSON).status_code == 200
 
 
-def test_a_wrong_setting_is_told(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_impossible_setting_is_500(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANIMALS_BUCKET", "s3://nowhere")
     answer = client.get(JSON)
     assert answer.status_code == 500
     assert "neither a local folder nor of the form gs://" in answer.get_json()["detail"]
 
 
-def test_prometheus_gets_what_the_newest_report_found(client: Client, folder: FolderStorage) -> None:
+def test_the_newest_report_is_exported_as_metrics(client: Client, folder: FolderStorage) -> None:
     publish(folder)
     assert client.get("/metrics").status_code == 200
     put_feedback(folder, *today("a", "b"), *today("c", label="bee"))
@@ -210,7 +196,7 @@ def test_prometheus_gets_what_the_newest_report_found(client: Client, folder: Fo
     assert "animals_feedback_records 3.0" in answer.text
 
 
-def test_too_little_for_evidently_is_a_report_that_says_so(client: Client, folder: FolderStorage) -> None:
+def test_with_few_records_the_pages_say_what_is_missing(client: Client, folder: FolderStorage) -> None:
     fill(folder, judgements=3, answers=4)
     answer = client.get(f"/{TARGET}")
     assert answer.status_code == 200
@@ -224,7 +210,7 @@ def test_too_little_for_evidently_is_a_report_that_says_so(client: Client, folde
     assert len(reports) == 2
 
 
-def test_nothing_that_is_not_needed_is_imported_for_the_summary(folder: FolderStorage) -> None:
+def test_a_summary_imports_no_heavy_library(folder: FolderStorage) -> None:
     fill(folder)
     script = f"""
 import sys
@@ -238,12 +224,12 @@ assert not heavy & set(sys.modules), heavy & set(sys.modules)
     subprocess.run([sys.executable, "-c", script], check=True, env={**os.environ, "ANIMALS_BUCKET": folder.url})
 
 
-def test_the_framework_s_own_command_answers_a_whole_report_from_google_s_storage(gcs_url: str, tmp_path: Path) -> None:
+def test_the_framework_s_own_command_makes_a_report_from_google_s_storage(gcs_url: str, tmp_path: Path) -> None:
     storage = open_storage(gcs_url)
     fill(storage)
     port = free_port()
     with running(tmp_path, *FRAMEWORK, "--port", str(port), ANIMALS_BUCKET=gcs_url) as process:
-        wait_for(port)
+        process.wait_until_ready(f"http://127.0.0.1:{port}/healthz")
         answer = httpx.get(f"http://127.0.0.1:{port}/{TARGET}", timeout=120)
         assert answer.status_code == 200, answer.text
         assert answer.headers["Content-Disposition"] == "attachment; filename=reports.zip"
@@ -253,12 +239,12 @@ def test_the_framework_s_own_command_answers_a_whole_report_from_google_s_storag
     assert list(files) == ["index.html", "performance.html", "drift.html", "summary.json"]
     assert json.loads(files["summary.json"])["feedback"]["right"] == 40
     assert min(len(files["performance.html"]), len(files["drift.html"])) > 3_000_000, "the plots are inside"
-    place = next(name for name in storage.names("reports/") if name.endswith("/index.html")).removesuffix("index.html")
-    assert {name: storage.read(f"{place}{name}").data for name in files} == files
+    prefix = next(name for name in storage.names("reports/") if name.endswith("/index.html")).removesuffix("index.html")
+    assert {name: storage.read(f"{prefix}{name}").data for name in files} == files
     assert storage.read(LATEST).data == files["summary.json"]
 
 
-def test_it_is_served_on_this_machine_and_ends_when_told(folder: FolderStorage, tmp_path: Path) -> None:
+def test_it_is_served_on_this_machine_and_ends_on_sigterm(folder: FolderStorage, tmp_path: Path) -> None:
     fill(folder)
     with running(tmp_path, sys.executable, "-m", "animals.monitoring", ANIMALS_BUCKET=folder.url) as process:
         assert httpx.get(f"{process.url}{JSON}", timeout=60).json()["feedback"]["records"] == 40
@@ -275,7 +261,7 @@ def test_it_is_served_on_this_machine_and_ends_when_told(folder: FolderStorage, 
         ([], {"ANIMALS_HOST": "203.0.113.1"}, 1, "Cannot listen on 203.0.113.1:8082: "),
     ],
 )
-def test_a_mistake_is_told_in_one_sentence(
+def test_a_mistake_is_reported_without_a_traceback(
     arguments: list[str], environment: dict[str, str], code: int, words: str
 ) -> None:
     command = [sys.executable, "-m", "animals.monitoring", *arguments]

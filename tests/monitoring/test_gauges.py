@@ -1,4 +1,4 @@
-"""What the newest report found, as Prometheus reads it."""
+"""The newest report as Prometheus metrics."""
 
 from typing import Any
 
@@ -15,22 +15,22 @@ def summary(**changes: Any) -> Summary:
     return Summary(**dict(found), decision=decide(found))
 
 
-def told(found: Summary | None) -> dict[str, float]:
+def values(summary: Summary | None) -> dict[str, float]:
     """Values by name, or by feature where there are several."""
     return {
         sample.labels.get("feature", sample.name): sample.value
-        for family in text_string_to_metric_families(gauges(found).decode())
+        for family in text_string_to_metric_families(gauges(summary).decode())
         for sample in family.samples
     }
 
 
-def test_without_a_report_nothing_is_told() -> None:
-    assert told(None) == {}
+def test_without_a_report_there_are_no_metrics() -> None:
+    assert values(None) == {}
 
 
-def test_a_quiet_week_is_told_without_an_accuracy_that_nobody_measured() -> None:
+def test_without_feedback_no_accuracy_is_exported() -> None:
     found = summary()
-    assert told(found) == {
+    assert values(found) == {
         "animals_report_created_timestamp_seconds": found.created.timestamp(),
         "animals_labelled_pictures": 0,
         "animals_retrain": 0,
@@ -42,8 +42,8 @@ def test_a_quiet_week_is_told_without_an_accuracy_that_nobody_measured() -> None
     }
 
 
-def test_worse_answers_and_drift_are_told() -> None:
-    found = told(summary(feedback=feedback(100, 75, (0.65, 0.83)), drift=DRIFTED, days_drifted=3, pictures=60))
+def test_a_lower_accuracy_and_drift_are_exported() -> None:
+    found = values(summary(feedback=feedback(100, 75, (0.65, 0.83)), drift=DRIFTED, days_drifted=3, pictures=60))
     assert found["animals_feedback_records"] == 100
     assert found["animals_feedback_accuracy"] == 0.75
     assert found["animals_feedback_less_accurate"] == 1

@@ -1,4 +1,4 @@
-"""What a report finds in the bucket, day by day."""
+"""Reports on the records in a bucket."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -36,7 +36,7 @@ def folder(tmp_path: Path) -> FolderStorage:
     return storage
 
 
-def test_without_records_all_is_nought_and_it_says_what_is_needed(folder: FolderStorage) -> None:
+def test_without_records_all_counts_are_zero(folder: FolderStorage) -> None:
     report = build_report(folder, created=NOON)
 
     feedback = report.summary.feedback
@@ -52,7 +52,7 @@ def test_without_records_all_is_nought_and_it_says_what_is_needed(folder: Folder
         make_files(report)
 
 
-def test_judgements_are_counted_by_day_label_and_version(folder: FolderStorage) -> None:
+def test_feedback_is_counted_by_day_label_and_version(folder: FolderStorage) -> None:
     put_feedback(folder, make_feedback("a"), make_feedback("b", "bee"), make_feedback("c", version="r0"))
     put_feedback(folder, make_feedback("d", answered=YESTERDAY), make_feedback("e", answered=NOON - timedelta(days=7)))
 
@@ -76,7 +76,7 @@ def test_another_version_is_compared_with_its_own_reference(folder: FolderStorag
     assert old.feedback.reference_accuracy == pytest.approx(0.9, abs=0.05)
 
 
-def test_records_that_do_not_fit_their_version_are_broken(folder: FolderStorage) -> None:
+def test_records_with_other_labels_than_their_version_are_broken(folder: FolderStorage) -> None:
     random = np.random.default_rng(0)
     put_feedback(
         folder,
@@ -110,7 +110,7 @@ def test_at_most_twenty_broken_records_are_named(folder: FolderStorage) -> None:
     assert (len(feedback.broken), feedback.broken_count) == (20, 25)
 
 
-def test_answers_are_counted_by_day_with_their_median_time(folder: FolderStorage) -> None:
+def test_predictions_are_counted_by_day_with_their_median_time(folder: FolderStorage) -> None:
     random = np.random.default_rng(0)
     times = [10.0, 20.0, 90.0]
     put_predictions(folder, (make_prediction(f"{time}", random, milliseconds=time) for time in times))
@@ -145,8 +145,8 @@ def test_a_model_without_projections_has_none(folder: FolderStorage) -> None:
     assert frame["projection_0"].isna().tolist() == [True, False]
 
 
-def drifting(folder: FolderStorage, *days: int, shift: float = 0.3) -> None:
-    """Let pictures of these days before today be brighter."""
+def put_pictures(folder: FolderStorage, *days: int, shift: float = 0.3) -> None:
+    """Store predictions for brighter pictures on these days before today."""
     random = np.random.default_rng(0)
     for day in days:
         time = NOON - timedelta(days=day)
@@ -158,17 +158,17 @@ def drifting(folder: FolderStorage, *days: int, shift: float = 0.3) -> None:
     [((), (0, 1, 2), 0), ((0, 1), (2,), 2), ((0, 2), (1,), 1), ((1,), (0,), 0), ((0, 3), (), 2), ((0, 1, 2), (), 3)],
     ids=["none", "two of three", "not in a row", "not the last", "days without pictures between", "all"],
 )
-def test_days_that_drifted_are_counted_back_from_the_last(
+def test_the_latest_days_with_drift_are_counted(
     folder: FolderStorage, bright: tuple[int, ...], normal: tuple[int, ...], expected: int
 ) -> None:
-    drifting(folder, *bright)
-    drifting(folder, *normal, shift=0.0)
+    put_pictures(folder, *bright)
+    put_pictures(folder, *normal, shift=0.0)
     summary = build_report(folder, created=NOON).summary
     assert summary.days_drifted == expected
     assert summary.drift.drifted == bool(bright)
 
 
-def test_labelled_pictures_count_from_when_the_version_was_made(folder: FolderStorage) -> None:
+def test_pictures_of_predictions_after_the_creation_of_the_version_count(folder: FolderStorage) -> None:
     made = NOON - timedelta(days=3)
     for day, name in ((made - timedelta(days=1), "a"), (NOON - timedelta(days=1), "b"), (NOON, "c")):
         folder.write(f"feedback/pictures/date={day:%Y-%m-%d}/{name}.jpg", b"")
@@ -183,7 +183,7 @@ def test_labelled_pictures_count_from_when_the_version_was_made(folder: FolderSt
     assert build_report(folder, 1, created=NOON).summary.pictures == 3
 
 
-def test_a_time_of_wrong_answers_leads_to_training_again(folder: FolderStorage) -> None:
+def test_many_wrong_predictions_lead_to_retraining(folder: FolderStorage) -> None:
     put_feedback(folder, *(make_feedback(f"{number}", "bee" if number % 3 else "ant") for number in range(60)))
     for number in range(60):
         folder.write(f"feedback/pictures/date={TODAY}/{number}.jpg", b"")
@@ -198,7 +198,7 @@ def test_the_wilson_interval_is_that_of_the_books() -> None:
     assert wilson(3, 3)[1] == 1
 
 
-def test_an_unknown_version_or_none_is_told(folder: FolderStorage, tmp_path: Path) -> None:
+def test_an_unknown_or_missing_version_is_an_error(folder: FolderStorage, tmp_path: Path) -> None:
     with pytest.raises(NoModel, match="has no version r9"):
         build_report(folder, version="r9")
     with pytest.raises(NoModel, match="No model is published"):
@@ -212,22 +212,20 @@ def test_an_unknown_version_or_none_is_told(folder: FolderStorage, tmp_path: Pat
         (reference_frame().iloc[:0], "has no rows"),
     ],
 )
-def test_a_reference_that_cannot_be_compared_with_is_told(
-    folder: FolderStorage, reference: pd.DataFrame, message: str
-) -> None:
+def test_an_unusable_reference_is_an_error(folder: FolderStorage, reference: pd.DataFrame, message: str) -> None:
     publish(folder, "r2", reference=reference)
     with pytest.raises(BrokenModel, match=message):
         build_report(folder)
 
 
-def test_a_reference_that_is_no_table_is_told(folder: FolderStorage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_reference_that_is_not_parquet_is_an_error(folder: FolderStorage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pd.DataFrame, "to_parquet", lambda _, file, **__: file.write(b"no table"))
     publish(folder, "r2")
     with pytest.raises(BrokenModel, match=r"models/r2/reference.parquet in .* is not a Parquet file"):
         build_report(folder)
 
 
-def test_the_newest_report_is_found_again(folder: FolderStorage) -> None:
+def test_the_newest_report_is_stored_as_the_latest(folder: FolderStorage) -> None:
     assert read_latest(folder) is None
     put_feedback(folder, make_feedback("a"))
     summary = build_report(folder, created=NOON).summary
@@ -243,7 +241,7 @@ def test_the_newest_report_is_found_again(folder: FolderStorage) -> None:
         read_latest(folder)
 
 
-def test_too_little_for_a_page_is_said_on_the_page(folder: FolderStorage) -> None:
+def test_a_page_says_what_is_missing(folder: FolderStorage) -> None:
     put_feedback(folder, make_feedback("a"), make_feedback("b", "bee"), make_feedback("c", version="r<0>"))
     folder.write(f"feedback/date={TODAY}/<z>.json", b"{")
     files = {name: data.decode() for name, data in make_files(build_report(folder, created=NOON)).items()}
@@ -255,7 +253,7 @@ def test_too_little_for_a_page_is_said_on_the_page(folder: FolderStorage) -> Non
     assert "/&lt;z&gt;.json" in files["index.html"]
 
 
-def test_answers_that_nobody_has_judged_make_a_report_too(folder: FolderStorage) -> None:
+def test_predictions_without_feedback_make_a_report_too(folder: FolderStorage) -> None:
     random = np.random.default_rng(0)
     put_predictions(folder, (make_prediction(f"{number}", random) for number in range(3)))
     folder.write(f"predictions/date={TODAY}/z.jsonl", b"{\n")
@@ -265,6 +263,6 @@ def test_answers_that_nobody_has_judged_make_a_report_too(folder: FolderStorage)
     assert "1 broken lines of the log are rejected." in files["index.html"]
 
 
-def test_it_says_how_many_of_how_many_the_plots_are_made_of() -> None:
+def test_a_page_says_how_many_records_the_plots_show() -> None:
     assert sample_sentence(60, 60, "records") == "The plots show all 60 records."
     assert "a random sample of 5000 of the 101000 records;" in sample_sentence(5000, 101_000, "records")

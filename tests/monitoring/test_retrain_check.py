@@ -1,4 +1,4 @@
-"""The daily look: what is printed, kept and asked for."""
+"""The retrain check: what it prints, stores and requests."""
 
 import json
 import os
@@ -12,7 +12,7 @@ import pytest
 from pydantic import SecretStr
 
 from animals.errors import RequestRefused
-from animals.monitoring.report import read_latest
+from animals.monitoring.report import DAYS, read_latest
 from animals.monitoring.retrain_check import check
 from animals.monitoring.trigger import RetrainRequest, TriggerSettings, open_trigger
 from animals.records import now, picture_name
@@ -57,7 +57,7 @@ def test_nothing_is_asked_for_while_all_is_well(folder: FolderStorage) -> None:
     ask(folder)
     judge(folder, right=55, wrong=5)
     asked: list[RetrainRequest] = []
-    line = check(folder, asked.append)
+    line = check(folder, asked.append, DAYS)
     assert not asked
     assert (line.severity, line.event, line.version, line.asked) == ("INFO", "check", "r1", "not needed")
     assert (line.less_accurate, line.drifted, line.drift_days, line.retrain) == (False, False, 0, False)
@@ -71,7 +71,7 @@ def test_worse_answers_and_drift_ask_for_a_training_once(folder: FolderStorage) 
     ask(folder, shift=0.3)
     judge(folder, right=30, wrong=30, pictures=55)
     asked: list[RetrainRequest] = []
-    first, second = check(folder, asked.append), check(folder, asked.append)
+    first, second = check(folder, asked.append, DAYS), check(folder, asked.append, DAYS)
     [request] = asked
     assert (request.version, request.bucket, request.reasons) == ("r1", folder.url, first.reasons)
     assert (first.severity, first.retrain, first.less_accurate, first.drift_days) == ("NOTICE", True, True, 4)
@@ -83,7 +83,7 @@ def test_worse_answers_and_drift_ask_for_a_training_once(folder: FolderStorage) 
 
 def test_what_was_found_is_what_the_alerts_look_at_from_then_on(folder: FolderStorage) -> None:
     ask(folder, shift=0.3)
-    line = check(folder, None)
+    line = check(folder, None, DAYS)
     kept = read_latest(folder)
     assert kept is not None
     assert kept.decision.reasons == line.reasons
@@ -92,7 +92,7 @@ def test_what_was_found_is_what_the_alerts_look_at_from_then_on(folder: FolderSt
 
 def test_without_a_trigger_the_line_says_that_nobody_was_asked(folder: FolderStorage) -> None:
     judge(folder, right=30, wrong=30, pictures=55)
-    line = check(folder, None)
+    line = check(folder, None, DAYS)
     assert (line.retrain, line.asked) == (True, "no: ANIMALS_TRIGGER is print")
     assert not list(folder.names("retrain/"))
 
@@ -106,16 +106,16 @@ def test_a_refused_request_is_an_error_whose_line_is_printed_before(
         TriggerSettings(trigger="github://zoo/animals", github_token=SecretStr("x"), github_api=github.url)
     )
     with pytest.raises(RequestRefused, match="404"):
-        check(folder, trigger)
+        check(folder, trigger, DAYS)
     line = json.loads(capsys.readouterr().out)
     assert (line["severity"], line["asked"], line["retrain"]) == ("ERROR", "failed", True)
     github.status = 204
-    assert check(folder, trigger).asked == "now"  # the next one tries again
+    assert check(folder, trigger, DAYS).asked == "now"  # the next one tries again
 
 
 def run(folder: FolderStorage, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "animals.monitoring.retrain_check", *options],
+        [sys.executable, "-m", "animals", "decide", *options],
         env=os.environ | {"ANIMALS_BUCKET": folder.url} | environment,
         capture_output=True,
         encoding="utf-8",

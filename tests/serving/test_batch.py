@@ -46,11 +46,11 @@ def test_a_bad_picture_has_the_reason_in_its_place_and_spoils_no_other(client: T
 
 
 @pytest.mark.parametrize(
-    ("file", "said"), [(b"", "empty"), (plain("red")[:60], "damaged"), (plain("red", (200, 200)), "200x200 pixels")]
+    ("file", "message"), [(b"", "empty"), (plain("red")[:60], "damaged"), (plain("red", (200, 200)), "200x200 pixels")]
 )
-def test_each_reason_is_told(client: TestClient, file: bytes, said: str) -> None:
+def test_each_reason_is_told(client: TestClient, file: bytes, message: str) -> None:
     [answer] = post(client, ("x", file))
-    assert said in answer["detail"]
+    assert message in answer["detail"]
 
 
 def test_as_many_as_are_allowed_are_answered_and_one_more_is_refused(client: TestClient) -> None:

@@ -7,7 +7,8 @@ from PIL import Image
 from animals.errors import BrokenModel, NotAPicture, PictureTooLarge
 from animals.preprocess import InputSpec
 from animals.serving.classifier import Classifier
-from tests.support.published import INPUT, certainty, colour_model, encode, make_card, plain
+from tests.support.cards import INPUT
+from tests.support.published import certainty, colour_model, encode, make_card, plain
 
 
 def made(**changes: Any) -> Classifier:

@@ -26,8 +26,9 @@ from animals.preprocess import FORMATS, decode_picture
 from animals.serving.app import create_app
 from animals.serving.settings import BackendSettings
 from animals.storage import FolderStorage
+from tests.support.cards import INPUT
 from tests.support.process import Process, running
-from tests.support.published import INPUT, KEY, encode, plain, publish, until
+from tests.support.published import KEY, encode, plain, publish, until
 
 TIMES = int(os.environ.get("ANIMALS_FUZZ", "1"))
 

@@ -24,7 +24,9 @@ from animals.serving.prediction_log import PredictionLog
 from animals.serving.settings import BackendSettings
 from animals.serving.tokens import Tokens
 from animals.storage import FolderStorage, Storage
-from tests.support.published import INPUT, KEY, SIDE, Started, colour_model, plain, publish, until
+from tests.support.cards import INPUT, SIDE
+from tests.support.hooked_storage import HookedStorage, ignore, on
+from tests.support.published import KEY, Started, colour_model, plain, publish, until
 
 
 def made(storage: Storage, **changes: Any) -> tuple[PredictionLog, Metrics]:
@@ -62,42 +64,22 @@ def count(metrics: Metrics, outcome: str) -> float:
     return metrics.registry.get_sample_value("animals_prediction_log_entries_total", {"outcome": outcome}) or 0.0
 
 
-class Away(FolderStorage):
-    """A bucket that can be out of reach."""
-
-    away = True
-    tries = 0
-
-    def write(self, name: str, data: bytes, *, if_generation: str | None = None) -> str:
-        self.tries += 1
-        if self.away:
-            raise StorageUnavailable("It is away.")
-        return super().write(name, data, if_generation=if_generation)
+@pytest.fixture
+def hooked(folder: FolderStorage) -> HookedStorage:
+    return HookedStorage(folder)
 
 
-class Hanging(FolderStorage):
-    """A bucket whose writes take until they are let go."""
-
-    def __init__(self, *arguments: Any) -> None:
-        super().__init__(*arguments)
-        self.begun, self.go = threading.Event(), threading.Event()
-
-    def write(self, name: str, data: bytes, *, if_generation: str | None = None) -> str:
-        self.begun.set()
-        self.go.wait(60)
-        return super().write(name, data, if_generation=if_generation)
+def fail(_: str) -> None:
+    raise StorageUnavailable("It is unavailable.")
 
 
 @pytest.fixture
-def away(folder: FolderStorage) -> Away:
-    return Away(folder.root)
-
-
-@pytest.fixture
-def hanging(folder: FolderStorage) -> Iterator[Hanging]:
-    storage = Hanging(folder.root)
-    yield storage
-    storage.go.set()
+def hanging(hooked: HookedStorage) -> Iterator[threading.Event]:
+    """Lets the hooked bucket's writes hang until it is set."""
+    release = threading.Event()
+    hooked.hook = on("write", lambda _: until(release.is_set))
+    yield release
+    release.set()
 
 
 def test_an_entry_says_what_was_asked_and_answered(bucket: Storage) -> None:
@@ -158,95 +140,86 @@ def test_a_batch_that_is_not_full_is_stored_after_a_while(folder: FolderStorage)
     assert len(list(folder.names())) == 2
 
 
-def test_while_the_bucket_is_away_entries_wait_and_come_in_their_order(
-    away: Away, caplog: pytest.LogCaptureFixture
+def test_while_the_bucket_is_unavailable_entries_wait_and_are_stored_later(
+    hooked: HookedStorage, caplog: pytest.LogCaptureFixture
 ) -> None:
-    log, metrics = made(away, batch=2, seconds=0.02)
+    hooked.hook = on("write", fail)
+    log, metrics = made(hooked, batch=2, seconds=0.02)
     with caplog.at_level(logging.INFO, "animals.serving"), log:
         for number in range(9):
             add(log, str(number))
-        until(lambda: away.tries > 3)
+        until(lambda: len(hooked.writes) > 3)
         assert count(metrics, "written") == 0
-        away.away = False
+        hooked.hook = ignore
         until(lambda: count(metrics, "written") == 9)
-    assert sorted(ids(away)) == [str(number) for number in range(9)]
-    said = [record.getMessage() for record in caplog.records]
-    assert said == [
-        "The prediction log waits, trying again each 0.02 s: It is away.",
+    assert sorted(ids(hooked)) == [str(number) for number in range(9)]
+    assert [record.getMessage() for record in caplog.records] == [
+        "The prediction log waits, trying again each 0.02 s: It is unavailable.",
         "The prediction log is written again.",
     ]
 
 
-def test_the_oldest_are_dropped_and_counted_when_they_take_too_much_memory(away: Away) -> None:
-    log, metrics = made(away, batch=2, seconds=0.02, max_bytes=2000)
+def test_the_oldest_are_dropped_and_counted_when_they_take_too_much_memory(hooked: HookedStorage) -> None:
+    hooked.hook = on("write", fail)
+    log, metrics = made(hooked, batch=2, seconds=0.02, max_bytes=2000)
     with log:
         for number in range(500):
             add(log, f"{number:03}")
-        until(lambda: away.tries > 3)
-        away.away = False
-    kept = sorted(ids(away))
+        until(lambda: len(hooked.writes) > 3)
+        hooked.hook = ignore
+    kept = sorted(ids(hooked))
     assert 0 < len(kept) < 10
     assert kept == [f"{number:03}" for number in range(500 - len(kept), 500)]
-    assert count(metrics, "dropped") == 500 - len(kept)
-    assert count(metrics, "written") == len(kept)
+    assert (count(metrics, "dropped"), count(metrics, "written")) == (500 - len(kept), len(kept))
 
 
-def test_a_bucket_that_hangs_slows_no_answer_and_takes_no_more_memory_than_allowed(hanging: Hanging) -> None:
-    log, metrics = made(hanging, batch=5, max_bytes=5000)
+def test_a_bucket_that_hangs_delays_no_prediction_and_fills_no_more_memory_than_allowed(
+    hooked: HookedStorage, hanging: threading.Event
+) -> None:
+    log, metrics = made(hooked, batch=5, max_bytes=5000)
     with log:
         for number in range(5):
             add(log, str(number))
-        assert hanging.begun.wait(60)
+        until(lambda: bool(hooked.writes))
         started = time.monotonic()
         for number in range(500):
             add(log, str(number))
         assert time.monotonic() - started < 5
         assert sum(len(line.text) for line in log._lines) < 5000
         assert count(metrics, "dropped") > 400
-        hanging.go.set()
+        hanging.set()
     assert count(metrics, "written") + count(metrics, "dropped") == 505
 
 
-def test_the_end_does_not_wait_for_a_bucket_that_hangs(
-    hanging: Hanging, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+@pytest.mark.usefixtures("hanging")
+def test_shutdown_does_not_wait_for_a_bucket_that_hangs(
+    hooked: HookedStorage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(prediction_log, "FLUSH_SECONDS", 0.1)
-    with made(hanging)[0] as log:
+    with made(hooked)[0] as log:
         add(log, "a")
         started = time.monotonic()
     assert time.monotonic() - started < 5
     assert "the last entries of the prediction log are lost" in caplog.text
 
 
-def test_at_the_end_it_is_tried_until_the_bucket_is_back(away: Away, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("error", [StorageUnavailable("It is unavailable."), ZeroDivisionError("a bug")])
+def test_during_shutdown_a_failed_write_is_repeated(
+    hooked: HookedStorage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: Exception
+) -> None:
     monkeypatch.setattr(prediction_log, "RETRY_SECONDS", 0.01)
 
-    def come_back() -> None:
-        until(lambda: away.tries > 2)
-        away.away = False
+    def fail_twice(_: str) -> None:
+        if len(hooked.writes) <= 2:
+            raise error
 
-    with made(away)[0] as log:
+    hooked.hook = on("write", fail_twice)
+    with made(hooked)[0] as log:
         add(log, "a")
-        threading.Thread(target=come_back).start()
-    assert ids(away) == ["a"]
-
-
-def test_a_mistake_in_writing_is_logged_and_loses_nothing(
-    folder: FolderStorage, caplog: pytest.LogCaptureFixture
-) -> None:
-    mistakes = iter([ZeroDivisionError("a mistake")])
-
-    class Mistaken(FolderStorage):
-        def write(self, name: str, data: bytes, *, if_generation: str | None = None) -> str:
-            for mistake in mistakes:
-                raise mistake
-            return super().write(name, data, if_generation=if_generation)
-
-    with made(Mistaken(folder.root))[0] as log:
-        add(log, "a")
-    assert ids(folder) == ["a"]
-    assert "because of a bug" in caplog.text
-    assert "ZeroDivisionError" in caplog.text
+    assert ids(hooked) == ["a"]
+    assert len(hooked.writes) == 3
+    assert ("because of a bug" in caplog.text) == isinstance(error, ZeroDivisionError)
+    assert ("Traceback" in caplog.text) == isinstance(error, ZeroDivisionError)
 
 
 def test_a_number_that_is_none_is_told_and_counted_instead_of_failing_the_answer(

@@ -164,7 +164,8 @@ async def test_jobs_that_wait_much_too_long_because_of_a_wrong_estimate_are_reje
 
 
 async def test_the_job_of_a_client_that_has_disconnected_is_not_run() -> None:
-    client, ran = Client(), []
+    client = Client()
+    ran: list[int] = []
 
     async def submit_and_leave() -> None:
         with pytest.raises(ClientGone):

@@ -93,7 +93,7 @@ def test_a_picture_turned_by_its_camera_is_answered_like_the_upright_one(
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         (b"", "empty"),
         (b"Dear model, which animal am I?", "no picture"),
@@ -105,9 +105,9 @@ def test_a_picture_turned_by_its_camera_is_answered_like_the_upright_one(
         (bytes(10_000), "no picture"),
     ],
 )
-def test_what_is_no_whole_picture_is_answered_with_415(client: TestClient, content: bytes, said: str) -> None:
+def test_what_is_no_whole_picture_is_answered_with_415(client: TestClient, content: bytes, message: str) -> None:
     detail = refusal(client, 415, files={"file": ("cat.jpg", content, "image/jpeg")})
-    assert said in detail
+    assert message in detail
 
 
 def test_a_picture_with_too_many_pixels_is_answered_with_413(client: TestClient) -> None:
@@ -164,7 +164,7 @@ def test_a_request_without_the_file_is_answered_with_422_and_how_to_send_it(
 
 
 @pytest.mark.parametrize(
-    ("content", "kind", "said"),
+    ("content", "kind", "message"),
     [
         (b"--x\r\nno header\r\n\r\n", "multipart/form-data; boundary=x", "Invalid multipart"),
         (b"--x\r\n", "multipart/form-data", "boundary"),
@@ -172,9 +172,9 @@ def test_a_request_without_the_file_is_answered_with_422_and_how_to_send_it(
         (b"&".join([b"a=1"] * 20), "application/x-www-form-urlencoded", "Too many fields"),
     ],
 )
-def test_a_broken_body_is_answered_with_400(client: TestClient, content: bytes, kind: str, said: str) -> None:
+def test_a_broken_body_is_answered_with_400(client: TestClient, content: bytes, kind: str, message: str) -> None:
     detail = refusal(client, 400, content=content, headers={"Content-Type": kind})
-    assert said in detail
+    assert message in detail
     assert "curl -F" in detail
 
 

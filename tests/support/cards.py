@@ -17,6 +17,7 @@ def make_card(version: str = "r1", **changes: Any) -> Card:
         "created": datetime(2026, 11, 21, 12, tzinfo=UTC),
         "run": version,
         "architecture": "resnet18",
+        "data_title": "",
         "labels": ("cat", "dog"),
         "input": INPUT,
         "metrics": Metrics(accuracy=0.9, f1_macro=0.9, f1_weighted=0.9, loss=0.1, pictures=30, per_label={}),

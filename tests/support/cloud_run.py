@@ -1,16 +1,12 @@
-"""A stand-in for gcloud that plays Cloud Run: it remembers revisions and who has the visitors."""
+"""A stand-in for gcloud that simulates Cloud Run: it stores revisions and their traffic."""
 
 import json
-from http import HTTPStatus
-from http.client import HTTPConnection
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
-from typing import Any, Self
+from typing import Any
 
+from tests.support.http import HttpServer, Request, Response, forward
 from tests.support.recorder import Recorder
 
-HOST = "127.0.0.1"
 TOKEN = "identity-of-the-deployer"  # noqa: S105 - nobody is let in by it
 
 PLAYS = """
@@ -77,11 +73,11 @@ elif words[:2] == ["auth", "print-identity-token"]:
 
 
 class CloudRun(Recorder):
-    """The stand-in. Answers of the table go first, so that a test can let a command fail.
+    """The stand-in. Responses of the table come first, so that a test can make a command fail.
 
     Args:
-        folder: that is to be the first on the PATH.
-        addresses: service -> its own address and that of its tagged revision.
+        folder: folder to put first on the PATH.
+        addresses: service -> its URL and that of its tagged revision.
     """
 
     def __init__(self, folder: Path, **addresses: tuple[str, str]) -> None:
@@ -95,7 +91,7 @@ class CloudRun(Recorder):
 
     @property
     def services(self) -> dict[str, Any]:
-        """What Cloud Run has."""
+        """State of Cloud Run."""
         kept: dict[str, Any] = json.loads(self._kept.read_text(encoding="utf-8"))
         return kept
 
@@ -104,78 +100,45 @@ class CloudRun(Recorder):
         self._kept.write_text(json.dumps(services), encoding="utf-8")
 
     def serves_already(self, service: str, revision: str) -> None:
-        """Let a revision be there that has everybody."""
+        """Create a revision with all traffic."""
         services = self.services
         services[service] |= {"revisions": [revision], "targets": [{"revisionName": revision, "percent": 100}]}
         self.services = services
 
     def shares(self, service: str) -> dict[str, int]:
-        """Revision -> percent of the visitors."""
+        """Return the traffic share of each revision, in percent."""
         targets = self.services[service]["targets"]
         return {target["revisionName"]: target["percent"] for target in targets if "percent" in target}
 
     def moves(self, service: str) -> list[str]:
-        """What the visitors were told, one after the other, without the names of revisions that contain a time."""
+        """Return the traffic shares that were set, in their order."""
         sent = [call.words for call in self.called("update-traffic", service)]
         return [next(word.partition("=")[2] for word in words if "--to-revisions" in word) for words in sent]
 
 
-class Front:
-    """What stands before a service on Cloud Run: who has no token that fits is not let in.
+class Front(HttpServer):
+    """Cloud Run in front of a service: requests without the token are refused.
 
     Args:
-        port: of the service behind.
-        public: let everybody in.
+        port: port of the service behind it.
+        public: accept all requests.
     """
 
     def __init__(self, port: int, *, public: bool = False) -> None:
+        super().__init__(self._respond)
         self.public = public
         self.broken: dict[str, int] = {}
-        """Path -> status that is answered instead."""
+        """Path -> status of the response instead."""
         self.seen: list[tuple[str, int]] = []
-        """Paths and statuses."""
-        front = self
+        """Path and status of each request."""
+        self._upstream = port
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_GET(self) -> None:
-                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                path = self.path.partition("?")[0]
-                if not front.public and self.headers.get("Authorization") != f"Bearer {TOKEN}":
-                    status, answer = int(HTTPStatus.FORBIDDEN), b"Your client does not have permission."
-                elif path in front.broken:
-                    status, answer = front.broken[path], b"broken by the test"
-                else:
-                    status, answer = self._behind(body)
-                front.seen.append((path, status))
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(answer)))
-                self.end_headers()
-                self.wfile.write(answer)
-
-            do_POST = do_GET  # noqa: N815
-
-            def _behind(self, body: bytes) -> tuple[int, bytes]:
-                connection = HTTPConnection(HOST, port)
-                connection.request(self.command, self.path, body, dict(self.headers))
-                response = connection.getresponse()
-                answer = response.read()
-                connection.close()
-                return response.status, answer
-
-            def log_message(self, format: str, *args: object) -> None:
-                """Not to the tests' output."""
-
-        self._server = ThreadingHTTPServer((HOST, 0), Handler)
-        self.url = f"http://{HOST}:{self._server.server_port}"
-        self._thread = Thread(target=self._server.serve_forever, args=(0.01,))
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+    def _respond(self, request: Request) -> Response:
+        if not self.public and request.headers.get("Authorization") != f"Bearer {TOKEN}":
+            response = Response(403, b"Your client does not have permission.")
+        elif request.route in self.broken:
+            response = Response(self.broken[request.route], b"broken by the test")
+        else:
+            response = forward(request, self._upstream)
+        self.seen.append((request.route, response.status))
+        return response

@@ -16,7 +16,7 @@ from animals.storage import FolderStorage
 from tests.support.emulator import free_port
 
 TRAINING: Final = (
-    *("-m", "animals.training", "experiment=folder", "data.root=pictures", "data.test=0.3", "data.side=32"),
+    *("-m", "animals", "train", "experiment=folder", "data.root=pictures", "data.test=0.3", "data.side=32"),
     *("data.workers=0", "model.name=test_resnet", "augment.color=0", "trainer.epochs=10", "trainer.batch_size=16"),
     *("trainer.accelerator=cpu", "trainer.precision=fp32", "tracking.mode=disabled"),
 )
@@ -62,7 +62,7 @@ class FeedbackLoop:
     def services(self) -> Iterator[None]:
         """Run backend, page and report function by `animals up`."""
         ports = [f"--{name}-port={port}" for name, port in self.ports.items()]
-        command = [sys.executable, "-m", "animals.local", "up", *ports]
+        command = [sys.executable, "-m", "animals", "up", *ports]
         with (self.folder / "log").open("wb") as log:
             process = subprocess.Popen(command, cwd=self.folder, env=self.environment, stdout=log, stderr=log)
         try:

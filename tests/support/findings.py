@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from animals.api import Drift, FeatureDrift, FeedbackSummary, Findings, PredictionsSummary
+from animals.api import Decision, Drift, FeatureDrift, FeedbackSummary, Findings, PredictionsSummary, Summary
 
 QUIET = Drift(checked=True, drifted=False, reason="400 pictures show no drift.")
 DARK = FeatureDrift(
@@ -44,3 +44,8 @@ def findings(**changes: Any) -> Findings:
         "pictures": 0,
     }
     return Findings(**(quiet | changes))
+
+
+def summary() -> dict[str, Any]:
+    """Return the JSON of a report without problems."""
+    return Summary(**dict(findings()), decision=Decision(retrain=False, reasons=())).model_dump(mode="json")

@@ -10,18 +10,18 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 GCLOUD = shutil.which("gcloud")
-"""The real one, found before any test puts a stand-in on the PATH; None where it is not installed."""
+"""The real gcloud, found before any test puts a stand-in on the PATH; None if it is not installed."""
 
 NEWER = ("monitoring policies", "monitoring channels")
-"""Groups that an older gcloud has under `alpha` or `beta` alone, where their flags are looked up then."""
+"""Groups that an older gcloud has only under `alpha` or `beta`."""
 
 
 class Flags:
-    """Checks commands.
+    """Checker of commands against the help of gcloud.
 
     Args:
-        known: help texts that were read before, by command; new ones are added.
-        config: an empty folder: nobody's account is used, and no setting of theirs changes the help.
+        known: help texts by command, to which new ones are added.
+        config: an empty folder, so that no account or setting changes the help.
     """
 
     def __init__(self, known: MutableMapping[str, str], config: Path) -> None:
@@ -29,11 +29,7 @@ class Flags:
         self._config = config
 
     def check(self, commands: Iterable[tuple[str, ...]]) -> None:
-        """Fail with each flag that gcloud does not know.
-
-        Args:
-            commands: from `gcloud` on.
-        """
+        """Fail with all flags that gcloud does not know."""
         commands = list(commands)
         shapes = {
             tuple(word for word in _leading(words) if re.fullmatch(r"[a-z-]+", word)): words for words in commands
@@ -54,21 +50,21 @@ class Flags:
         return self._known[" ".join(self._path(words))]
 
     def _path(self, words: tuple[str, ...]) -> tuple[str, ...]:
-        """The words that name the command, without what it is about; its help is known then."""
+        """Return the words that name the command, without its arguments, after reading its help."""
         leading = _leading(words)
         for length in range(len(leading), 0, -1):
             if " ".join(leading[:length]) in self._known:
                 return leading[:length]
         tracks = ((), ("alpha",), ("beta",)) if " ".join(leading[:2]) in NEWER else ((),)
-        for length in range(len(leading), 0, -1):  # what it is about may be a file that is read before any help
+        for length in range(len(leading), 0, -1):  # an argument may be a file that gcloud reads before it prints help
             for track in tracks:
-                if text := self._ask((*track, *leading[:length])):
-                    found = _named(text)[len(track) :]
-                    self._known[" ".join(found)] = text
-                    return found
+                if text := self._read_help((*track, *leading[:length])):
+                    name = _name(text)[len(track) :]
+                    self._known[" ".join(name)] = text
+                    return name
         raise AssertionError(f"gcloud has no such command: {' '.join(words)}")
 
-    def _ask(self, words: tuple[str, ...]) -> str:
+    def _read_help(self, words: tuple[str, ...]) -> str:
         environment = {
             **os.environ,
             "CLOUDSDK_CONFIG": str(self._config),
@@ -77,7 +73,7 @@ class Flags:
             "PAGER": "cat",
         }
         assert GCLOUD
-        done = subprocess.run(
+        process = subprocess.run(
             [GCLOUD, *words, "--help"],
             capture_output=True,
             encoding="utf-8",
@@ -85,26 +81,26 @@ class Flags:
             env=environment,
             check=False,
         )
-        text = re.sub(r"\x1b\[[0-9;]*m", "", done.stdout) if done.returncode == 0 else ""
+        text = re.sub(r"\x1b\[[0-9;]*m", "", process.stdout) if process.returncode == 0 else ""
         return "" if re.search(r"^ +gcloud .*\b(GROUP|COMMAND)\b", text, re.MULTILINE) else text
 
 
 def _leading(words: tuple[str, ...]) -> tuple[str, ...]:
-    """Those before the first flag, without `gcloud`."""
+    """Return the words before the first flag, without `gcloud`."""
     return tuple(itertools.takewhile(lambda word: not word.startswith("-"), words[1:]))
 
 
-def _named(text: str) -> tuple[str, ...]:
-    """The command, from the line under NAME."""
-    found = re.search(r"gcloud ((?:[\w-]+\s+)+)- ", text)
-    assert found, text[:200]
-    return tuple(found[1].split())
+def _name(text: str) -> tuple[str, ...]:
+    """Return the command, from the line under NAME."""
+    match = re.search(r"gcloud ((?:[\w-]+\s+)+)- ", text)
+    assert match, text[:200]
+    return tuple(match[1].split())
 
 
 def _mentions(text: str, flag: str) -> bool:
     name = re.escape(flag.removeprefix("--"))
     yes = re.escape(flag.removeprefix("--no-"))
     known = [rf"--(\[no-\])?{name}(?![\w-])"]
-    if flag.startswith("--no-"):  # the opposite of one that takes no value, which the help may leave unsaid
+    if flag.startswith("--no-"):  # the negation of a boolean flag, which the help may omit
         known += [rf"--\[no-\]{yes}(?![\w-])", rf"--{yes}(?![\w=-])"]
     return re.search("|".join(known), text) is not None

@@ -23,6 +23,11 @@ def write_label_folders(root: Path, *, per_label: int = 20) -> Path:
     return root
 
 
+def file_contents(root: Path) -> dict[str, bytes]:
+    """Return the content of every file below a root, the hidden ones too, by its name with forward slashes."""
+    return {path.relative_to(root).as_posix(): path.read_bytes() for path in root.rglob("*.*")}
+
+
 def scene(seed: int, size: tuple[int, int] = (120, 90)) -> Image.Image:
     """Blots of many colours, large ones strong and small ones weak: what hashes take for a photograph."""
     rng = np.random.default_rng(seed)

@@ -1,4 +1,4 @@
-"""What gcloud answers of a project: an empty one, and one in which some commands were run."""
+"""Responses of gcloud about a project: an empty one, and one after some commands."""
 
 import json
 from collections.abc import Iterable
@@ -17,7 +17,7 @@ Json = dict[str, Any]
 
 
 def empty(recorder: Recorder) -> None:
-    """Nothing is there but the project."""
+    """Set the responses of an empty project."""
     recorder.answer("describe", stderr="ERROR: (gcloud) NOT_FOUND: there is no such thing\n", code=1)
     recorder.answer("projects", "describe", stdout={"projectNumber": NUMBER, "lifecycleState": "ACTIVE"})
     recorder.answer("get-iam-policy", stdout={"etag": "ACAB"})
@@ -27,13 +27,13 @@ def empty(recorder: Recorder) -> None:
 
 
 def deployed(recorder: Recorder) -> None:
-    """The page and the check are there too."""
+    """Set the responses after a deployment of the page and the retrain check."""
     recorder.answer("run", "services", "describe", stdout={"status": {"url": "https://animals-frontend-1.run.app"}})
     recorder.answer("run", "jobs", "get-iam-policy", stdout={"etag": "ACAB"})
 
 
 def filled(recorder: Recorder, calls: Iterable[Call]) -> None:
-    """What these commands made is there, told as gcloud tells it."""
+    """Set the responses after these commands, in gcloud's format."""
     calls = list(calls)
     _lists(recorder, calls)
     _policies(recorder, calls)
@@ -42,7 +42,7 @@ def filled(recorder: Recorder, calls: Iterable[Call]) -> None:
 
 
 def changes(recorder: Recorder) -> list[Call]:
-    """The commands that were no reading."""
+    """Return the recorded commands that change something."""
     return [call for call in recorder.calls if not set(READS) & set(call.words)]
 
 

@@ -1,4 +1,4 @@
-"""A stand-in for gcloud, first on the PATH: it writes down what it is asked, and answers from a table."""
+"""A stand-in for gcloud, first on the PATH: it records its calls, and responds from a table."""
 
 import json
 import os
@@ -18,7 +18,7 @@ asked=
 for word; do asked="$asked<$word>"; done
 { for word; do printf '%s\\037' "$word"; done; printf '%s\\036' "${given%.}"; } >> @LOG@
 """
-"""Where there is a POSIX shell, which starts twenty times quicker than Python."""
+"""For systems with a POSIX shell, which starts twenty times faster than Python."""
 
 PYTHON: Final = """
 import json, pathlib, sys
@@ -36,11 +36,11 @@ for number, (words, stdout, stderr, code, times) in reversed(list(enumerate(answ
         sys.stderr.write(stderr)
         sys.exit(code)
 """
-"""Elsewhere, and where the table is not enough."""
+"""For other systems, and for responses that a table cannot express."""
 
 
 class Answer(NamedTuple):
-    """What commands with these words are told."""
+    """The response to commands with these words."""
 
     words: tuple[str, ...]
     stdout: str
@@ -51,7 +51,7 @@ class Answer(NamedTuple):
 
 @dataclass(frozen=True)
 class Call:
-    """One command that was run."""
+    """A recorded command."""
 
     words: tuple[str, ...]
     """From `gcloud` on."""
@@ -61,7 +61,7 @@ class Call:
         return " ".join(self.words)
 
     def has(self, *words: str) -> bool:
-        """Whether it has these words in this order, with others between."""
+        """Return whether it has these words in this order, with others between."""
         rest = iter(self.words)
         return all(word in rest for word in words)
 
@@ -69,12 +69,12 @@ class Call:
 class Recorder:
     """The stand-in in a folder, which must be the first on the PATH.
 
-    A command that fits no answer succeeds and says nothing. What a command reads is written down if it has the word
+    A command that matches no response succeeds without output. Its standard input is recorded if it has the word
     `--data-file=-`.
 
     Args:
-        folder: that is to be the first on the PATH.
-        plays: Python that answers what fits none of the table; it has `asked`, the words, and `folder`.
+        folder: folder of the stand-in.
+        plays: Python code for commands that match no response, with the variables `asked` (the words) and `folder`.
     """
 
     def __init__(self, folder: Path, plays: str = "") -> None:
@@ -87,14 +87,14 @@ class Recorder:
     def answer(
         self, *words: str, stdout: object = "", stderr: str = "", code: int = 0, times: int | None = None
     ) -> None:
-        """Say so to commands that have these words in this order; what was said last wins.
+        """Set the response to commands that have these words in this order; the last matching response counts.
 
         Args:
-            words: of the command.
-            stdout: text, or anything else, which becomes JSON.
+            words: words of the command.
+            stdout: text, or any other value, which becomes JSON.
             stderr: text.
-            code: the exit code.
-            times: how often; after that it is as if this answer were not there.
+            code: exit code.
+            times: number of uses, after which the response is ignored.
         """
         text = stdout if isinstance(stdout, str) else json.dumps(stdout)
         self._answers.append(Answer(words, text, stderr, code, times))
@@ -102,22 +102,22 @@ class Recorder:
 
     @property
     def calls(self) -> list[Call]:
-        """Every command so far."""
+        """All recorded commands."""
         log = self.folder / "calls"
         text = log.read_bytes().decode() if log.exists() else ""
         calls = [call.split(BETWEEN_WORDS) for call in text.split(BETWEEN_CALLS)[:-1]]
         return [Call(("gcloud", *words), given) for *words, given in calls]
 
     def called(self, *words: str) -> list[Call]:
-        """Those that have these words in this order."""
+        """Return the commands that have these words in this order."""
         return [call for call in self.calls if call.has(*words)]
 
-    def told(self, *words: str) -> str:
-        """What a command with these words is told: the newest answer for them."""
+    def response(self, *words: str) -> str:
+        """Return the last response set for these words."""
         return next(answer.stdout for answer in reversed(self._answers) if answer.words == words)
 
     def forget(self) -> None:
-        """Forget the calls, not the answers, nor how often they were given."""
+        """Delete the recorded commands, but not the responses and their uses."""
         (self.folder / "calls").unlink(missing_ok=True)
 
     def _save(self) -> None:
@@ -140,14 +140,14 @@ class Recorder:
             )
 
     def _write(self, name: str, text: str) -> None:
-        """All of it or none: a command may begin at any moment."""
+        """Write atomically: a command may start at any moment."""
         path = self.folder / name
         path.with_suffix(".new").write_text(text, encoding="utf-8")
         path.with_suffix(".new").chmod(0o755)
         path.with_suffix(".new").replace(path)
 
     def _branch(self, number: int, answer: Answer) -> str:
-        """If the words are asked for in this order, with others between, and not too often, say it."""
+        """Return the shell code of a response."""
         pattern = "*".join(["", *(shlex.quote(f"<{word}>") for word in answer.words), ""]) or "*"
         says = f"printf %s {shlex.quote(answer.stdout)}; printf %s {shlex.quote(answer.stderr)} >&2; exit {answer.code}"
         if answer.times is not None:

@@ -1,4 +1,4 @@
-"""A run of the whole pipeline on tiny pictures, made once and looked at by many tests."""
+"""A run of the whole pipeline on tiny pictures, made once for many tests."""
 
 import logging
 from dataclasses import dataclass
@@ -7,12 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from animals import registry
 from animals.config.data import DataConfig
 from animals.config.training import ModelConfig, TrackingConfig, TrainConfig, TrainerConfig
 from animals.data.dataset import DataSet
 from animals.data.load import load_data_set
 from animals.preprocess import InputSpec
 from animals.records import Card
+from animals.storage import FolderStorage
 from animals.training.evaluation.metrics import Evaluation
 from animals.training.pipeline import train
 from tests.support.pictures import write_label_folders
@@ -40,12 +42,18 @@ def published(config: TrainConfig, run: Path) -> Card:
 
 @dataclass(frozen=True)
 class Trained:
-    """What a run left behind."""
+    """A finished run."""
 
     config: TrainConfig
     run: Path
     card: Card
     log: str
+
+
+def files_of(trained: Trained) -> dict[str, bytes]:
+    """Return the files of the run's published version."""
+    storage = FolderStorage(Path(trained.config.bucket))
+    return {file: registry.read_file(storage, trained.card, file) for file in trained.card.files}
 
 
 @pytest.fixture(scope="session")
@@ -78,7 +86,7 @@ def data_set(pictures: Path, tmp_path: Path) -> DataSet:
 
 @pytest.fixture
 def evaluation(data_set: DataSet) -> Evaluation:
-    """Everything is taken for the first label, the surer the later it comes: 10 right, 20 wrong."""
+    """The first label is predicted for all pictures, with growing confidence: 10 right, 20 wrong."""
     rows = data_set.rows("test")
     logits = np.zeros((len(rows), 3))
     logits[:, 0] = np.linspace(1, 4, len(rows))

@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from animals.config.training import AugmentConfig
 from animals.preprocess import InputSpec, normalize
-from animals.training.augment import Augment, Normalize, in_parts, mix_up, to_unit
+from animals.training.augment import Augment, Normalize, in_chunks, mix_up, to_unit
 
 STILL: dict[str, Any] = {"flip": 0.0, "rotate": 0.0, "zoom": 0.0, "shift": 0.0, "color": 0.0}
 
@@ -30,7 +30,7 @@ def vary(pictures: torch.Tensor, seed: int = 0, **settings: Any) -> torch.Tensor
 
 def brightest(pictures: torch.Tensor) -> list[tuple[int, int]]:
     flat = pictures.mean(1).flatten(1).argmax(1)
-    return [(int(place) // 17, int(place) % 17) for place in flat]
+    return [(int(index) // 17, int(index) % 17) for index in flat]
 
 
 def test_with_everything_off_pictures_stay_as_they_are() -> None:
@@ -47,11 +47,11 @@ def test_flip_at_one_half_mirrors_about_half() -> None:
 
 
 @pytest.mark.parametrize(
-    ("setting", "most"), [({"shift": 0.2}, 17 * 0.2), ({"rotate": 20.0}, 2.3), ({"zoom": 0.2}, 1.6)]
+    ("setting", "limit"), [({"shift": 0.2}, 17 * 0.2), ({"rotate": 20.0}, 2.3), ({"zoom": 0.2}, 1.6)]
 )
-def test_the_dot_moves_up_to_the_bound_and_not_further(setting: dict[str, Any], most: float) -> None:
-    places = np.array(brightest(vary(picture().repeat(300, 1, 1, 1), **setting))) - np.array([3, 5])
-    assert 0.5 * most < np.abs(places).max() <= most + 1
+def test_the_dot_moves_up_to_the_bound_and_not_further(setting: dict[str, Any], limit: float) -> None:
+    moves = np.array(brightest(vary(picture().repeat(300, 1, 1, 1), **setting))) - np.array([3, 5])
+    assert 0.5 * limit < np.abs(moves).max() <= limit + 1
 
 
 def test_colors_change_and_stay_in_range() -> None:
@@ -80,11 +80,11 @@ def test_pictures_move_as_torch_moves_them() -> None:
     torch.testing.assert_close(augment(pictures, affine, color), expected, atol=1e-5, rtol=0)
 
 
-def test_a_batch_in_parts_is_the_batch_at_once() -> None:
+def test_a_batch_in_chunks_gives_what_it_gives_at_once() -> None:
     pictures = torch.rand(19, 3, 16, 16)
     augment = Augment(AugmentConfig())
     amounts = augment.draw(19, torch.Generator().manual_seed(1), pictures.device)
-    torch.testing.assert_close(in_parts(augment, pictures, *amounts), augment(pictures, *amounts))
+    torch.testing.assert_close(in_chunks(augment, pictures, *amounts), augment(pictures, *amounts))
 
 
 def test_training_normalizes_as_serving_does() -> None:

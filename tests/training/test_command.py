@@ -1,32 +1,25 @@
-"""`python -m animals.training` as a person types it."""
+"""`animals train` as a person types it."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from animals.training.__main__ import summary
+from animals.training.train import summary
+from tests.support.training import QUICK, only_run, run_training
 from tests.training.conftest import Trained
 
-TINY = ["data.side=32", "model.name=test_resnet", "trainer.epochs=1", "trainer.batch_size=8", "data.workers=0"]
-
-
-def training(folder: Path, *overrides: str) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "animals.training", *overrides]
-    return subprocess.run(command, cwd=folder, capture_output=True, encoding="utf-8", check=False)
+TINY = (*QUICK, "experiment=folder", "model.name=test_resnet", "trainer.epochs=1", "trainer.batch_size=8")
 
 
 def test_a_run_ends_with_accuracy_version_place_and_the_next_command(pictures: Path, tmp_path: Path) -> None:
-    done = training(tmp_path, "experiment=folder", f"data.root={pictures}", "tracking.mode=disabled", *TINY)
-    assert done.returncode == 0, done.stderr
+    done = run_training(tmp_path, *TINY, f"data.root={pictures}")
     assert "Accuracy  " in done.stdout
     assert "-folder-" in done.stdout
     assert "serves from data/bucket" in done.stdout
     assert "uv run invoke serve" in done.stdout
     assert (tmp_path / "data" / "bucket" / "models" / "current.json").is_file()
-    (run,) = (tmp_path / "runs").iterdir()
-    assert {"run.log", "manifest.csv", "version", "checkpoints", "config.yaml"} <= {path.name for path in run.iterdir()}
+    names = {path.name for path in only_run(tmp_path).iterdir()}
+    assert {"run.log", "manifest.csv", "version", "checkpoints", "config.yaml"} <= names
     assert "Warning" not in done.stderr
 
 
@@ -40,7 +33,7 @@ def test_a_run_ends_with_accuracy_version_place_and_the_next_command(pictures: P
     ],
 )
 def test_a_mistake_is_one_sentence_and_exit_code_2(overrides: list[str], message: str, tmp_path: Path) -> None:
-    done = training(tmp_path, *overrides)
+    done = run_training(tmp_path, *overrides, check=False)
     assert done.returncode == 2
     assert done.stderr.startswith(message)
     assert done.stderr.count("\n") == 1

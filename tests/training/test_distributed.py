@@ -9,16 +9,12 @@ from pathlib import Path
 import pytest
 
 from animals.errors import ConfigError
-from animals.records import Card
-from animals.training.distributed import is_first_process, join_cluster, vertex_variables
-from animals.training.epochs import METRICS, read_metrics
+from animals.training.distributed import is_first_process, main, torchrun_command
+from tests.support.emulator import free_port
+from tests.support.training import SAME_FOR_ANY_PROCESSES, assert_same_training, only_run, read_card, run_training
 
-# no batch norm, whose statistics are of each process's part alone, and no chance, which each process draws by itself
-TINY = [
-    *("model.name=test_vit", "data.side=32", "data.workers=0", "trainer.epochs=2", "trainer.batch_size=16"),
-    *("trainer.accelerator=cpu", "trainer.precision=fp32", "tracking.mode=disabled", "optimizer.lr=1e-4"),
-    *("augment.flip=0", "augment.rotate=0", "augment.zoom=0", "augment.shift=0", "augment.color=0"),
-]
+TINY = (*SAME_FOR_ANY_PROCESSES, "experiment=folder", "trainer.epochs=2", "trainer.batch_size=16")
+TWO = ("trainer=ddp", "trainer.devices=2")
 SPEC = {
     "cluster": {"workerpool0": ["first:2222"], "workerpool1": ["second:2222", "third:2222"]},
     "environment": "cloud",
@@ -26,74 +22,85 @@ SPEC = {
 }
 
 
-def trained(folder: Path, pictures: Path, *launcher: str, overrides: tuple[str, ...] = ()) -> Path:
-    """Train in a folder of its own and give the run's folder back."""
-    folder.mkdir()
-    command = [sys.executable, *launcher, "-m", "animals.training", "experiment=folder", f"data.root={pictures}"]
-    done = subprocess.run([*command, *TINY, *overrides], cwd=folder, capture_output=True, encoding="utf-8", check=False)
-    assert done.returncode == 0, done.stderr
-    (run,) = (folder / "runs").iterdir()
-    return run
-
-
-def assert_same(one: Path, other: Path) -> None:
-    """The same run up to the last digits, which depend on the order in which numbers are added."""
-    for mine, theirs in zip(read_metrics(one / METRICS), read_metrics(other / METRICS), strict=True):
-        for name in ("train/loss", "val/loss", "val/accuracy", "lr"):
-            assert mine[name] == pytest.approx(theirs[name], rel=1e-4), name
-    cards = [Card.model_validate_json((run / "version" / "card.json").read_bytes()) for run in (one, other)]
-    assert cards[0].metrics.loss == pytest.approx(cards[1].metrics.loss, rel=1e-4)
-
-
 @pytest.fixture(scope="module")
-def alone(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return trained(tmp_path_factory.mktemp("alone") / "run", pictures)
+def one_process(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run of a training in one process."""
+    folder = tmp_path_factory.mktemp("one")
+    run_training(folder, *TINY, f"data.root={pictures}")
+    return only_run(folder)
 
 
-def test_two_processes_learn_what_one_does(pictures: Path, tmp_path: Path, alone: Path) -> None:
-    together = trained(tmp_path / "two", pictures, overrides=("trainer=ddp", "trainer.devices=2"))
-    assert_same(alone, together)
-
-
-def test_processes_that_torchrun_starts_learn_what_one_does(pictures: Path, tmp_path: Path, alone: Path) -> None:
-    launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2")
-    assert_same(
-        alone, trained(tmp_path / "torchrun", pictures, *launcher, overrides=("trainer=ddp", "trainer.devices=2"))
-    )
+@pytest.mark.parametrize(
+    "launcher", [(), ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2")], ids=["itself", "torchrun"]
+)
+def test_two_processes_learn_what_one_does(
+    launcher: tuple[str, ...], pictures: Path, tmp_path: Path, one_process: Path
+) -> None:
+    run_training(tmp_path, *TINY, f"data.root={pictures}", *TWO, launcher=launcher)
+    assert_same_training(only_run(tmp_path), one_process)
 
 
 def test_batch_norm_is_trained_on_cpus_too_where_torch_cannot_synchronize_it(pictures: Path, tmp_path: Path) -> None:
-    overrides = ("trainer=ddp", "trainer.devices=2", "model.name=test_resnet", "trainer.epochs=1")
-    assert (trained(tmp_path / "two", pictures, overrides=overrides) / "version" / "card.json").is_file()
+    run_training(tmp_path, *TINY, f"data.root={pictures}", *TWO, "model.name=test_resnet", "trainer.epochs=1")
+    assert read_card(only_run(tmp_path)).metrics.pictures == 6
 
 
-def test_vertex_ai_tells_each_machine_its_place() -> None:
-    assert vertex_variables(json.dumps(SPEC)) == {
-        "MASTER_ADDR": "first",
-        "MASTER_PORT": "2222",
-        "NODE_RANK": "2",
-    }
+def spec_of(machine: int) -> str:
+    """CLUSTER_SPEC of the first or the second of two machines."""
+    pools = {f"workerpool{number}": ["127.0.0.1:2222"] for number in range(2)}
+    return json.dumps({"cluster": pools, "task": {"type": f"workerpool{machine}", "index": 0}})
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="torch's store for several machines needs libuv there")
+def test_two_machines_train_one_version_and_the_first_publishes_it(pictures: Path, tmp_path: Path) -> None:
+    """Each in a folder of its own, as on machines that share nothing but the bucket."""
+    code = (
+        f"import animals.training.distributed as d; d.VERTEX_PORT = '{free_port()}';"
+        "from animals.__main__ import main; main()"
+    )
+    nodes = ("trainer=ddp", "trainer.devices=1", "trainer.nodes=2", "trainer.epochs=1")
+    command = [sys.executable, "-c", code, "cluster", *TINY, f"data.root={pictures}", *nodes]
+    machines = []
+    for number in range(2):
+        folder = tmp_path / f"machine{number}"
+        folder.mkdir()
+        environment = {**os.environ, "CLUSTER_SPEC": spec_of(number), "ANIMALS_BUCKET": str(tmp_path / "bucket")}
+        machines.append(
+            subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        )
+    outputs = [machine.communicate(timeout=300)[0].decode() for machine in machines]
+    assert [machine.returncode for machine in machines] == [0, 0], outputs
+    assert len(list((tmp_path / "bucket" / "models").glob("*/card.json"))) == 1
+    assert "Accuracy" in outputs[0]
+    assert "Accuracy" not in outputs[1]
+    assert not list((tmp_path / "machine1").glob("runs/*/version"))
+
+
+def test_torchrun_is_started_with_this_machines_rank() -> None:
+    words = torchrun_command(json.dumps(SPEC), 4, ["trainer=ddp"])
+    assert words[1:3] == ["-m", "torch.distributed.run"]
+    options = {"--nnodes=3", "--node-rank=2", "--nproc-per-node=4", "--master-addr=first", "--master-port=2222"}
+    assert options < set(words)
+    assert words[-4:] == ["-m", "animals", "train", "trainer=ddp"]
 
 
 @pytest.mark.parametrize("spec", ["no json", "{}", json.dumps(SPEC | {"task": {"type": "workerpool9", "index": 0}})])
 def test_a_cluster_spec_of_another_form_is_a_config_error(spec: str) -> None:
     with pytest.raises(ConfigError, match="CLUSTER_SPEC is not what Vertex AI sets"):
-        vertex_variables(spec)
+        torchrun_command(spec, 1, [])
 
 
-def test_joining_leaves_what_a_launcher_has_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CLUSTER_SPEC", json.dumps(SPEC))
-    for name, value in {"MASTER_ADDR": "elsewhere", "MASTER_PORT": "1", "NODE_RANK": "7"}.items():
-        monkeypatch.setenv(name, value)
-    join_cluster()
-    assert (os.environ["MASTER_ADDR"], os.environ["NODE_RANK"]) == ("elsewhere", "7")
-    assert not is_first_process()
+def test_without_a_cluster_spec_the_message_names_the_command_for_one_machine(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("CLUSTER_SPEC", raising=False)
+    with pytest.raises(ConfigError, match="On one: animals train"):
+        main([])
 
 
-def test_alone_this_is_the_first_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("RANK", "LOCAL_RANK", "NODE_RANK", "CLUSTER_SPEC"):
+def test_a_single_process_is_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("RANK", "LOCAL_RANK", "NODE_RANK"):
         monkeypatch.delenv(name, raising=False)
-    join_cluster()
     assert is_first_process()
     monkeypatch.setenv("RANK", "1")
     assert not is_first_process()

@@ -1,4 +1,4 @@
-"""`gate=true`: a training asks the gate before its version serves."""
+"""`gate=true`: a training promotes its version only if the gate does not object."""
 
 from pathlib import Path
 
@@ -6,8 +6,8 @@ import pytest
 
 from animals import registry
 from animals.storage import FolderStorage
-from animals.training.__main__ import summary
 from animals.training.pipeline import train
+from animals.training.train import summary
 from tests.support.published import publish
 from tests.training.conftest import tiny_config
 

@@ -10,7 +10,7 @@ from animals.data.cache import load_cached
 from animals.data.folders import find_pictures
 from animals.preprocess import LARGE, open_picture, read_pixels, to_pixels
 from animals.serving.classifier import Classifier
-from animals.training.evaluation.predictors import ask_onnx
+from animals.training.evaluation.predictors import onnx_predictor
 from tests.support.pictures import COLORS, turned, write_picture
 from tests.training.conftest import Trained
 
@@ -20,20 +20,20 @@ SIZE = (LARGE + 7, 803)
 @pytest.fixture(scope="module")
 def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("large")
-    for place, (label, color) in enumerate(COLORS.items()):
+    for index, (label, color) in enumerate(COLORS.items()):
         for number in range(3):
-            write_picture(root / label / f"{number}.jpg", color, seed=10 * place + number, size=SIZE)
+            write_picture(root / label / f"{number}.jpg", color, seed=10 * index + number, size=SIZE)
     return root
 
 
 def test_no_answer_changes(trained: Trained, large: Path) -> None:
     spec = trained.card.input
-    ask = ask_onnx(trained.run / "version" / "model.onnx", spec)
+    predict = onnx_predictor(trained.run / "version" / "model.onnx", spec)
     paths = [large / picture.name for picture in find_pictures(large, {})]
     whole = np.stack([to_pixels(open_picture(path), spec) for path in paths])
     reduced = np.stack([read_pixels(path, spec) for path in paths])
     assert not np.array_equal(whole, reduced)
-    assert np.array_equal(ask(whole).argmax(1), ask(reduced).argmax(1))
+    assert np.array_equal(predict(whole).argmax(1), predict(reduced).argmax(1))
 
 
 def test_serving_sees_what_the_cache_of_training_holds(trained: Trained, large: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Batches: every picture once an epoch, in an order that can be had again."""
+"""Batches: every picture once an epoch, in an order that can be repeated."""
 
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from animals.config.data import DataConfig
 from animals.data.dataset import DataSet
 from animals.data.load import load_data_set
 from animals.preprocess import InputSpec
-from animals.training.loader import WHOLE, Part, evaluation_loader, training_loader
+from animals.training.loader import evaluation_loader, training_loader
 
 SPEC = InputSpec(side=16, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5), resize="squash")
 
@@ -25,10 +25,10 @@ def data_set(pictures: Path, tmp_path: Path) -> DataSet:
     return load(pictures, tmp_path, cache=True)
 
 
-def seen(data_set: DataSet, epoch: int, *, seed: int = 0, done: int = 0, part: Part = WHOLE) -> torch.Tensor:
-    """All training pictures that one process sees in an epoch, in its order."""
-    loader: Any = training_loader(data_set, batch_size=8, workers=0, seed=seed, part=part)
-    loader.batch_sampler.go_on(epoch, done)
+def seen(data_set: DataSet, epoch: int, *, done: int = 0, **options: int) -> torch.Tensor:
+    """Return the training pictures that one process gets in an epoch, in its order."""
+    loader: Any = training_loader(data_set, **{"batch_size": 8, "workers": 0, "seed": 0, **options})
+    loader.batch_sampler.resume(epoch, done)
     loader.batch_sampler.sampler.set_epoch(epoch)
     return torch.cat([pixels for pixels, _ in loader])
 
@@ -72,17 +72,19 @@ def test_an_epoch_goes_on_after_the_batches_that_were_seen(data_set: DataSet) ->
 
 def test_a_new_epoch_begins_at_its_beginning(data_set: DataSet) -> None:
     loader: Any = training_loader(data_set, batch_size=8, workers=0, seed=0)
-    loader.batch_sampler.go_on(3, 2)
+    loader.batch_sampler.resume(3, 2)
     loader.batch_sampler.set_epoch(4)
     assert torch.equal(torch.cat([pixels for pixels, _ in loader]), seen(data_set, 4))
 
 
 def test_processes_share_out_each_batch(data_set: DataSet) -> None:
-    whole, parts = seen(data_set, 1), [seen(data_set, 1, part=Part(number, 2)) for number in range(2)]
+    whole, parts = seen(data_set, 1), [seen(data_set, 1, rank=rank, world_size=2) for rank in range(2)]
     assert torch.equal(whole[0::2], parts[0])
     assert torch.equal(whole[1::2], parts[1])
 
 
 def test_processes_share_out_a_split_that_is_evaluated(data_set: DataSet) -> None:
-    loaders = [evaluation_loader(data_set, "val", batch_size=4, workers=0, part=Part(n, 4)) for n in range(4)]
+    loaders = [
+        evaluation_loader(data_set, "val", batch_size=4, workers=0, rank=rank, world_size=4) for rank in range(4)
+    ]
     assert [sum(len(targets) for _, targets in loader) for loader in loaders] == [2, 2, 1, 1]

@@ -10,12 +10,11 @@ from animals.monitoring.trigger import EVENT as RETRAIN
 from animals.storage import FolderStorage, Storage
 from animals.training.release.announce import EVENT as PUBLISHED
 from tests.support.workflow import JOBS, ROOT, WORKFLOW, command
-from tests.training.conftest import Trained
-from tests.training.release.test_verify import files_of
+from tests.training.conftest import Trained, files_of
 
 
 def run(words: list[str], **variables: str) -> str:
-    """What a step says, in this environment instead of uv's."""
+    """Run a step in this environment instead of uv's, and return its output."""
     assert words[:3] == ["uv", "run", "invoke"], words
     command = [sys.executable, "-m", *words[2:]]
     environment = {**os.environ, **variables}
@@ -39,15 +38,15 @@ def test_a_published_version_is_checked_tested_and_promoted(trained: Trained, bu
     def words(step: str) -> list[str]:
         return [word.replace("build/", f"{tmp_path}/") for word in command("promote", step, given)]
 
-    said = run(words("check"), ANIMALS_BUCKET=bucket.url)
-    assert "answers     6 of 6 test pictures as the table says" in said
-    assert "the same as those of before, which serves" in said
+    output = run(words("check"), ANIMALS_BUCKET=bucket.url)
+    assert "answers     6 of 6 test pictures as in the table" in output
+    assert "the same as those of before, which serves" in output
 
     load = " ".join(words("load")).replace("--users 20 --seconds 60", "--users 2 --seconds 2").split()
     assert "--seconds 2" in " ".join(load)
-    said = run(load, ANIMALS_BUCKET="gs://nobody-asks-this-one")
-    assert f"{trained.card.version} of {tmp_path / 'candidate'}" in said
-    assert "0 failures and wrong answers." in said
+    output = run(load, ANIMALS_BUCKET="gs://unused")
+    assert f"{trained.card.version} of {tmp_path / 'candidate'}" in output
+    assert "0 failures and wrong answers." in output
     assert [path.name for path in (tmp_path / "load").glob("*.md")] == ["users_2.md"]
     assert not list(bucket.names("feedback/")), "Users of a test are none of the real ones."
 

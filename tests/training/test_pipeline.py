@@ -1,6 +1,5 @@
-"""The real loop on tiny pictures: everything that a run makes is there, right and published."""
+"""The real training loop on tiny pictures: the files of a run, their content, and the published version."""
 
-import csv
 import dataclasses
 import json
 from pathlib import Path
@@ -15,24 +14,20 @@ import torch
 from PIL import Image
 
 from animals import registry
+from animals.data.dataset import DataSet
 from animals.data.split import read_manifest
 from animals.errors import ConfigError, StorageUnavailable
 from animals.inference import probabilities
 from animals.preprocess import open_picture, preprocess, to_pixels
 from animals.records import LoggedPrediction, now
-from animals.storage import Storage, open_storage
-from animals.training.evaluation.predictors import answer_onnx
+from animals.storage import open_storage
+from animals.training.callbacks import METRICS, read_metrics
+from animals.training.evaluation.predictors import onnx_predictor_of_all
 from animals.training.export.projection import DIMENSIONS
-from animals.training.model import build_model, input_spec
-from animals.training.module import PictureClassifier
+from animals.training.module import build_module
 from animals.training.pipeline import train
-from animals.training.release import publish as publishing
+from animals.training.release.publish import publish
 from tests.training.conftest import Trained, published, tiny_config
-
-
-@pytest.fixture
-def storage(trained: Trained) -> Storage:
-    return open_storage(trained.config.bucket)
 
 
 def test_it_learns(trained: Trained) -> None:
@@ -40,24 +35,16 @@ def test_it_learns(trained: Trained) -> None:
     assert trained.card.metrics.pictures == 6
 
 
-def test_the_bucket_has_every_file_of_the_version(trained: Trained, storage: Storage) -> None:
-    version = trained.card.version
+def test_the_version_is_in_the_bucket_and_serves(trained: Trained) -> None:
+    storage, version = open_storage(trained.config.bucket), trained.card.version
     files = {"model.safetensors", "config.json", "model.onnx", "card.json", "README.md", "reference.parquet"}
-    files.add(trained.card.serving_file)  # model.int8.onnx, where it is good enough
+    files.add(trained.card.serving_file)  # model.int8.onnx, if it is good enough
     assert set(storage.names(f"models/{version}/")) == {f"models/{version}/{file}" for file in files}
-
-
-def test_the_version_serves(trained: Trained, storage: Storage) -> None:
+    assert registry.read_card(storage, version) == trained.card
+    for file in trained.card.files:
+        registry.read_file(storage, trained.card, file)
     current = registry.read_current(storage)
-    assert current.version == trained.card.version
-    assert current.reason == "published by run 20260101-000000-tiny"
-
-
-def test_the_files_are_those_on_the_card(trained: Trained, storage: Storage) -> None:
-    card = registry.read_card(storage, trained.card.version)
-    assert card == trained.card
-    for file in card.files:
-        registry.read_file(storage, card, file)
+    assert (current.version, current.reason) == (version, "published by run 20260101-000000-tiny")
 
 
 def test_timm_loads_the_weights_with_the_labels(trained: Trained) -> None:
@@ -96,7 +83,7 @@ def test_the_reference_compares_with_the_prediction_log(trained: Trained, pictur
     with Image.open(pictures / first["picture"]) as image:
         assert (first["width"], first["height"]) == image.size
     pixels = np.stack([to_pixels(open_picture(pictures / first["picture"]), trained.card.input)])
-    answer = answer_onnx(trained.run / "version" / trained.card.serving_file, trained.card.input)
+    answer = onnx_predictor_of_all(trained.run / "version" / trained.card.serving_file, trained.card.input)
     logits, projections = answer(pixels)
     assert first["confidence"] == pytest.approx(probabilities(logits, trained.card.temperature).max(), abs=1e-4)
     found = [first[f"projection_{dimension}"] for dimension in range(DIMENSIONS)]
@@ -113,7 +100,7 @@ def test_the_reference_compares_with_the_prediction_log(trained: Trained, pictur
     }
 
 
-def test_the_card_tells_how_it_came_about(trained: Trained) -> None:
+def test_the_card_has_split_configuration_and_packages(trained: Trained) -> None:
     card = trained.card
     assert card.version.startswith("20260101-000000-tiny-")
     assert card.split.counts == {"train": 48, "val": 6, "test": 6}
@@ -135,21 +122,14 @@ def test_the_card_for_people_says_how_good_it_is(trained: Trained) -> None:
     assert "| blue |" in text
 
 
-def test_metrics_of_every_epoch_are_in_the_runs_folder(trained: Trained) -> None:
-    with (trained.run / "metrics" / "metrics.csv").open(encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    assert sorted({int(row["epoch"]) for row in rows if row["val/loss"]}) == [0, 1, 2]
-    assert all(float(row["train/loss"]) > 0 for row in rows if row["train/loss"])
-
-
-def test_best_and_last_checkpoints_and_the_confusion_matrix_are_kept(trained: Trained) -> None:
-    assert {path.name for path in (trained.run / "checkpoints").iterdir()} == {"best.ckpt", "last.ckpt"}
-    assert (trained.run / "figures" / "confusion_matrix.png").stat().st_size > 5000
-
-
-def test_each_epoch_is_one_line_of_the_log(trained: Trained) -> None:
+def test_every_epoch_is_reported_and_checkpoints_and_figures_are_kept(trained: Trained) -> None:
+    rows = read_metrics(trained.run / METRICS)
+    assert [row["epoch"] for row in rows] == [0, 1, 2]
+    assert all(row["train/loss"] > 0 for row in rows)
     assert trained.log.count("val accuracy") == 3
     assert "epoch  3/3  train loss" in trained.log
+    assert {path.name for path in (trained.run / "checkpoints").iterdir()} == {"best.ckpt", "last.ckpt"}
+    assert (trained.run / "figures" / "confusion_matrix.png").stat().st_size > 5000
 
 
 def test_wandb_keeps_the_run_offline_and_says_how_to_send_it(trained: Trained) -> None:
@@ -181,8 +161,7 @@ def test_early_stopping_ends_a_run_that_no_longer_improves(pictures: Path, tmp_p
     config.trainer.patience = 1
     config.optimizer.lr = 1e-12  # nothing improves
     train(config, tmp_path / "run")
-    with (tmp_path / "run" / "metrics" / "metrics.csv").open(encoding="utf-8") as file:
-        assert max(int(row["epoch"]) for row in csv.DictReader(file)) < 10
+    assert len(read_metrics(tmp_path / "run" / METRICS)) < 10
 
 
 def test_a_version_may_be_published_without_being_promoted(pictures: Path, tmp_path: Path) -> None:
@@ -213,7 +192,7 @@ def test_a_bucket_lost_at_the_end_loses_no_training(
         patched.setattr(registry, "write_version", lose)
         with pytest.raises(StorageUnavailable, match=r"went away\.\nNothing is lost: .* invoke publish .*run"):
             train(config, tmp_path / "run")
-    card = publishing.publish(tmp_path / "run", open_storage(config.bucket), promote=True)
+    card = publish(tmp_path / "run", open_storage(config.bucket), promote=True)
     assert registry.read_current(open_storage(config.bucket)).version == card.version
 
 
@@ -249,10 +228,9 @@ def test_mixup_clipping_and_the_average_of_weights_train_too(precision: str, pic
     assert np.isfinite(published(config, tmp_path / "run").metrics.loss)
 
 
-def test_the_network_is_compiled_on_request(pictures: Path, tmp_path: Path) -> None:
+def test_the_network_is_compiled_on_request(data_set: DataSet, pictures: Path, tmp_path: Path) -> None:
     config = tiny_config(pictures, tmp_path)
     config.trainer.compile = True
-    spec = input_spec(config.model, config.data)
-    module = PictureClassifier(build_model(config.model, 3, 32), config, spec, steps=1)
+    module = build_module(config, data_set)
     assert module.model._compiled_call_impl is not None
     assert all("_orig_mod" not in name for name in module.state_dict())

@@ -1,6 +1,5 @@
-"""A run that was cut off goes on where it was, and ends where it would have ended."""
+"""An interrupted run resumes where it was, and ends as it would have ended."""
 
-import csv
 import errno
 import os
 import signal
@@ -16,101 +15,93 @@ from pytorch_lightning import Trainer
 
 from animals.config.training import TrainConfig
 from animals.errors import ConfigError, DataError, Interrupted, StorageUnavailable
-from animals.records import Card
 from animals.training import runs
-from animals.training.epochs import METRICS, read_metrics
+from animals.training.callbacks import METRICS, read_metrics
 from animals.training.module import PictureClassifier
 from animals.training.pipeline import train
 from animals.training.runs import open_run
 from tests.support.pictures import write_label_folders
+from tests.support.training import QUICK, only_run, read_card, run_training, weights
 from tests.training.conftest import published, tiny_config
 
+TINY = (
+    *QUICK,
+    *("experiment=folder", "model.name=test_resnet", "model.drop_rate=0.3"),
+    *("trainer.epochs=4", "trainer.batch_size=8", "trainer.ema=0.9"),
+)
 
-def overrides(pictures: Path) -> list[str]:
-    settings = ["model.name=test_resnet", "model.drop_rate=0.3", "trainer.epochs=4", "trainer.batch_size=8"]
-    fast = ["data.side=32", "data.workers=0", "trainer.accelerator=cpu", "trainer.precision=fp32", "trainer.ema=0.9"]
-    return ["experiment=folder", f"data.root={pictures}", "tracking.mode=disabled", *settings, *fast]
+Training = subprocess.Popen[str]
 
 
 @pytest.fixture
-def started(pictures: Path, tmp_path: Path) -> Iterator["subprocess.Popen[str]"]:
-    """A training process, slowed down so that a signal finds it in the middle of an epoch."""
+def training(pictures: Path, tmp_path: Path) -> Iterator[Training]:
+    """A training process, slowed down so that a signal arrives in the middle of an epoch."""
     slow = (
         "import time, animals.training.module as m; step = m.PictureClassifier.training_step;"
         "m.PictureClassifier.training_step = lambda *a: (time.sleep(0.15), step(*a))[1];"
-        "from animals.training.__main__ import main; main()"
+        "from animals.__main__ import main; main()"
     )
-    with subprocess.Popen(
-        [sys.executable, "-c", slow, *overrides(pictures)], cwd=tmp_path, stderr=subprocess.PIPE, encoding="utf-8"
-    ) as process:
+    command = [sys.executable, "-c", slow, "train", *TINY, f"data.root={pictures}"]
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, encoding="utf-8") as process:
         yield process
         process.kill()
 
 
 def wait_for_epoch(folder: Path, epoch: int) -> Path:
-    """Wait until an epoch is over, then a little into the next."""
-    for _ in range(1800):
-        for metrics in folder.glob("runs/*/metrics/metrics.csv"):
-            with metrics.open(encoding="utf-8") as file:
-                if len(list(csv.DictReader(file))) >= epoch:
-                    time.sleep(0.4)
-                    return metrics.parent.parent
+    """Wait for the end of an epoch and some batches of the next, and return the run."""
+    deadline = time.monotonic() + 180
+    while time.monotonic() < deadline:
+        for metrics in folder.glob(f"runs/*/{METRICS.as_posix()}"):
+            if len(metrics.read_text(encoding="utf-8").splitlines()) > epoch:
+                time.sleep(0.4)
+                return metrics.parent.parent
         time.sleep(0.1)
-    raise AssertionError("the training never got so far")
-
-
-def resume(pictures: Path, folder: Path) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "animals.training", *overrides(pictures), "trainer.resume=auto"]
-    return subprocess.run(command, cwd=folder, capture_output=True, encoding="utf-8", check=False)
-
-
-def card(run: Path) -> Card:
-    return Card.model_validate_json((run / "version" / "card.json").read_bytes())
+    raise AssertionError("the training did not reach the epoch")
 
 
 @pytest.fixture(scope="module")
-def uninterrupted(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Card:
+def uninterrupted(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("uninterrupted")
-    command = [sys.executable, "-m", "animals.training", *overrides(pictures)]
-    subprocess.run(command, cwd=folder, capture_output=True, check=True)
-    (run,) = folder.glob("runs/*")
-    return card(run)
+    run_training(folder, *TINY, f"data.root={pictures}")
+    return only_run(folder)
+
+
+def resume_and_compare(pictures: Path, folder: Path, uninterrupted: Path) -> str:
+    """Resume, expect the result of an uninterrupted run, and return the log."""
+    log = run_training(folder, *TINY, f"data.root={pictures}", "trainer.resume=auto").stderr
+    run = only_run(folder)
+    assert read_card(run).metrics == read_card(uninterrupted).metrics
+    assert weights(run) == weights(uninterrupted)
+    return log
 
 
 def test_a_killed_run_ends_with_the_metrics_of_one_that_was_not(
-    started: "subprocess.Popen[str]", pictures: Path, tmp_path: Path, uninterrupted: Card
+    training: Training, pictures: Path, tmp_path: Path, uninterrupted: Path
 ) -> None:
     run = wait_for_epoch(tmp_path, 2)
-    started.kill()
-    started.wait()
-    done = resume(pictures, tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert "Going on in epoch 2 after 6 of 6 batches" in done.stderr
-    assert card(run).metrics == uninterrupted.metrics
-    assert card(run).files["model.safetensors"] == uninterrupted.files["model.safetensors"]
-    with (run / "metrics" / "metrics.csv").open(encoding="utf-8") as file:
-        assert [float(row["epoch"]) for row in csv.DictReader(file)] == [0, 1, 2, 3]
+    training.kill()
+    training.wait()
+    assert "Resuming in epoch 2 after 6 of 6 batches" in resume_and_compare(pictures, tmp_path, uninterrupted)
+    assert [row["epoch"] for row in read_metrics(run / METRICS)] == [0, 1, 2, 3]
 
 
 @pytest.mark.skipif(os.name != "posix", reason="Windows has no signals to send to another process")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_saves_in_the_middle_of_an_epoch_and_says_how_to_go_on(
-    number: signal.Signals, started: "subprocess.Popen[str]", pictures: Path, tmp_path: Path, uninterrupted: Card
+def test_a_signal_saves_in_the_middle_of_an_epoch_and_the_message_says_how_to_resume(
+    number: signal.Signals, training: Training, pictures: Path, tmp_path: Path, uninterrupted: Path
 ) -> None:
     run = wait_for_epoch(tmp_path, 1)
-    started.send_signal(number)
+    training.send_signal(number)
     sent = time.monotonic()
-    _, told = started.communicate()
+    _, message = training.communicate()
     assert time.monotonic() - sent < 10
-    assert started.returncode == 130
-    assert "error: Interrupted in epoch 2, nothing is lost." in told
-    assert f"trainer.resume=runs/{run.name}" in told
-    assert "Traceback" not in told
-    done = resume(pictures, tmp_path)
-    assert "Going on in epoch 2 after " in done.stderr
-    assert "after 6 of 6 batches" not in done.stderr
-    assert card(run).metrics == uninterrupted.metrics
-    assert card(run).files["model.safetensors"] == uninterrupted.files["model.safetensors"]
+    assert training.returncode == 130
+    assert "error: Interrupted in epoch 2, nothing is lost." in message
+    assert f"trainer.resume=runs/{run.name}" in message
+    assert "Traceback" not in message
+    log = resume_and_compare(pictures, tmp_path, uninterrupted)
+    assert "Resuming in epoch 2 after " in log
+    assert "after 6 of 6 batches" not in log
 
 
 @pytest.fixture
@@ -119,10 +110,17 @@ def config(pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> T
     return tiny_config(pictures, tmp_path)
 
 
-def unfinished(config: TrainConfig) -> Path:
+def make_unfinished(config: TrainConfig) -> Path:
     run = open_run(config)
     (run / runs.LAST).parent.mkdir()
     (run / runs.LAST).touch()
+    return run
+
+
+def make_finished(config: TrainConfig) -> Path:
+    run = make_unfinished(config)
+    (run / "version").mkdir()
+    (run / "version" / "card.json").touch()
     return run
 
 
@@ -133,48 +131,40 @@ def test_each_run_has_a_folder_of_its_own_even_in_the_same_second(config: TrainC
 
 
 def test_auto_finds_the_last_unfinished_run_of_the_same_configuration(config: TrainConfig) -> None:
-    unfinished(config)
-    last = unfinished(config)
-    other = tiny_config(Path(config.data.root), Path(config.bucket).parent, seed=1)
-    unfinished(other)
+    make_unfinished(config)
+    last = make_unfinished(config)
+    make_unfinished(tiny_config(Path(config.data.root), Path(config.bucket).parent, seed=1))
     config.trainer.resume = "auto"
     assert open_run(config) == last
 
 
-def test_auto_starts_anew_when_all_runs_are_finished_or_different(config: TrainConfig) -> None:
-    run = unfinished(config)
-    (run / "version").mkdir()
-    (run / "version" / "card.json").touch()
+def test_auto_starts_a_new_run_when_all_are_finished(config: TrainConfig) -> None:
+    run = make_finished(config)
     config.trainer.resume = "auto"
     assert open_run(config) != run
 
 
-def test_a_chosen_run_may_be_published_elsewhere_but_not_be_configured_otherwise(config: TrainConfig) -> None:
-    run = unfinished(config)
+def test_a_chosen_run_may_have_another_bucket_but_not_other_hyperparameters(config: TrainConfig) -> None:
+    run = make_unfinished(config)
     config.trainer.resume = str(run)
     config.bucket = "gs://elsewhere"
     assert open_run(config) == run
     config.optimizer.lr = 1.0
-    with pytest.raises(ConfigError, match=r"that run was configured otherwise in optimizer\.lr\. Give the same"):
+    with pytest.raises(ConfigError, match=r"that run has other values of optimizer\.lr\. Use its values"):
         open_run(config)
 
 
-def test_a_run_without_a_checkpoint_cannot_be_continued(config: TrainConfig) -> None:
+def test_a_run_that_is_finished_or_has_no_checkpoint_cannot_be_resumed(config: TrainConfig) -> None:
     config.trainer.resume = "runs/none"
-    with pytest.raises(ConfigError, match=r"there is no runs.none.checkpoints.last\.ckpt to go on from"):
+    with pytest.raises(ConfigError, match=r"runs.none.checkpoints.last\.ckpt does not exist"):
         open_run(config)
-
-
-def test_a_finished_run_cannot_be_continued(config: TrainConfig) -> None:
-    run = unfinished(config)
-    (run / "version").mkdir()
-    (run / "version" / "card.json").touch()
-    config.trainer.resume = str(run)
+    config.trainer.resume = "never"
+    config.trainer.resume = str(make_finished(config))
     with pytest.raises(ConfigError, match=r"that run is finished\. Publish it again with: invoke publish"):
         open_run(config)
 
 
-def test_ctrl_c_in_this_process_is_an_error_that_says_how_to_go_on(
+def test_ctrl_c_in_this_process_is_an_error_that_says_how_to_resume(
     config: TrainConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     original = PictureClassifier.training_step
@@ -191,12 +181,11 @@ def test_ctrl_c_in_this_process_is_an_error_that_says_how_to_go_on(
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def test_a_run_does_not_go_on_with_other_pictures(config: TrainConfig, tmp_path: Path) -> None:
+def test_a_run_is_not_resumed_with_other_pictures(config: TrainConfig, tmp_path: Path) -> None:
     run = open_run(config)
     config.trainer.epochs = 1
     train(config, run)
-    root = write_label_folders(tmp_path / "others", per_label=21)
-    config.data.root = str(root)
+    config.data.root = str(write_label_folders(tmp_path / "others", per_label=21))
     with pytest.raises(DataError, match=r"changed since .* began with them\. Start a new run"):
         train(config, run)
 
@@ -213,7 +202,7 @@ def test_a_full_disk_loses_no_whole_epoch(config: TrainConfig, monkeypatch: pyte
 
     monkeypatch.setattr(Trainer, "save_checkpoint", save)
     run = open_run(config)
-    with pytest.raises(StorageUnavailable, match=r"The disk is full\. What was trained up to the last whole epoch"):
+    with pytest.raises(StorageUnavailable, match=r"The disk is full\. The checkpoint of the last whole epoch"):
         train(config, run)
     monkeypatch.undo()
     assert published(config, run).metrics.accuracy > 0.3

@@ -1,4 +1,4 @@
-"""Whole trainings on shards in the emulator: alone, together, and cut off in the middle of an epoch."""
+"""Whole trainings on shards in the emulator: undisturbed, in two processes, and interrupted within an epoch."""
 
 import logging
 import shutil
@@ -19,41 +19,30 @@ from animals.data.split import read_manifest
 from animals.errors import PicturesUnavailable
 from animals.records import Card
 from animals.storage import open_storage
-from animals.training.epochs import METRICS, read_metrics
-from animals.training.evaluation.model_under_test import load_subject
+from animals.training.callbacks import METRICS, read_metrics
+from animals.training.evaluation.model_under_test import load_model_under_test
 from animals.training.runs import LAST
 from tests.support.emulator import Emulator
 from tests.support.shards import write_tiny_shards
+from tests.support.training import SAME_FOR_ANY_PROCESSES, assert_same_training, only_run, run_training, weights
 from tests.training.conftest import published
-from tests.training.test_distributed import assert_same
 
-# six batches of eight; no chance in the steps, which each process draws by itself
-TINY = [
-    *("experiment=shards", "data.side=32", "data.streams=4", "data.window=5", "data.workers=0", "trainer.epochs=2"),
-    *("model.name=test_vit", "trainer.batch_size=8", "trainer.accelerator=cpu", "trainer.precision=fp32"),
-    *("augment.flip=0", "augment.rotate=0", "augment.zoom=0", "augment.shift=0", "augment.color=0"),
-    *("tracking.mode=disabled", "trainer.workers=0", "optimizer.lr=1e-4"),
-]
+# six batches of eight
+TINY = (
+    *SAME_FOR_ANY_PROCESSES,
+    *("experiment=shards", "data.streams=4", "data.window=5"),
+    *("trainer.epochs=2", "trainer.batch_size=8", "trainer.workers=0"),
+)
 
 
-def configured(url: str, folder: Path) -> TrainConfig:
-    places = [f"data.root={url}", f"data.cache_dir={folder / 'cache'}", f"bucket={folder / 'bucket'}"]
-    return compose_train_config([*TINY, *places])
-
-
-def run_of(folder: Path) -> Path:
-    (run,) = (folder / "runs").iterdir()
-    return run
-
-
-def weights(run: Path) -> str:
-    card = Card.model_validate_json((run / "version" / "card.json").read_bytes())
-    return card.files["model.safetensors"].sha256
+def configure(url: str, folder: Path) -> TrainConfig:
+    folders = [f"data.root={url}", f"data.cache_dir={folder / 'cache'}", f"bucket={folder / 'bucket'}"]
+    return compose_train_config([*TINY, *folders])
 
 
 @dataclass(frozen=True)
 class Streamed:
-    """A run on shards in the emulator that nobody disturbed."""
+    """An undisturbed run on shards in the emulator."""
 
     shards: ShardSet
     run: Path
@@ -62,13 +51,13 @@ class Streamed:
 
 
 @pytest.fixture(scope="module")
-def alone(pictures: Path, emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Streamed]:
-    folder = tmp_path_factory.mktemp("alone")
+def undisturbed(pictures: Path, emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Streamed]:
+    folder = tmp_path_factory.mktemp("undisturbed")
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("STORAGE_EMULATOR_HOST", emulator.url)
         shards = write_tiny_shards(pictures, f"gs://{emulator.make_bucket()}/shards", folder / "written")
-        config = configured(shards.url, folder)
-        run = folder / "runs" / "20260101-000000-alone"
+        config = configure(shards.url, folder)
+        run = folder / "runs" / "20260101-000000-streamed"
         yield Streamed(shards, run, published(config, run), config)
 
 
@@ -77,31 +66,27 @@ def _emulated(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", emulator.url)
 
 
-def test_a_run_on_shards_ends_with_a_published_version(alone: Streamed) -> None:
-    assert alone.card.split.counts == {"train": 48, "val": 6, "test": 6}
-    assert alone.card.metrics.pictures == 6
-    assert alone.card.input.mean == alone.shards.index.pixels.mean
-    manifest = read_manifest(alone.run / "manifest.csv")
+def test_a_run_on_shards_ends_with_a_published_version_that_can_be_evaluated(undisturbed: Streamed) -> None:
+    card = undisturbed.card
+    assert card.split.counts == {"train": 48, "val": 6, "test": 6}
+    assert card.metrics.pictures == 6
+    assert card.input.mean == undisturbed.shards.index.pixels.mean
+    manifest = read_manifest(undisturbed.run / "manifest.csv")
     assert [row.sha256 for row in manifest if row.split == "train"] == [
-        shard.file.sha256 for shard in alone.shards.of("train")
+        shard.file.sha256 for shard in undisturbed.shards.of("train")
     ]
-
-
-def test_its_version_can_be_evaluated(alone: Streamed) -> None:
-    subject = load_subject(open_storage(alone.config.bucket), alone.card)
+    subject = load_model_under_test(open_storage(undisturbed.config.bucket), card)
     assert len(subject.data_set.rows("test")) == 6
 
 
-def test_two_processes_with_workers_learn_what_one_does(alone: Streamed, tmp_path: Path) -> None:
-    together = ["trainer=ddp", "trainer.devices=2", "trainer.workers=1"]
-    command = [sys.executable, "-m", "animals.training", *TINY, f"data.root={alone.shards.url}", *together]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, encoding="utf-8", check=False)
-    assert done.returncode == 0, done.stderr
-    assert_same(alone.run, run_of(tmp_path))
+def test_two_processes_with_workers_learn_what_one_does(undisturbed: Streamed, tmp_path: Path) -> None:
+    two = ("trainer=ddp", "trainer.devices=2", "trainer.workers=1")
+    run_training(tmp_path, *TINY, f"data.root={undisturbed.shards.url}", *two)
+    assert_same_training(undisturbed.run, only_run(tmp_path))
 
 
-def test_a_run_that_was_killed_goes_on_within_the_epoch(
-    alone: Streamed, tmp_path: Path, caplog: pytest.LogCaptureFixture
+def test_a_killed_run_resumes_within_the_epoch(
+    undisturbed: Streamed, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     stuck = (  # in the second epoch, after two of its batches
         "import pathlib, time, animals.training.module as m; step = m.PictureClassifier.training_step\n"
@@ -109,10 +94,18 @@ def test_a_run_that_was_killed_goes_on_within_the_epoch(
         "    if self.global_step == 8: pathlib.Path('reached').touch(); time.sleep(600)\n"
         "    return step(self, *batch)\n"
         "m.PictureClassifier.training_step = slow\n"
-        "from animals.training.__main__ import main; main()"
+        "from animals.__main__ import main; main()"
     )
-    line = [sys.executable, "-c", stuck, *TINY, f"data.root={alone.shards.url}", "trainer.save_minutes=1e-9"]
-    with subprocess.Popen(line, cwd=tmp_path) as process:
+    command = [
+        sys.executable,
+        "-c",
+        stuck,
+        "train",
+        *TINY,
+        f"data.root={undisturbed.shards.url}",
+        "trainer.save_minutes=1e-9",
+    ]
+    with subprocess.Popen(command, cwd=tmp_path) as process:
         deadline = time.monotonic() + 120
         while not (tmp_path / "reached").exists():
             assert process.poll() is None
@@ -120,27 +113,27 @@ def test_a_run_that_was_killed_goes_on_within_the_epoch(
             time.sleep(0.1)
         process.kill()
     with caplog.at_level(logging.INFO):
-        published(configured(alone.shards.url, tmp_path), run_of(tmp_path))
-    assert "Going on in epoch 2 after 2 of 6 batches" in caplog.text
-    assert weights(run_of(tmp_path)) == weights(alone.run)
+        published(configure(undisturbed.shards.url, tmp_path), only_run(tmp_path))
+    assert "Resuming in epoch 2 after 2 of 6 batches" in caplog.text
+    assert weights(only_run(tmp_path)) == weights(undisturbed.run)
 
 
-def test_a_run_that_lost_its_pictures_goes_on_where_it_was(
-    alone: Streamed, pictures: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+def test_a_run_whose_pictures_were_unavailable_resumes_where_it_was(
+    undisturbed: Streamed, pictures: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     shards = write_tiny_shards(pictures, str(tmp_path / "shards"), tmp_path / "written")
-    config, run = configured(shards.url, tmp_path), tmp_path / "run"
-    lost = tmp_path / "shards" / shards.of("train")[last_of_first_epoch(shards)].name
-    shutil.move(lost, tmp_path / "kept")
-    with pytest.raises(PicturesUnavailable, match=f"{lost.name} is missing.*\n.*go on with the same command and"):
+    config, run = configure(shards.url, tmp_path), tmp_path / "run"
+    shard = tmp_path / "shards" / shards.of("train")[last_of_first_epoch(shards)].name
+    shutil.move(shard, tmp_path / "moved")
+    with pytest.raises(PicturesUnavailable, match=f"{shard.name} is missing.*\n.*resume with the same command and"):
         published(config, run)
     assert (run / LAST).is_file()
-    shutil.move(tmp_path / "kept", lost)
+    shutil.move(tmp_path / "moved", shard)
     with caplog.at_level(logging.INFO):
         published(config, run)
-    assert "Going on in epoch 1 after " in caplog.text
+    assert "Resuming in epoch 1 after " in caplog.text
     assert len(read_metrics(run / METRICS)) == 2
-    assert weights(run) == weights(alone.run)
+    assert weights(run) == weights(undisturbed.run)
 
 
 def last_of_first_epoch(shards: ShardSet) -> int:

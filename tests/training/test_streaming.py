@@ -1,4 +1,4 @@
-"""Training on shards: every picture once an epoch, whoever reads them, and the same run as far as it goes."""
+"""Batches streamed from shards: every picture once an epoch, in the same order for any number of workers."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -15,8 +15,7 @@ from animals.data.shards.stream import read_split
 from animals.errors import ConfigError, PicturesUnavailable
 from animals.preprocess import InputSpec, open_picture, to_pixels
 from animals.storage import open_storage
-from animals.training.loader import WHOLE, Part, training_loader
-from animals.training.streaming import StreamedBatches
+from animals.training.streaming import StreamedBatches, streaming_loader
 from tests.support.emulator import Emulator
 from tests.support.shards import SPEC, write_tiny_shards
 
@@ -47,10 +46,9 @@ def load(url: str, cache_dir: Path) -> DataSet:
     return load_data_set(config, SPEC)
 
 
-def loader(data_set: DataSet, *, workers: int = 0, seed: int = 0, part: Part = WHOLE) -> StreamedBatches:
-    found = training_loader(data_set, batch_size=BATCH, workers=workers, seed=seed, part=part)
-    assert isinstance(found, StreamedBatches)
-    return found
+def loader(data_set: DataSet, **options: int) -> StreamedBatches:
+    assert data_set.shards
+    return streaming_loader(data_set.shards, data_set.spec, **{"batch_size": BATCH, "workers": 0, "seed": 0, **options})
 
 
 def names(data_set: DataSet, batches: StreamedBatches, epoch: int) -> list[list[str]]:
@@ -92,15 +90,15 @@ def test_every_training_picture_is_seen_once_an_epoch(data_set: DataSet, everyth
 
 
 @pytest.mark.parametrize("workers", [1, 3])
-def test_workers_give_the_same_batches_and_go_on_as_one_process_does(data_set: DataSet, workers: int) -> None:
-    alone, together = loader(data_set), loader(data_set, workers=workers)
-    assert names(data_set, together, 2) == names(data_set, alone, 2)
-    together.go_on(3, 3)
-    assert names(data_set, together, 3) == names(data_set, alone, 3)[3:]
+def test_workers_give_the_same_batches_as_one_process_and_resume_alike(data_set: DataSet, workers: int) -> None:
+    expected, batches = loader(data_set), loader(data_set, workers=workers)
+    assert names(data_set, batches, 2) == names(data_set, expected, 2)
+    batches.resume(3, 3)
+    assert names(data_set, batches, 3) == names(data_set, expected, 3)[3:]
 
 
 def test_two_processes_of_two_workers_have_every_picture_once(data_set: DataSet, everything: Counter[str]) -> None:
-    parts = [names(data_set, loader(data_set, workers=2, part=Part(number, 2)), 1) for number in range(2)]
+    parts = [names(data_set, loader(data_set, workers=2, rank=rank, world_size=2), 1) for rank in range(2)]
     assert [len(part) for part in parts] == [5, 5]
     assert flat(parts[0]) + flat(parts[1]) == everything
     whole = names(data_set, loader(data_set), 1)
@@ -108,7 +106,7 @@ def test_two_processes_of_two_workers_have_every_picture_once(data_set: DataSet,
 
 
 def test_three_processes_have_parts_of_every_batch(data_set: DataSet, everything: Counter[str]) -> None:
-    parts = [names(data_set, loader(data_set, part=Part(number, 3)), 1) for number in range(3)]
+    parts = [names(data_set, loader(data_set, rank=rank, world_size=3), 1) for rank in range(3)]
     assert sum((flat(part) for part in parts), Counter()) == everything
     assert all(len(batch) >= 2 for part in parts for batch in part)
 
@@ -119,16 +117,16 @@ def test_the_order_follows_from_seed_and_epoch_alone(data_set: DataSet) -> None:
     assert names(data_set, loader(data_set), 3) != names(data_set, loader(data_set, seed=1), 3)
 
 
-def test_an_epoch_goes_on_with_the_rest_only(data_set: DataSet) -> None:
+def test_an_epoch_is_resumed_with_the_rest_only(data_set: DataSet) -> None:
     whole, resumed = names(data_set, loader(data_set), 2), loader(data_set)
-    resumed.go_on(2, 3)
+    resumed.resume(2, 3)
     assert names(data_set, resumed, 2) == whole[3:]
     assert len(names(data_set, resumed, 3)) == 5  # a new epoch begins at its beginning
 
 
 def test_more_processes_than_streams_are_refused(data_set: DataSet) -> None:
     with pytest.raises(ConfigError, match=r"5 processes cannot share 4 streams of pictures\. Set data\.streams"):
-        loader(data_set, part=Part(0, 5))
+        loader(data_set, world_size=5)
 
 
 def test_a_single_shard_feeds_any_number_of_streams(pictures: Path, tmp_path: Path, everything: Counter[str]) -> None:
@@ -152,10 +150,9 @@ def test_an_error_in_a_worker_is_raised_as_it_is(pictures: Path, tmp_path: Path,
 
 def test_a_picture_that_cannot_be_decoded_is_named(data_set: DataSet) -> None:
     assert data_set.shards
-    found = loader(replace(data_set, shards=data_set.shards))
     picture = next(read_split(data_set.shards, "train"))
     with pytest.raises(PicturesUnavailable, match=f"{picture.name} in a shard of gs://.*: This is no picture"):
-        found._pictures._decode(replace(picture, data=b"1"))
+        loader(data_set)._pictures._decode(replace(picture, data=b"1"))
 
 
 def test_streamed_pixels_are_those_of_the_cache(data_set: DataSet, pictures: Path, tmp_path: Path) -> None:

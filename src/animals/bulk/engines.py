@@ -1,4 +1,4 @@
-"""Who hands out the work: processes of this machine, or a Ray cluster."""
+"""Engines that distribute the work: processes of this machine, or a Ray cluster."""
 
 import logging
 import os
@@ -14,14 +14,14 @@ from animals.errors import AnimalsError, ConfigError, Interrupted
 
 Chunk = Sequence[str]
 Engine = Callable[[Sequence[Chunk], Model, int | None], Iterator[list[Row]]]
-"""Takes pictures, a model and how many workers (None: one for each CPU); gives rows as they get done, in any order."""
+"""A function of pictures, a model and the number of workers (None: one for each CPU). It yields rows in any order."""
 
 RAY_BLOCKS: Final = 10_000
-"""Into which the pictures are divided at most: each costs Ray some milliseconds."""
+"""Most blocks into which the pictures are divided: each costs Ray some milliseconds."""
 
 
 def classify_locally(chunks: Sequence[Chunk], model: Model, workers: int | None) -> Iterator[list[Row]]:
-    """With processes of this machine, each on one CPU.
+    """Classify pictures with processes of this machine, each on one CPU.
 
     Raises:
         Interrupted: a process was killed.
@@ -32,16 +32,16 @@ def classify_locally(chunks: Sequence[Chunk], model: Model, workers: int | None)
             yield rows
     except BrokenProcessPool as error:
         raise Interrupted(
-            "A worker was killed, most likely for want of memory. "
+            "A worker was killed, most likely because memory ran out. "
             "What is done is kept: go on with the same command and fewer --workers."
         ) from error
 
 
 def classify_with_ray(chunks: Sequence[Chunk], model: Model, workers: int | None) -> Iterator[list[Row]]:
-    """As a Ray Data job, on the cluster of RAY_ADDRESS or else on this machine.
+    """Classify pictures with a Ray Data job, on the cluster of RAY_ADDRESS or else on this machine.
 
-    Only names go to the workers and rows come back; each reads the model and its pictures from the bucket or from a
-    folder that all machines share.
+    Only names are sent to the workers, and rows come back. Each worker reads the model and its pictures from the
+    bucket or from a folder that all machines share.
 
     Raises:
         ConfigError: Ray is not installed.
@@ -54,11 +54,11 @@ def classify_with_ray(chunks: Sequence[Chunk], model: Model, workers: int | None
         import ray.data
     except ImportError as error:
         raise ConfigError("--engine ray needs Ray, which is not installed: pip install 'ray[data]'") from error
-    logging.getLogger("ray.data").setLevel(logging.ERROR)  # it tells of its plan, and of bars that are not wanted
+    logging.getLogger("ray.data").setLevel(logging.ERROR)  # it logs its plan, and its progress bars
     ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.WARNING)
     try:
         ray.data.DataContext.get_current().enable_progress_bars = False
-        cpus: float = ray.cluster_resources().get("CPU", 1)  # type: ignore[no-untyped-call] # Ray says nothing of it
+        cpus: float = ray.cluster_resources().get("CPU", 1)  # type: ignore[no-untyped-call] # Ray has no types for it
         items = [{"pictures": list(chunk)} for chunk in chunks]
         rows = ray.data.from_items(items, override_num_blocks=min(len(items), RAY_BLOCKS)).map_batches(
             _RayWorker,
@@ -77,7 +77,7 @@ def classify_with_ray(chunks: Sequence[Chunk], model: Model, workers: int | None
 
 
 class _RayWorker:
-    """An actor of Ray Data: columns of chunks in, columns of rows out."""
+    """An actor of Ray Data, from columns of chunks to columns of rows."""
 
     def __init__(self, model: Model) -> None:
         self._model = model
@@ -86,7 +86,7 @@ class _RayWorker:
         failure = ""
         try:
             rows = [row for names in batch["pictures"] for row in classify_pictures(list(names), self._model)]
-        except AnimalsError as error:  # raised here it would come back within Ray's own errors, with all their traces
+        except AnimalsError as error:  # raised here, it would arrive wrapped in Ray's own errors and tracebacks
             rows, failure = [Row("")], str(error)
         return {
             "picture": [row.picture for row in rows],

@@ -1,4 +1,4 @@
-"""Which pictures are meant: by folders, files, patterns and buckets."""
+"""Find pictures by folders, files, patterns and buckets."""
 
 import glob
 import os
@@ -11,17 +11,17 @@ from animals.storage import open_storage
 
 
 def find_pictures(sources: Sequence[str]) -> list[str]:
-    """Names of all pictures, sorted, each once.
+    """Return the names of all pictures, sorted, each once.
 
     Args:
-        sources: folders, which are searched with all that is in them for the endings of pictures, as buckets are;
-            files and patterns, which are taken at their word.
+        sources: folders and buckets, which are searched recursively for files with a picture's suffix; files and
+            patterns, whose suffix does not matter.
 
     Raises:
         DataError: one of them holds none.
         StorageUnavailable: a bucket cannot be reached.
     """
-    found: set[str] = set()
+    pictures: set[str] = set()
     for source in sources:
         names = set(_pictures(source))
         if not names:
@@ -30,8 +30,8 @@ def find_pictures(sources: Sequence[str]) -> list[str]:
                 f"There are no pictures in {source}. Expected a folder or bucket of files that end in {endings}, "
                 'a file, or a pattern in quotes such as "photos/**/*.jpg".'
             )
-        found |= names
-    return sorted(found)
+        pictures |= names
+    return sorted(pictures)
 
 
 def _pictures(source: str) -> Iterator[str]:
@@ -41,8 +41,8 @@ def _pictures(source: str) -> Iterator[str]:
         yield from (f"{storage.url}/{name}" for name in storage.names() if _is_picture(PurePosixPath(name)))
     elif path.is_dir():
         for folder, _, files in os.walk(path):
-            inside = [Path(folder, file) for file in files]
-            yield from (file.as_posix() for file in inside if _is_picture(file.relative_to(path)) and file.is_file())
+            paths = [Path(folder, file) for file in files]
+            yield from (file.as_posix() for file in paths if _is_picture(file.relative_to(path)) and file.is_file())
     else:
         matches = [path] if path.is_file() else map(Path, glob.glob(source, recursive=True))  # noqa: PTH207 - also absolute
         yield from (file.as_posix() for file in matches if file.is_file())

@@ -1,15 +1,14 @@
-"""The table of predictions: part files while it grows, one Parquet file in the end.
+"""The table of predictions: part files while the command runs, one Parquet file at its end.
 
 ```
-predictions.parquet              all rows, written in one go when every picture is done
-predictions.parquet.parts/       what is done so far; gone when all is
+predictions.parquet              all rows, written at once when every picture is done
+predictions.parquet.parts/       rows so far; removed at the end
 ```
 """
 
 import contextlib
 import os
 import shutil
-import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -22,6 +21,7 @@ from filelock import FileLock, Timeout
 
 from animals.bulk.work import Row
 from animals.errors import ConfigError, StorageUnavailable
+from animals.files import atomic_write
 from animals.records import Card, probability_columns
 
 PARTS: Final = ".parts"
@@ -29,11 +29,11 @@ PARTS: Final = ".parts"
 
 
 class Predictions:
-    """A table on the disk that one process at a time adds to; used as `with Predictions(…) as predictions`.
+    """A table on the disk that one process at a time adds rows to; used as `with Predictions(…) as predictions`.
 
     Args:
         out: the Parquet file.
-        card: of the model that answers.
+        card: of the model that predicts.
 
     Raises:
         ConfigError: the file is no table of this model's predictions, or another process adds to it.
@@ -42,7 +42,7 @@ class Predictions:
 
     def __init__(self, out: Path, card: Card) -> None:
         self.done: frozenset[str] = frozenset()
-        """Pictures that have a prediction; those with a problem are not among them, and so tried again."""
+        """Pictures that have a prediction; those with a problem are tried again."""
         self._out = out
         self._card = card
         self._schema = _schema(card)
@@ -73,7 +73,7 @@ class Predictions:
         self._lock.release()
 
     def add(self, rows: Sequence[Row]) -> None:
-        """Keep some rows in a part file of their own: once this returns, they are not lost.
+        """Save some rows durably in a part file of their own.
 
         Raises:
             StorageUnavailable: the disk is full or may not be written to.
@@ -96,16 +96,15 @@ class Predictions:
         return int(table["prediction"].null_count)
 
     def _files(self) -> list[Path]:
-        """The table as it was finished before, if it was, and the parts, the oldest first."""
+        """Return the finished table, if there is one, and the parts, the oldest first."""
         return [self._out] * self._out.exists() + sorted(self._parts.glob("*.parquet"))
 
     def _predicted(self, file: Path) -> list[str]:
         table = self._read(file)
-        others = set(table["model_version"].unique().to_pylist()) - {self._card.version}
-        if others:
+        if others := set(table["model_version"].unique().to_pylist()) - {self._card.version}:
             raise ConfigError(
-                f"{self._out} holds predictions of version {min(others)}, and now {self._card.version} is asked. "
-                f"Go on with --version {min(others)}, or choose another --out."
+                f"{self._out} holds predictions of version {min(others)}, not of {self._card.version}. "
+                f"Give --version {min(others)}, or choose another --out."
             )
         predicted: list[str] = table["picture"].filter(table["prediction"].is_valid()).to_pylist()
         return predicted
@@ -122,17 +121,11 @@ class Predictions:
         return table
 
     def _write(self, file: Path, table: pa.Table) -> None:
-        """All of the file or nothing of it, on the disk and not only on its way there."""
-        temporary = file.with_name(f".{uuid.uuid4().hex}.tmp")
-        with self._writing():
-            try:
-                with temporary.open("wb") as target:
-                    pq.write_table(table, target)
-                    target.flush()
-                    os.fsync(target.fileno())
-                temporary.replace(file)
-            finally:
-                temporary.unlink(missing_ok=True)
+        """Write the whole file or nothing, and wait until it is on the disk."""
+        with self._writing(), atomic_write(file) as temporary, temporary.open("wb") as target:
+            pq.write_table(table, target)
+            target.flush()
+            os.fsync(target.fileno())
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[None]:
@@ -157,15 +150,18 @@ def _schema(card: Card) -> pa.Schema:
 
 
 def _table(rows: Sequence[Row], card: Card, schema: pa.Schema) -> pa.Table:
-    shares = np.array([row.probabilities or [np.nan] * len(card.labels) for row in rows])
-    unknown = np.isnan(shares[:, 0])
-    likeliest = [None if none else card.labels[place] for place, none in zip(shares.argmax(1), unknown, strict=True)]
+    probabilities = np.array([row.probabilities or [np.nan] * len(card.labels) for row in rows])
+    missing = np.isnan(probabilities[:, 0])
+    best = probabilities.argmax(1)
     columns = {
         "picture": [row.picture for row in rows],
-        "prediction": likeliest,
-        "confidence": pa.array(shares.max(1), pa.float32(), mask=unknown),
+        "prediction": [None if none else card.labels[index] for index, none in zip(best, missing, strict=True)],
+        "confidence": pa.array(probabilities.max(1), pa.float32(), mask=missing),
         **probability_columns(
-            {label: pa.array(shares[:, place], pa.float32(), mask=unknown) for place, label in enumerate(card.labels)}
+            {
+                label: pa.array(column, pa.float32(), mask=missing)
+                for label, column in zip(card.labels, probabilities.T, strict=True)
+            }
         ),
         "model_version": [card.version] * len(rows),
         "problem": [row.problem for row in rows],
@@ -174,7 +170,7 @@ def _table(rows: Sequence[Row], card: Card, schema: pa.Schema) -> pa.Table:
 
 
 def _newest(table: pa.Table) -> pa.Table:
-    """Of several rows for a picture the last; sorted by the pictures' names."""
+    """Return the last row of each picture, sorted by the pictures' names."""
     numbered = table.append_column("row", pa.array(np.arange(table.num_rows)))
     last = numbered.group_by("picture").aggregate([("row", "max")]).sort_by("picture")
     return table.take(last["row_max"]).combine_chunks()

@@ -1,4 +1,4 @@
-"""What one worker does: read, decode and classify a few pictures on one CPU.
+"""The work of one worker: read, decode and classify a few pictures on one CPU.
 
 Worker processes import this module, so it must stay quick to import.
 """
@@ -16,10 +16,10 @@ from animals.serving.classifier import Classifier
 from animals.storage import Storage, open_storage
 
 REMOTE: Final = "gs://"
-"""How names of pictures in buckets begin."""
+"""Prefix of the names of pictures in buckets."""
 
 READ_AHEAD: Final = 8
-"""Remote pictures that a worker reads at once, so that its CPU need not wait for them; of local ones two are enough.
+"""Remote pictures that a worker reads at once, to keep its CPU busy; two are enough for local ones.
 
 Google's client keeps ten connections open.
 """
@@ -27,7 +27,7 @@ Google's client keeps ten connections open.
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """Which model answers, in words that go from process to process."""
+    """A model, by what a worker process needs to load it."""
 
     bucket: str
     version: str
@@ -36,18 +36,18 @@ class Model:
 
 
 class Row(NamedTuple):
-    """What was found of one picture."""
+    """The result of one picture."""
 
     picture: str
     probabilities: tuple[float, ...] = ()
-    """In the order of the labels; none where there is a problem."""
+    """In the order of the labels; empty if there is a problem."""
     problem: str | None = None
-    """Why it has no prediction."""
+    """The reason why it has no prediction."""
 
 
 @functools.cache
 def load(model: Model) -> Classifier:
-    """The classifier, once in each process; it works in one thread.
+    """Return the classifier, which each process loads once and which runs in one thread.
 
     Raises:
         NoModel: the bucket does not have that version.
@@ -60,39 +60,39 @@ def load(model: Model) -> Classifier:
 
 
 def classify_pictures(names: Sequence[str], model: Model) -> list[Row]:
-    """A row for each picture, in their order.
+    """Return a row for each picture, in their order.
 
     Raises:
         StorageUnavailable: a bucket cannot be reached.
     """
     classifier = load(model)
     ahead = READ_AHEAD if any(name.startswith(REMOTE) for name in names) else 2
-    return [_classify(name, found, classifier) for name, found in in_threads(_read, names, threads=ahead)]
+    return [_classify(name, content, classifier) for name, content in in_threads(_read, names, threads=ahead)]
 
 
-def _classify(name: str, found: bytes | str, classifier: Classifier) -> Row:
-    if isinstance(found, str):
-        return Row(printable(name), problem=found)
+def _classify(name: str, content: bytes | str, classifier: Classifier) -> Row:
+    if isinstance(content, str):
+        return Row(printable(name), problem=content)
     try:
-        probabilities = classifier.infer(classifier.decode(found).pixels[None]).probabilities[0]
+        probabilities = classifier.infer(classifier.decode(content).pixels[None]).probabilities[0]
     except PictureError as error:
         return Row(printable(name), problem=str(error))
     return Row(printable(name), tuple(probabilities.tolist()))
 
 
 def printable(name: str) -> str:
-    """A name as it can be written: not every file's name is text."""
+    """Return a name that can be encoded as UTF-8, which not every file's name can."""
     return name.encode(errors="backslashreplace").decode()
 
 
 def _read(name: str) -> bytes | str:
-    """A picture's file, or why it cannot be read."""
+    """Return a picture's bytes, or the reason why it cannot be read."""
     try:
         if not name.startswith(REMOTE):
             return Path(name).read_bytes()
         bucket, _, item = name.removeprefix(REMOTE).partition("/")
         return _storage(f"{REMOTE}{bucket}").read(item).data
-    except StorageUnavailable:  # no picture's fault
+    except StorageUnavailable:  # it concerns all pictures
         raise
     except OSError as error:  # which a missing object is too
         return f"The file cannot be read: {error.strerror or error}."

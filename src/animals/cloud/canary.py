@@ -1,6 +1,6 @@
-"""How a new revision gets its visitors: none, then a part, then all of them, or back to the one before.
+"""Canary deployment: a new revision gets no traffic, then a share, then all; or the previous one gets it back.
 
-What comes next is decided in `next_move`, apart from the commands that do it.
+`next_move` decides what comes next; `Canary` runs the commands.
 """
 
 import enum
@@ -12,213 +12,201 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
-from animals.cloud import revisions
-from animals.cloud.gcloud import Command, Gcloud
-from animals.cloud.revisions import ALL, Traffic
-from animals.cloud.target import Place
+from animals.cloud.gcloud import Gcloud
+from animals.cloud.revisions import ALL, Traffic, change_traffic, read_traffic
+from animals.cloud.target import Target
 from animals.errors import AnimalsError, CloudError, Interrupted
 
 TAG: Final = "candidate"
-"""Of the revision that is looked at: it has an address of its own."""
+"""Tag of the new revision, which gives it a URL of its own."""
 
 ATTEMPTS: Final = 3
-"""To go back: a change that was interrupted may still be under way, and Cloud Run makes one at a time."""
+"""Attempts to roll back: an interrupted change may still be running, and Cloud Run makes one at a time."""
 
-LEFT: Final = "Another deployment has begun meanwhile; this one has stopped and leaves the visitors to that one."
+OVERTAKEN: Final = "Another deployment has started; this one stopped and left the traffic as it is."
 
 
 class Event(enum.Enum):
-    """What came of a step."""
+    """The result of a step."""
 
     PASSED = "it passed"
-    FAILED = "it failed a test, or a command did not work"
-    INTERRUPTED = "somebody or something ended this program"
-    OVERTAKEN = "its tag or its share of the visitors is not what it was"
+    FAILED = "a test or a command failed"
+    INTERRUPTED = "the deployment was interrupted"
+    OVERTAKEN = "its tag or its traffic share was changed"
 
 
 class End(enum.Enum):
-    """What to do last."""
+    """The last action of a deployment."""
 
-    KEEP = "keep it"
-    BACK = "send everybody to the revision before"
-    LEAVE = "touch nothing more"
+    KEEP = "keep the new revision"
+    ROLL_BACK = "roll back to the previous revision"
+    LEAVE = "leave the traffic as it is"
 
 
 def next_move(share: int, event: Event, steps: tuple[int, ...], *, first: bool) -> int | End:
-    """Where to go from here.
+    """Decide what comes after a step.
 
     Args:
-        share: of the visitors that the new revision has, in percent.
-        event: what came of looking at it.
-        steps: the shares that it is to have, one after the other; the last is all.
-        first: whether there is no revision before.
+        share: traffic share of the new revision, in percent.
+        event: result of the step with this share.
+        steps: the shares in their order; the last is all.
+        first: whether there is no previous revision.
 
     Returns:
-        The next share, or the end.
+        The next share, or the last action.
     """
     if event is Event.PASSED:
         return next((step for step in steps if step > share), End.KEEP)
     if event is Event.OVERTAKEN or first:
         return End.LEAVE
-    return End.BACK
+    return End.ROLL_BACK
 
 
 @dataclass(frozen=True, slots=True)
-class Revisions:
-    """Which revision follows which, and in what steps."""
+class Rollout:
+    """A new revision of a service, and the steps to it."""
 
     service: str
     new: str
     previous: str | None
-    """None: this is the service's first."""
+    """None for the first revision of the service."""
     steps: tuple[int, ...]
 
     @property
     def first(self) -> bool:
-        """Whether there is no revision before."""
+        """Whether there is no previous revision."""
         return self.previous is None
 
 
 class Canary:
-    """Lets a new revision in, step by step.
+    """A canary deployment of a new revision.
 
     Args:
-        place: where.
+        target: project and region.
         gcloud: runs the commands, or prints them.
-        revisions: the new one and the one before.
-        deploy: makes the new revision: without visitors, unless it is the first.
-        look: raises an error of this package if the new revision does not hold with this share of the visitors.
-        pause: seconds between attempts to go back.
+        rollout: the new revision and the previous one.
+        deploy: creates the new revision: without traffic, unless it is the first.
+        test: raises an error of this package if the new revision fails with this traffic share.
+        pause: seconds between attempts to roll back.
     """
 
     def __init__(
         self,
-        place: Place,
+        target: Target,
         gcloud: Gcloud,
-        revisions: Revisions,
+        rollout: Rollout,
         *,
         deploy: Callable[[], None],
-        look: Callable[[int, Traffic], None],
+        test: Callable[[int, Traffic], None],
         pause: float = 5.0,
     ) -> None:
-        self._place = place
+        self._target = target
         self._gcloud = gcloud
-        self._revisions = revisions
+        self._rollout = rollout
         self._deploy = deploy
-        self._look = look
+        self._test = test
         self._pause = pause
 
     def run(self) -> None:
-        """Do it.
+        """Deploy, and roll back if a step fails.
 
         Raises:
-            CloudError: the new revision did not hold, and the one before answers everybody again.
-            Interrupted: the same, after Ctrl-C or SIGTERM.
-            CloudError: everybody could not be sent back; the message has the command to do it by hand.
+            CloudError: a step failed, and the previous revision has all traffic again; or rolling back failed, and the
+                message has the command to do it by hand.
+            Interrupted: Ctrl-C or SIGTERM; the previous revision has all traffic again.
         """
         with _terminated_as_interrupted():
-            move: int | End = ALL if self._revisions.first else 0
-            event, why = Event.PASSED, ""
+            move: int | End = ALL if self._rollout.first else 0
+            event, reason = Event.PASSED, ""
             while not isinstance(move, End):
                 share = move
                 try:
-                    event, why = self._step(share)
+                    event, reason = self._step(share)
                 except KeyboardInterrupt:
-                    event, why = Event.INTERRUPTED, Event.INTERRUPTED.value
-                move = next_move(share, event, self._revisions.steps, first=self._revisions.first)
-            self._end(move, event, why)
+                    event, reason = Event.INTERRUPTED, Event.INTERRUPTED.value
+                move = next_move(share, event, self._rollout.steps, first=self._rollout.first)
+            self._end(move, event, reason)
 
     def _step(self, share: int) -> tuple[Event, str]:
-        """Give the new revision this share, and look at it."""
-        revisions = self._revisions
+        """Give the new revision this share, and test it."""
+        rollout = self._rollout
         try:
-            if share == 0 or revisions.first:
+            if share == 0 or rollout.first:
                 self._deploy()
             else:
-                shares = {revisions.new: share, str(revisions.previous): ALL - share}
-                self._change(shares, f"let {share} % of the visitors in to {revisions.new}")
-            self._look(share, self._traffic())
+                shares = {rollout.new: share, str(rollout.previous): ALL - share}
+                self._change(shares, f"send {share} % of the traffic to {rollout.new}")
+            self._test(share, self._traffic())
         except AnimalsError as error:
             return Event.FAILED, str(error)
-        return (Event.PASSED, "") if self._ours(share) else (Event.OVERTAKEN, Event.OVERTAKEN.value)
+        return (Event.PASSED, "") if self._is_unchanged(share) else (Event.OVERTAKEN, Event.OVERTAKEN.value)
 
-    def _ours(self, share: int) -> bool:
-        """Whether the tag and the share are still as this deployment left them."""
+    def _is_unchanged(self, share: int) -> bool:
+        """Return whether tag and share are still as this deployment set them."""
         if self._gcloud.dry_run:
             return True
-        now = self._traffic()
-        return now.tagged(TAG) == self._revisions.new and now.shares.get(self._revisions.new, 0) == share
+        traffic, new = self._traffic(), self._rollout.new
+        return traffic.tagged(TAG) == new and traffic.shares.get(new, 0) == share
 
-    def _overtaken(self) -> bool:
-        """Whether another deployment has the tag; where that cannot be told, it has not."""
+    def _is_overtaken(self) -> bool:
+        """Return whether another deployment has the tag; False if the traffic cannot be read."""
         try:
-            return self._traffic().tagged(TAG) not in (None, self._revisions.new)
+            return self._traffic().tagged(TAG) not in (None, self._rollout.new)
         except CloudError:
             return False
 
     def _traffic(self) -> Traffic:
-        found = revisions.look(self._place, self._gcloud, self._revisions.service)
-        if found is None:
-            raise CloudError(f"Cloud Run has no service {self._revisions.service}, which was there a moment ago.")
-        return found
+        traffic = read_traffic(self._target, self._gcloud, self._rollout.service)
+        if traffic is None:
+            raise CloudError(f"The service {self._rollout.service} on Cloud Run was deleted during the deployment.")
+        return traffic
 
     def _change(self, shares: dict[str, int], why: str, *more: str) -> None:
-        self._gcloud.run(revisions.change(self._place, self._revisions.service, shares, why, *more))
+        self._gcloud.run(change_traffic(self._target, self._rollout.service, shares, why, *more))
 
-    def _end(self, end: End, event: Event, why: str) -> None:
-        revisions = self._revisions
+    def _end(self, end: End, event: Event, reason: str) -> None:
+        rollout = self._rollout
         if end is End.KEEP:
-            self._change({revisions.new: ALL}, f"keep {revisions.new} for everybody", f"--remove-tags={TAG}")
+            self._change({rollout.new: ALL}, f"keep {rollout.new} with all traffic", f"--remove-tags={TAG}")
             return
-        if end is End.BACK:
-            after = self._back(str(revisions.previous))
+        if end is End.ROLL_BACK:
+            result = self._roll_back(str(rollout.previous))
         elif event is Event.OVERTAKEN:
-            after = LEFT
+            result = OVERTAKEN
         else:
-            after = f"It is the first of {revisions.service}: there is none to go back to. Mend it and deploy again."
+            result = f"It is the first revision of {rollout.service}; fix the error and deploy again."
         kind = Interrupted if event is Event.INTERRUPTED else CloudError
-        raise kind(f"{revisions.new} was not kept: {why.rstrip('.')}. {after}")
+        raise kind(f"{rollout.new} was not kept: {reason.rstrip('.')}. {result}")
 
-    def _back(self, previous: str) -> str:
-        """Send everybody to the revision before; nobody interrupts that.
+    def _roll_back(self, previous: str) -> str:
+        """Send all traffic to the previous revision, without being interrupted.
 
         Returns:
-            What was done.
+            A sentence that says what was done.
 
         Raises:
-            CloudError: it does not work.
+            CloudError: it failed several times.
         """
-        why = f"send everybody back to {previous}"
-        command = revisions.change(self._place, self._revisions.service, {previous: ALL}, why, f"--remove-tags={TAG}")
+        why = f"send all traffic back to {previous}"
+        command = change_traffic(self._target, self._rollout.service, {previous: ALL}, why, f"--remove-tags={TAG}")
         with _uninterrupted():
-            if self._overtaken():
-                return LEFT
-            for _ in range(ATTEMPTS - 1):
-                if self._worked(command):
+            if self._is_overtaken():
+                return OVERTAKEN
+            for attempts_left in reversed(range(ATTEMPTS)):
+                try:
+                    self._gcloud.run(command)
                     break
-                time.sleep(self._pause)
-            else:
-                self._last_attempt(command)
-        return f"{previous} answers everybody."
-
-    def _last_attempt(self, command: Command) -> None:
-        try:
-            self._gcloud.run(command)
-        except CloudError as error:
-            raise CloudError(f"{error} The visitors are where they were. To do it by hand: {command}") from error
-
-    def _worked(self, command: Command) -> bool:
-        try:
-            self._gcloud.run(command)
-        except CloudError as error:
-            sys.stderr.write(f"{error} Trying again.\n")
-            return False
-        return True
+                except CloudError as error:
+                    if not attempts_left:
+                        raise CloudError(f"{error} The traffic is unchanged. To do it by hand: {command}") from error
+                    sys.stderr.write(f"{error} Trying again.\n")
+                    time.sleep(self._pause)
+        return f"{previous} has all traffic."
 
 
 @contextmanager
 def _terminated_as_interrupted() -> Iterator[None]:
-    """SIGTERM, by which others end this program, is like Ctrl-C here."""
+    """Treat SIGTERM as Ctrl-C."""
 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
@@ -232,7 +220,7 @@ def _terminated_as_interrupted() -> Iterator[None]:
 
 @contextmanager
 def _uninterrupted() -> Iterator[None]:
-    """Ignore Ctrl-C and SIGTERM, in the commands that are started meanwhile too."""
+    """Ignore Ctrl-C and SIGTERM, also in commands started meanwhile."""
     before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield

@@ -1,75 +1,73 @@
-"""Whether a revision holds while some of the visitors ask it: what Cloud Run's log says of its answers."""
+"""Health of a revision that has a share of the traffic, by the statuses in Cloud Run's request log."""
 
 import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
 from animals.cloud.gcloud import Command, Gcloud
-from animals.cloud.target import Place
+from animals.cloud.target import Target
 from animals.errors import CloudError
 
-ERRORS: Final = 5
-"""As many, and a larger share than the next: the same as the alert Errors (docs/design/alerts.md)."""
-SHARE: Final = 0.02
+WATCH_SECONDS: Final = 300.0
+"""How long a revision that gets a tenth of the requests is observed."""
+
+MAX_ERRORS: Final = 5
+"""A revision is unhealthy with this many errors and a larger share than the next: the same as the alert Errors."""
+MAX_ERROR_RATE: Final = 0.02
 
 ENTRIES: Final = 5000
-"""Of the log that are read at most, the newest."""
+"""Entries of the log that are read, at most: the newest."""
 
 
-def judge(statuses: Sequence[int], revision: str) -> None:
-    """Say whether these answers will do.
+def check_error_rate(statuses: Sequence[int], revision: str) -> None:
+    """Raise an error if too many responses are server errors.
 
     Args:
-        statuses: of HTTP, one for each answer.
-        revision: that gave them.
+        statuses: HTTP status of each response.
+        revision: revision that responded.
 
     Raises:
-        CloudError: too many are errors of the service.
+        CloudError: the error rate is too high.
     """
     errors = [status for status in statuses if status >= 500]
-    if len(errors) >= ERRORS and len(errors) > SHARE * len(statuses):
+    if len(errors) >= MAX_ERRORS and len(errors) > MAX_ERROR_RATE * len(statuses):
         raise CloudError(
             f"{revision} answered {len(errors)} of {len(statuses)} requests with errors ({min(errors)} to "
-            f"{max(errors)}); {SHARE:.0%} are allowed"
+            f"{max(errors)}); {MAX_ERROR_RATE:.0%} are allowed"
         )
 
 
-def answers(place: Place, revision: str, seconds: float) -> Command:
-    """The command that reads how a revision answered in the last seconds: a status a line."""
-    wanted = (
+def read_statuses(target: Target, revision: str, seconds: float) -> Command:
+    """Return the command that reads a revision's statuses of the last seconds, one per line."""
+    log_filter = (
         f'resource.type="cloud_run_revision" AND resource.labels.revision_name="{revision}" '
         f'AND log_id("run.googleapis.com/requests")'
     )
     return Command(
         (
-            *("gcloud", "logging", "read", wanted, f"--project={place.project}"),
+            *("gcloud", "logging", "read", log_filter, f"--project={target.project}"),
             *(f"--freshness={max(60, round(seconds))}s", f"--limit={ENTRIES}", "--format=value(httpRequest.status)"),
         ),
-        f"read how {revision} answered",
+        f"read the statuses of {revision}",
     )
 
 
 def watch(
-    place: Place, gcloud: Gcloud, revision: str, test: Callable[[], None], *, seconds: float, every: float
+    target: Target, gcloud: Gcloud, revision: str, test: Callable[[], None], *, seconds: float, every: float
 ) -> None:
-    """Look at a revision for so long: test it again and again, and judge what its visitors got.
+    """Test a revision repeatedly for some time, and check the error rate of all its responses.
 
-    The log is what counts, since it has the visitors' pictures and not only ours. The tests see to it that there is
-    something in it where nobody comes at the moment.
+    The log includes the requests of other clients; the tests make sure that there are requests at all.
 
     Raises:
-        AnimalsError: a test failed, or too many answers were errors.
+        AnimalsError: a test failed, or the error rate is too high.
     """
-    begun = time.monotonic()
+    start = time.monotonic()
     while True:
         test()
-        judge(_statuses(place, gcloud, revision, time.monotonic() - begun + every), revision)
-        left = begun + seconds - time.monotonic()
+        output = gcloud.output(read_statuses(target, revision, time.monotonic() - start + every))
+        check_error_rate([int(line) for line in output.split() if line.isdecimal()], revision)
+        left = start + seconds - time.monotonic()
         if left <= 0 or gcloud.dry_run:
             return
         time.sleep(min(every, left))
-
-
-def _statuses(place: Place, gcloud: Gcloud, revision: str, seconds: float) -> list[int]:
-    text = gcloud.output(answers(place, revision, seconds))
-    return [int(line) for line in text.split() if line.isdecimal()]

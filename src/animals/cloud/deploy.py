@@ -1,249 +1,251 @@
-"""`invoke deploy`: put images that are built already to work on Cloud Run, each service by a canary of its own."""
+"""`invoke deploy`: deploy built images to Cloud Run, each service by a canary deployment."""
 
-import argparse
 import json
 import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
-from typing import Final
+from typing import Final, get_args
 
-from animals.cloud import canary_health, function, revisions, smoke
-from animals.cloud.canary import TAG, Canary, Revisions
+from animals.cloud import canary_health, function, smoke
+from animals.cloud.canary import TAG, Canary, Rollout
+from animals.cloud.canary_health import WATCH_SECONDS
 from animals.cloud.gcloud import Command, Gcloud
-from animals.cloud.revisions import ALL, Traffic
-from animals.cloud.smoke import Asking
-from animals.cloud.target import BACKEND, CHECK, FRONTEND, REPORT, Account, Image, Place
+from animals.cloud.revisions import ALL, Traffic, read_traffic
+from animals.cloud.smoke import Client
+from animals.cloud.target import BACKEND, CHECK, FRONTEND, REPORT, Account, Image, Part, Target
 from animals.cloud.template import FILES, FILLED, fill_into
-from animals.errors import CloudError, UsageError
+from animals.errors import CloudError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """How long a deployment takes over what, in seconds."""
+    """Durations of a deployment, in seconds."""
 
-    watch: float = 300.0
-    """To look at a revision that has some of the visitors."""
+    watch: float = WATCH_SECONDS
+    """Observation of a revision that has a share of the traffic."""
     every: float = 30.0
-    """Between two looks."""
+    """Interval between two tests of it."""
     patience: float = 120.0
-    """For an address, a right or an instance that is not there at once: IAM takes a minute or two."""
+    """Time for a new URL, permission or instance to work: IAM takes a minute or two."""
     pause: float = 5.0
-    """Between two attempts."""
+    """Pause between two attempts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """A service and how it is let in."""
+    """A service and its deployment."""
 
     name: str
     test: smoke.Test
-    again: smoke.Test
-    """While it has a part of the visitors, every half minute: it leaves nothing behind."""
+    repeated_test: smoke.Test
+    """Test while it has a share of the traffic; it stores nothing."""
     steps: tuple[int, ...]
-    """Shares of the visitors, in percent."""
+    """Traffic shares, in percent."""
     invokers: tuple[Account, ...]
-    """Who may ask it; the deployer must, to test it."""
+    """Accounts that may send requests: the deployer needs to, for the tests."""
     public: bool = False
-    """Whether everybody may, once it has passed."""
+    """Whether everyone may send requests after the tests passed."""
 
 
 SERVICES: Final[Mapping[str, Service]] = {
     "backend": Service(
-        name=BACKEND, test=smoke.backend, again=smoke.ready, steps=(10, ALL), invokers=("frontend", "deployer")
+        name=BACKEND, test=smoke.backend, repeated_test=smoke.ready, steps=(10, ALL), invokers=("frontend", "deployer")
     ),
-    # A report is asked for a few times a day: a tenth of that would tell nothing.
+    # The report function gets a few requests a day: a tenth of them would test nothing.
     "report": Service(
-        name=REPORT, test=smoke.report, again=smoke.report, steps=(ALL,), invokers=("frontend", "deployer")
+        name=REPORT, test=smoke.report, repeated_test=smoke.report, steps=(ALL,), invokers=("frontend", "deployer")
     ),
     "frontend": Service(
-        name=FRONTEND, test=smoke.page, again=smoke.page, steps=(10, ALL), invokers=("deployer",), public=True
+        name=FRONTEND, test=smoke.page, repeated_test=smoke.page, steps=(10, ALL), invokers=("deployer",), public=True
     ),
 }
-"""In the order of deployment: the page asks the other two."""
+"""Services in the order of deployment: the page sends requests to the other two."""
 
 JOB: Final = "check"
 
-PARTS: Final = (*SERVICES, JOB)
+PARTS: Final = get_args(Part)
 
 
 class Deployment:
-    """One deployment.
+    """A deployment of all images with a tag.
 
     Args:
-        place: where.
+        target: project and region.
         gcloud: runs the commands, or prints them.
-        tag: of the images.
-        pace: how long it takes over what.
+        tag: tag of the images.
+        pace: durations.
     """
 
-    def __init__(self, place: Place, gcloud: Gcloud, tag: str, pace: Pace) -> None:
-        self._place = place
+    def __init__(self, target: Target, gcloud: Gcloud, tag: str, pace: Pace) -> None:
+        self._target = target
         self._gcloud = gcloud
         self._tag = tag
         self._pace = pace
 
-    def deploy(self, part: str) -> None:
+    def deploy(self, part: Part) -> None:
         """Deploy one of PARTS.
 
         Raises:
-            CloudError: it did not pass its tests.
+            CloudError: a test or a command failed.
             Interrupted: by Ctrl-C or SIGTERM.
-            CloudError: gcloud did not do something.
         """
         if part == JOB:
             self._gcloud.run(self._job())
             return
         service = SERVICES[part]
-        now = revisions.look(self._place, self._gcloud, service.name)
-        previous = now.serving if now else None
-        pair = Revisions(service.name, self._revision(service.name), previous, service.steps)
-        make = {"backend": self._backend, "frontend": self._frontend, "report": self._report}[part](pair)
+        traffic = read_traffic(self._target, self._gcloud, service.name)
+        previous = traffic.serving if traffic else None
+        rollout = Rollout(service.name, self._revision(service.name), previous, service.steps)
+        command = {"backend": self._backend, "frontend": self._frontend, "report": self._report}[part](rollout)
         Canary(
-            self._place,
+            self._target,
             self._gcloud,
-            pair,
-            deploy=lambda: self._make(service, make),
-            look=lambda share, seen: self._look(service, pair.new, share, seen),
+            rollout,
+            deploy=lambda: self._create(service, command),
+            test=lambda share, traffic: self._test(service, rollout.new, share, traffic),
             pause=self._pace.pause,
         ).run()
         if service.public:
-            self._gcloud.run(self._invoker(service.name, "allUsers", "let everybody see the page"))
+            self._gcloud.run(self._add_invoker(service.name, "allUsers", "make the page public"))
 
     def _revision(self, service: str) -> str:
-        """A name that no revision has yet: the images' tag, as far as it may be in a name, and the time."""
+        """Return a new revision name: the images' tag, without characters that are not allowed, and the time."""
         tag = re.sub("[^a-z0-9]+", "-", self._tag.lower())[:20].strip("-")
         return "-".join([service, *([tag] if tag else []), f"{datetime.now(UTC):%y%m%d-%H%M%S}"])
 
-    def _make(self, service: Service, make: Command) -> None:
+    def _create(self, service: Service, command: Command) -> None:
         try:
-            self._gcloud.run(make)
+            self._gcloud.run(command)
         except CloudError as error:
-            hint = " A backend is not ready before a version is published: has one been?"
+            hint = " A backend is not ready before a version is published: is there one?"
             raise CloudError(f"{error}{hint if service.name == BACKEND else ''}") from error
         for name in service.invokers:
-            account = self._place.account(name)
-            self._gcloud.run(
-                self._invoker(service.name, f"serviceAccount:{account}", f"let {account} ask {service.name}")
-            )
+            account = self._target.account(name)
+            why = f"allow {account} to send requests to {service.name}"
+            self._gcloud.run(self._add_invoker(service.name, f"serviceAccount:{account}", why))
 
-    def _invoker(self, service: str, member: str, why: str) -> Command:
+    def _add_invoker(self, service: str, member: str, why: str) -> Command:
         words = ("gcloud", "run", "services", "add-iam-policy-binding", service, *self._where)
         return Command((*words, f"--member={member}", "--role=roles/run.invoker"), why)
 
     @property
     def _where(self) -> tuple[str, str]:
-        return f"--project={self._place.project}", f"--region={self._place.region}"
+        return f"--project={self._target.project}", f"--region={self._target.region}"
 
-    def _backend(self, revisions: Revisions) -> Command:
-        values = {"BUCKET": self._place.bucket, "PROJECT": self._place.project}
-        return self._replace("backend", revisions, "api", values)
+    def _backend(self, rollout: Rollout) -> Command:
+        values = {"BUCKET": self._target.bucket, "PROJECT": self._target.project}
+        return self._replace("backend", rollout, "api", values)
 
-    def _frontend(self, revisions: Revisions) -> Command:
-        values = {"BACKEND": self._address(BACKEND), "REPORT": self._address(REPORT)}
-        return self._replace("frontend", revisions, "frontend", values)
+    def _frontend(self, rollout: Rollout) -> Command:
+        values = {"BACKEND": self._url(BACKEND), "REPORT": self._url(REPORT)}
+        return self._replace("frontend", rollout, "frontend", values)
 
-    def _report(self, revisions: Revisions) -> Command:
+    def _report(self, rollout: Rollout) -> Command:
         folder = function.assemble(function.FOLDER)
-        return function.deploy(self._place, folder, revisions.new, first=revisions.first)
+        return function.deploy(self._target, folder, rollout.new, first=rollout.first)
 
-    def _replace(self, name: Account, revisions: Revisions, image: Image, more: Mapping[str, str]) -> Command:
+    def _replace(self, name: Account, rollout: Rollout, image: Image, more: Mapping[str, str]) -> Command:
         values = {
-            "REVISION": revisions.new,
-            "ACCOUNT": self._place.account(name),
-            "IMAGE": self._place.image(image, self._tag),
-            "TRAFFIC": targets(revisions.previous),
+            "REVISION": rollout.new,
+            "ACCOUNT": self._target.account(name),
+            "IMAGE": self._target.image(image, self._tag),
+            "TRAFFIC": traffic_targets(rollout.previous),
             **more,
         }
         path = fill_into(FILLED, FILES / "run" / f"{name}.yaml", values)
         words = ("gcloud", "run", "services", "replace", path.as_posix(), *self._where)
-        return Command(words, f"make {revisions.new}, {'the first' if revisions.first else 'without visitors'}")
+        return Command(words, f"create {rollout.new}, {'the first' if rollout.first else 'without traffic'}")
 
     def _job(self) -> Command:
         values = {
-            "ACCOUNT": self._place.account("report"),
-            "IMAGE": self._place.image("report", self._tag),
-            "BUCKET": self._place.bucket,
-            "TRIGGER": self._place.trigger,
+            "ACCOUNT": self._target.account("report"),
+            "IMAGE": self._target.image("report", self._tag),
+            "BUCKET": self._target.bucket,
+            "TRIGGER": self._target.trigger,
         }
         path = fill_into(FILLED, FILES / "run" / "check.yaml", values)
-        return Command(("gcloud", "run", "jobs", "replace", path.as_posix(), *self._where), f"make the job {CHECK}")
+        return Command(("gcloud", "run", "jobs", "replace", path.as_posix(), *self._where), f"create the job {CHECK}")
 
-    def _address(self, service: str) -> str:
-        found = revisions.look(self._place, self._gcloud, service)
-        if found is None or not found.url:
-            raise CloudError(f"There is no {service} yet, which the page asks. Deploy that first.")
-        return found.url
+    def _url(self, service: str) -> str:
+        traffic = read_traffic(self._target, self._gcloud, service)
+        if traffic is None or not traffic.url:
+            raise CloudError(f"There is no {service} yet, which the page needs. Deploy that first.")
+        return traffic.url
 
-    def _look(self, service: Service, revision: str, share: int, seen: Traffic) -> None:
-        """Test a revision that has this share of the visitors."""
-        asking = Asking(seen.url if share == ALL else self._tagged(seen), self._token(seen.url))
-
-        def test(what: smoke.Test, patience: float) -> None:
-            for one in (what, *(() if service.public else (smoke.refuses_strangers,))):
-                self._test(one, asking, patience)
-
-        if not 0 < share < ALL:
-            test(service.test, self._pace.patience)
+    def _test(self, service: Service, revision: str, share: int, traffic: Traffic) -> None:
+        """Test a revision that has this share of the traffic."""
+        client = Client(traffic.url if share == ALL else self._tagged_url(traffic), self._token(traffic.url))
+        access_test = () if service.public else (smoke.requires_token,)
+        if share in (0, ALL):
+            self._run_tests((service.test, *access_test), client, self._pace.patience)
             return
-        seconds, every = self._pace.watch, self._pace.every
-        again = partial(test, service.again, 3 * self._pace.pause)
-        canary_health.watch(self._place, self._gcloud, revision, again, seconds=seconds, every=every)
+        canary_health.watch(
+            self._target,
+            self._gcloud,
+            revision,
+            lambda: self._run_tests((service.repeated_test, *access_test), client, 3 * self._pace.pause),
+            seconds=self._pace.watch,
+            every=self._pace.every,
+        )
 
-    def _tagged(self, seen: Traffic) -> str:
+    def _tagged_url(self, traffic: Traffic) -> str:
         if self._gcloud.dry_run:
-            return seen.url.replace("https://", f"https://{TAG}---")
-        if TAG not in seen.tags:
-            raise CloudError(f"No revision has the tag {TAG} any more. Has somebody taken it away?")
-        return seen.tags[TAG][1]
+            return traffic.url.replace("https://", f"https://{TAG}---")
+        if TAG not in traffic.tags:
+            raise CloudError(f"No revision has the tag {TAG} any more. Was it removed during the deployment?")
+        return traffic.tags[TAG][1]
 
-    def _test(self, test: smoke.Test, asking: Asking, patience: float) -> None:
-        what = f"ask {asking.address}: {(test.__doc__ or '').strip()}\n"
-        sys.stdout.write(f"# {what}" if self._gcloud.dry_run else what)
-        if not self._gcloud.dry_run:
-            smoke.patiently(test, asking, seconds=patience, pause=self._pace.pause)
+    def _run_tests(self, tests: tuple[smoke.Test, ...], client: Client, seconds: float) -> None:
+        for test in tests:
+            line = f"test {client.url}: {(test.__doc__ or '').strip()}\n"
+            sys.stdout.write(f"# {line}" if self._gcloud.dry_run else line)
+            if not self._gcloud.dry_run:
+                smoke.run_with_retries(test, client, seconds=seconds, pause=self._pace.pause)
 
     def _token(self, audience: str) -> str:
-        # As the deployer also where somebody else runs this: a person's own account gets no token for an audience. The
-        # audience is the service's own address for a revision's too.
+        # of the deployer: a person's own account gets no token for an audience, which is the service's URL also for a
+        # revision
         words = (
             *("gcloud", "auth", "print-identity-token", f"--audiences={audience}", "--include-email"),
-            f"--impersonate-service-account={self._place.account('deployer')}",
+            f"--impersonate-service-account={self._target.account('deployer')}",
         )
-        return self._gcloud.output(Command(words, "become somebody who may ask it")).strip()
+        return self._gcloud.output(Command(words, "get an identity token of the deployer")).strip()
 
 
-def targets(previous: str | None) -> str:
-    """`spec.traffic` of a service that gets a new revision, as JSON, which is YAML too.
+def traffic_targets(previous: str | None) -> str:
+    """Return `spec.traffic` of a service that gets a new revision, as JSON, which is valid YAML.
 
     Args:
-        previous: the revision that has all visitors and keeps them; None: there is none.
+        previous: the revision that keeps all traffic; None if there is none.
     """
     new = {"latestRevision": True, "percent": 0 if previous else ALL, "tag": TAG}
     before = [{"revisionName": previous, "percent": ALL}] if previous else []
     return json.dumps([*before, new])
 
 
-def arguments(parser: argparse.ArgumentParser) -> None:
-    """What there is to say beyond the place."""
-    parser.add_argument("--tag", required=True, help="of the images, which are in Artifact Registry already")
-    parser.add_argument("--only", choices=PARTS, help="deploy this alone, instead of one after the other")
-    watched = f"to look at a revision that has a tenth of the visitors [{Pace().watch:g}]"
-    parser.add_argument("--watch", type=float, default=Pace().watch, metavar="SECONDS", help=watched)
+def deploy(target: Target, gcloud: Gcloud, *, tag: str, only: Part | None = None, watch: float = WATCH_SECONDS) -> None:
+    """Deploy the images with this tag.
 
+    Args:
+        target: project and region.
+        gcloud: runs the commands, or prints them.
+        tag: tag of the images.
+        only: a single part to deploy, instead of all of PARTS.
+        watch: seconds to observe a revision that gets a tenth of the requests.
 
-def run(place: Place, gcloud: Gcloud, given: argparse.Namespace) -> None:
-    """Deploy."""
-    if not given.watch >= 0:
-        raise UsageError(f"--watch is {given.watch}; expected seconds, 0 or more.")
-    place.image("api", given.tag)  # a wrong tag is told before anything is done
+    Raises:
+        ConfigError: the tag is invalid.
+        CloudError: a test or a command failed.
+        Interrupted: by Ctrl-C or SIGTERM.
+    """
+    target.image("api", tag)  # refuse an invalid tag before anything is deployed
     if gcloud.dry_run:
         sys.stdout.write(
-            "# What only the project knows has stand-ins here: NUMBER is the project's, and a revision named -before\n"
-            "# the one that serves when this begins. Where none does, the new one gets everybody at once.\n"
+            "# Placeholders: NUMBER is the number of the project, and -before the revision that has all traffic now.\n"
+            "# A first revision gets all traffic at once.\n"
         )
-    deployment = Deployment(place, gcloud, given.tag, Pace(watch=given.watch))
-    for part in (given.only,) if given.only else PARTS:
+    deployment = Deployment(target, gcloud, tag, Pace(watch=watch))
+    for part in (only,) if only else PARTS:
         deployment.deploy(part)

@@ -1,6 +1,5 @@
-"""The report as a function on Cloud Run: its source in a folder of its own, and the command that deploys it."""
+"""The report function on Cloud Run: its source in a folder of its own, and the command that deploys it."""
 
-import argparse
 import ast
 import shutil
 import sys
@@ -9,8 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from animals.cloud.canary import TAG
-from animals.cloud.gcloud import Command, Gcloud
-from animals.cloud.target import REPORT, Place
+from animals.cloud.gcloud import Command
+from animals.cloud.target import REPORT, Target
 from animals.cloud.template import FILLED, ROOT
 from animals.errors import ConfigError
 
@@ -30,33 +29,33 @@ FOLDER: Final = FILLED / "function"
 
 
 def needed(module: str) -> dict[str, Path]:
-    """Every module of this project that one needs, itself included, by what their files import.
+    """Return the modules of this project that a module imports, directly or indirectly, and itself.
 
     Args:
-        module: such as animals.monitoring.main.
+        module: name such as animals.monitoring.main.
 
     Returns:
         Name of a module -> its file.
     """
-    found: dict[str, Path] = {}
-    wanted = [module]
-    while wanted:
-        name = wanted.pop()
+    files: dict[str, Path] = {}
+    names = [module]
+    while names:
+        name = names.pop()
         path = _file(name)
-        if name in found or path is None:  # None: a name in a module
+        if name in files or path is None:  # None: a name in a module
             continue
-        found[name] = path
-        wanted += [name.rpartition(".")[0], *_imports(path)]
-    return found
+        files[name] = path
+        names += [name.rpartition(".")[0], *_imports(path)]
+    return files
 
 
 def _file(module: str) -> Path | None:
-    place = SOURCE.joinpath(*module.split("."))
-    return next((path for path in (place.with_suffix(".py"), place / "__init__.py") if module and path.is_file()), None)
+    base = SOURCE.joinpath(*module.split("."))
+    return next((path for path in (base.with_suffix(".py"), base / "__init__.py") if module and path.is_file()), None)
 
 
 def _imports(path: Path) -> Iterator[str]:
-    """What of this project a file imports, wherever it does; a name that may be a module counts as one."""
+    """Yield the modules of this project that a file imports; an imported name may be a module too."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name.startswith("animals"))
@@ -65,19 +64,19 @@ def _imports(path: Path) -> Iterator[str]:
 
 
 def assemble(folder: Path) -> Path:
-    """Write the function's source: its entry, its pinned requirements, and the modules that it needs, nothing else.
+    """Write the function's source: its entry point, its requirements, and only the modules that it needs.
 
     Args:
-        folder: gets it; what is in it goes.
+        folder: folder to write; its content is replaced.
 
     Returns:
         The folder.
 
     Raises:
-        ConfigError: it is a folder with something else in it, or cannot be written.
+        ConfigError: the folder contains something else, or cannot be written.
     """
     if folder.exists() and any(folder.iterdir()) and not (folder / "main.py").is_file():
-        raise ConfigError(f"{folder} holds something else than a function; name another folder, or empty this one.")
+        raise ConfigError(f"{folder} contains something else than a function; choose another folder, or empty it.")
     try:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
@@ -88,53 +87,47 @@ def assemble(folder: Path) -> Path:
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, target)
     except OSError as error:
-        raise ConfigError(f"The function cannot be assembled in {folder}: {error}.") from error
+        raise ConfigError(f"The function cannot be written to {folder}: {error}.") from error
     return folder
 
 
-def deploy(place: Place, folder: Path, revision: str, *, first: bool) -> Command:
-    """The command that makes a new revision of it.
+def deploy(target: Target, folder: Path, revision: str, *, first: bool) -> Command:
+    """Return the command that deploys a new revision.
 
     Args:
-        place: where.
-        folder: with its source.
-        revision: its name.
-        first: whether there is none before; a first one cannot be without visitors.
+        target: project and region.
+        folder: folder with the source.
+        revision: name of the revision.
+        first: whether there is no previous revision; the first one cannot be without traffic.
     """
-    deployer = place.account("deployer")
+    deployer = target.account("deployer")
     options = {
         "source": folder.as_posix(),
         "function": TARGET,
         "base-image": "python311",
-        "image": place.registry,  # of all images; the default is a repository that nobody cleans up
-        "build-service-account": f"projects/{place.project}/serviceAccounts/{deployer}",
-        "service-account": place.account("report"),
-        "set-env-vars": f"ANIMALS_BUCKET={place.bucket}",
+        "image": target.registry,  # of all images; the default repository has no cleanup policy
+        "build-service-account": f"projects/{target.project}/serviceAccounts/{deployer}",
+        "service-account": target.account("report"),
+        "set-env-vars": f"ANIMALS_BUCKET={target.bucket}",
         "cpu": "1",
-        "memory": "1Gi",  # 463 MiB were measured; the file system is memory too
-        "concurrency": "4",  # the framework's threads on one CPU; one report is made at a time, and others wait
-        "timeout": "300",  # 17 s were measured; a first report after a long time reads all that has come since
+        "memory": "1Gi",  # 463 MiB measured; the file system is in memory too
+        "concurrency": "4",  # the framework's threads on one CPU; reports are made one at a time
+        "timeout": "300",  # 17 s measured; the first report after a long time reads all records since
         "min": "0",
         "max-instances": "2",
         "revision-suffix": revision.removeprefix(f"{REPORT}-"),
         "tag": TAG,
         "ingress": "all",
-        "project": place.project,
-        "region": place.region,
+        "project": target.project,
+        "region": target.region,
     }
     words = [f"--{name}={value}" for name, value in options.items()]
     flags = ("--cpu-boost", "--no-allow-unauthenticated", *(() if first else ("--no-traffic",)))
-    return Command(("gcloud", "run", "deploy", REPORT, *words, *flags), f"make {revision}, from {folder.as_posix()}")
+    return Command(("gcloud", "run", "deploy", REPORT, *words, *flags), f"create {revision} from {folder.as_posix()}")
 
 
-def arguments(parser: argparse.ArgumentParser) -> None:
-    """What there is to say beyond the place."""
-    parser.add_argument("folder", type=Path, nargs="?", default=FOLDER, help=f"gets the source [{FOLDER.as_posix()}]")
-    parser.set_defaults(project="any-project")  # none is asked for: it is a matter of files alone
-
-
-def run(_place: Place, _gcloud: Gcloud, given: argparse.Namespace) -> None:
-    """Assemble the function's source."""
-    folder = assemble(given.folder)
-    sys.stdout.write(f"{folder} has the report function: {len(needed(ENTRY))} modules. To try it:\n")
+def write(folder: Path) -> None:
+    """Write the function's source into a folder, and print the command that runs it."""
+    assemble(folder)
+    sys.stdout.write(f"{folder} contains the report function ({len(needed(ENTRY))} modules). Run it with:\n")
     sys.stdout.write(f"functions-framework --source {folder / 'main.py'} --target {TARGET}\n")

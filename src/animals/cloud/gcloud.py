@@ -1,4 +1,4 @@
-"""gcloud, from Python: run a command, read its answer, or only print it."""
+"""gcloud commands: run, read as JSON, or only print them."""
 
 import json
 import os
@@ -15,17 +15,17 @@ from typing import Any, Final
 from animals.errors import CloudError
 
 WAITS: Final = (3.0, 5.0, 10.0, 20.0, 30.0)
-"""Seconds to wait before trying again what Google has not yet got around to."""
+"""Seconds to wait before each retry of a command that fails because an earlier change is not effective yet."""
 
 ENVIRONMENT: Final[Mapping[str, str]] = {
-    "CLOUDSDK_CORE_DISABLE_PROMPTS": "1",  # a question that nobody sees would wait for ever
+    "CLOUDSDK_CORE_DISABLE_PROMPTS": "1",  # a prompt would wait forever
     "CLOUDSDK_COMPONENT_MANAGER_DISABLE_UPDATE_CHECK": "1",
 }
 
 _ABSENT: Final = re.compile(r"NOT_FOUND|not found|cannot find|does not exist|\b404\b", re.IGNORECASE)
 
 _NOT_YET: Final = re.compile(
-    # an API was just switched on; an account was just made; somebody else changed the same policy
+    # an API was just enabled; an account was just created; another process changed the same policy
     r"has not been used in project|SERVICE_DISABLED|[Ss]ervice account .*does not exist"
     r"|concurrent policy changes|ABORTED"
 )
@@ -33,34 +33,34 @@ _NOT_YET: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """What a command reads from its input, and nobody else may read."""
+    """A secret that a command reads from its standard input."""
 
     shown: str
-    """A command that makes such a thing, for people who read or copy what is printed."""
+    """A command that generates such a secret, for printing."""
     make: Callable[[], str] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """Words of one command, from `gcloud` on, and what it is for."""
+    """The words of a command, from `gcloud` on, and its purpose."""
 
     words: tuple[str, ...]
     why: str
-    """Begins a sentence: "create the bucket for models"."""
+    """Purpose, as in "create the bucket for models"."""
     stdin: Input | None = None
 
     def __str__(self) -> str:
-        """As one would type it into a shell."""
+        """Return the command as typed into a shell."""
         line = shlex.join(self.words)
         return f"{self.stdin.shown} | {line}" if self.stdin else line
 
 
 class Gcloud:
-    """Runs commands, or prints them.
+    """Runner of commands, or printer in a dry run.
 
     Args:
-        dry_run: print each command instead of running it. Nothing is there, then: `exists` says no, `output` says "".
-        waits: seconds before each further attempt at what may succeed later.
+        dry_run: print each command instead of running it. Then nothing exists, and every output is empty.
+        waits: seconds before each retry of what may succeed later.
     """
 
     def __init__(self, *, dry_run: bool = False, waits: tuple[float, ...] = WAITS) -> None:
@@ -68,78 +68,78 @@ class Gcloud:
         self._waits = waits
 
     def run(self, command: Command) -> None:
-        """Do it.
+        """Run a command.
 
         Raises:
-            CloudError: gcloud is missing, not logged in, or did not do it.
+            CloudError: gcloud is not installed, not logged in, or failed.
         """
-        self._say(command)
+        self._print(command)
         if not self.dry_run:
-            self._answer(command)
+            self._run(command)
 
     def stream(self, command: Command) -> None:
-        """The same, with what gcloud says going to the terminal as it comes: for what takes minutes."""
-        self._say(command)
+        """Run a command that takes minutes, with its output on the terminal. Errors as for `run`."""
+        self._print(command)
         if self.dry_run:
             return
         words = _program(command)
         code = subprocess.run(words, env={**os.environ, **ENVIRONMENT}, check=False).returncode  # noqa: S603
         if code:
-            raise CloudError(f"Could not {command.why}: gcloud ended with exit code {code}. It says why above.")
+            raise CloudError(f"Could not {command.why}: gcloud ended with exit code {code}. See its output above.")
 
     def output(self, command: Command) -> str:
-        """What it prints; nothing in a dry run. Errors as for `run`."""
+        """Run a command and return its output; empty in a dry run. Errors as for `run`."""
         if self.dry_run:
-            self._say(command)
+            self._print(command)
             return ""
-        return self._answer(command)
+        return self._run(command)
 
     def read(self, command: Command) -> Any:
-        """What it prints with `--format=json`, which is added; None in a dry run. Errors as for `run`."""
-        asked = _as_json(command)
-        text = self.output(asked)
-        return _parsed(asked, text) if text.strip() else None
+        """Run a command with `--format=json` and return its output; None in a dry run. Errors as for `run`."""
+        command = _with_json(command)
+        text = self.output(command)
+        return _parse(command, text) if text.strip() else None
 
     def exists(self, command: Command) -> bool:
-        """Whether what it describes is there; in a dry run it is not.
+        """Return whether the resource that a command describes exists; False in a dry run.
 
         Raises:
-            CloudError: it cannot be told, as for `run`.
+            CloudError: the command failed for another reason than a missing resource.
         """
-        return self._found(command) is not None
+        return self._find(command) is not None
 
     def find(self, command: Command) -> Any:
-        """What it describes, with `--format=json`, which is added; None if that is not there, as in a dry run.
+        """Return the resource that a command describes; None if it does not exist, or in a dry run.
 
         Raises:
-            CloudError: it cannot be told, as for `run`.
+            CloudError: the command failed for another reason than a missing resource.
         """
-        asked = _as_json(command)
-        text = self._found(asked)
-        return None if text is None else _parsed(asked, text)
+        command = _with_json(command)
+        text = self._find(command)
+        return None if text is None else _parse(command, text)
 
-    def _found(self, command: Command) -> str | None:
+    def _find(self, command: Command) -> str | None:
         if self.dry_run:
-            self._say(command)
+            self._print(command)
             return None
         try:
-            return self._answer(command)
+            return self._run(command)
         except _Failed as error:
             if _ABSENT.search(error.stderr):
                 return None
             raise
 
-    def _answer(self, command: Command) -> str:
+    def _run(self, command: Command) -> str:
         for wait in (*self._waits, None):
-            done = _run(command)
-            if not done.returncode:
-                return done.stdout
-            if wait is None or not _NOT_YET.search(done.stderr):
+            process = _start(command)
+            if not process.returncode:
+                return process.stdout
+            if wait is None or not _NOT_YET.search(process.stderr):
                 break
             time.sleep(wait)
-        raise _Failed(command, done.stderr)
+        raise _Failed(command, process.stderr)
 
-    def _say(self, command: Command) -> None:
+    def _print(self, command: Command) -> None:
         sys.stdout.write(f"# {command.why}\n{command}\n" if self.dry_run else f"{command.why}\n")
         sys.stdout.flush()
 
@@ -149,12 +149,12 @@ def _program(command: Command) -> list[str]:
     if program is None:
         raise CloudError(
             f"{command.words[0]} is not installed or not on the PATH. Install it "
-            "(https://cloud.google.com/sdk/docs/install), or look with --dry-run at what would be done."
+            "(https://cloud.google.com/sdk/docs/install), or print the commands with --dry-run."
         )
     return [program, *command.words[1:]]
 
 
-def _run(command: Command) -> "subprocess.CompletedProcess[str]":
+def _start(command: Command) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(  # noqa: S603
         _program(command),
         input=command.stdin.make() if command.stdin else None,
@@ -169,37 +169,37 @@ def _run(command: Command) -> "subprocess.CompletedProcess[str]":
 
 _ADVICE: Final[tuple[tuple[str, str], ...]] = (
     (r"active account selected|gcloud auth login|[Rr]eauthentication", "Log in: gcloud auth login."),
-    (r"Invalid choice|unrecognized arguments", "This gcloud is too old for it: gcloud components update."),
+    (r"Invalid choice|unrecognized arguments", "This gcloud is too old: gcloud components update."),
     (r"[Bb]illing", "Link the project to a billing account: https://console.cloud.google.com/billing."),
     (
         r"SERVICE_DISABLED|has not been used in project",
-        "Switch the API on with `invoke gcp-setup`; if it just did so, wait a minute and try again.",
+        "Enable the API with `invoke gcp-setup`; if it just did, wait a minute and try again.",
     ),
     (
         r"PERMISSION_DENIED|does not have permission|403|[Ff]orbidden",
-        "Ask the project's owner for the right, or log in as somebody who has it.",
+        "Ask the project's owner for the permission, or log in with an account that has it.",
     ),
-    (r"RESOURCE_EXHAUSTED|[Qq]uota", "Ask for more quota, or take another region."),
+    (r"RESOURCE_EXHAUSTED|[Qq]uota", "Request more quota, or use another region."),
 )
 
 
 class _Failed(CloudError):
-    """Gcloud ended with an error, and said why."""
+    """A gcloud command that ended with an error."""
 
     def __init__(self, command: Command, stderr: str) -> None:
-        said = " ".join(stderr.split()) or "nothing"
-        shown = said if len(said) <= 600 else f"{said[:600]} …"
+        text = " ".join(stderr.split()) or "nothing"
+        shown = text if len(text) <= 600 else f"{text[:600]} …"
         advice = next((advice for pattern, advice in _ADVICE if re.search(pattern, stderr)), "")
         super().__init__(f"Could not {command.why}. gcloud says: {shown} {advice or f'The command was: {command}'}")
         self.stderr = stderr
 
 
-def _as_json(command: Command) -> Command:
+def _with_json(command: Command) -> Command:
     return Command((*command.words, "--format=json"), command.why)
 
 
-def _parsed(command: Command, text: str) -> Any:
+def _parse(command: Command, text: str) -> Any:
     try:
         return json.loads(text)
     except ValueError as error:
-        raise CloudError(f"Could not {command.why}: gcloud answered {text[:80]!r}; expected JSON.") from error
+        raise CloudError(f"Could not {command.why}: gcloud printed {text[:80]!r}; expected JSON.") from error

@@ -1,31 +1,31 @@
-"""Which revisions of a service on Cloud Run answer its visitors: read, and changed."""
+"""Traffic shares of the revisions of a Cloud Run service: read and change them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from animals.cloud.gcloud import Command, Gcloud
-from animals.cloud.target import Place
+from animals.cloud.target import Target
 
 ALL: Final = 100
-"""Percent."""
+"""All traffic, in percent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """Who answers a service's visitors."""
+    """The distribution of a service's traffic over its revisions."""
 
     url: str
-    """Of the service."""
+    """URL of the service."""
     shares: Mapping[str, int]
     """Revision -> percent."""
     tags: Mapping[str, tuple[str, str]]
-    """Tag -> its revision and the address of its own."""
+    """Tag -> its revision and its URL."""
 
     @classmethod
-    def read(cls, described: Any) -> "Traffic":
-        """Take it from what `gcloud run services describe` says."""
-        status = described.get("status", {})
+    def parse(cls, service: Any) -> "Traffic":
+        """Parse the output of `gcloud run services describe`."""
+        status = service.get("status", {})
         shares: dict[str, int] = {}
         tags = {}
         for target in status.get("traffic", []):
@@ -37,36 +37,36 @@ class Traffic:
 
     @property
     def serving(self) -> str | None:
-        """The revision that answers most; None where none does."""
+        """The revision with the largest share; None if no revision has one."""
         most = max(self.shares, key=self.shares.__getitem__, default=None)
         return most if most and self.shares[most] else None
 
     def tagged(self, tag: str) -> str | None:
-        """The revision that has a tag, if there is one."""
+        """Return the revision with a tag; None if there is none."""
         return self.tags[tag][0] if tag in self.tags else None
 
 
-def describe(place: Place, service: str) -> Command:
-    """The command that says which revisions a service has, and who answers."""
-    return Command(_words(place, "describe", service), f"see who answers for {service}")
+def describe(target: Target, service: str) -> Command:
+    """Return the command that describes a service."""
+    return Command(_words(target, "describe", service), f"read the traffic of {service}")
 
 
-def look(place: Place, gcloud: Gcloud, service: str) -> Traffic | None:
-    """As it is now; None where there is no such service.
+def read_traffic(target: Target, gcloud: Gcloud, service: str) -> Traffic | None:
+    """Read the traffic of a service; None if there is no such service.
 
-    A dry run, which cannot know, says that a revision serves already: that is how most deployments find it.
+    In a dry run it assumes that one revision has all traffic, as in most deployments.
     """
-    found = gcloud.find(describe(place, service))
+    description = gcloud.find(describe(target, service))
     if gcloud.dry_run:
-        return Traffic(f"https://{service}-NUMBER.{place.region}.run.app", {f"{service}-before": ALL}, {})
-    return None if found is None else Traffic.read(found)
+        return Traffic(f"https://{service}-NUMBER.{target.region}.run.app", {f"{service}-before": ALL}, {})
+    return None if description is None else Traffic.parse(description)
 
 
-def change(place: Place, service: str, shares: Mapping[str, int], why: str, *more: str) -> Command:
-    """The command that gives each of these revisions a share; they are 100 together."""
-    wanted = ",".join(f"{revision}={share}" for revision, share in shares.items() if share)
-    return Command((*_words(place, "update-traffic", service), f"--to-revisions={wanted}", *more), why)
+def change_traffic(target: Target, service: str, shares: Mapping[str, int], why: str, *more: str) -> Command:
+    """Return the command that sets the traffic shares of revisions, which add up to 100."""
+    to_revisions = ",".join(f"{revision}={share}" for revision, share in shares.items() if share)
+    return Command((*_words(target, "update-traffic", service), f"--to-revisions={to_revisions}", *more), why)
 
 
-def _words(place: Place, verb: str, service: str) -> tuple[str, ...]:
-    return ("gcloud", "run", "services", verb, service, f"--project={place.project}", f"--region={place.region}")
+def _words(target: Target, verb: str, service: str) -> tuple[str, ...]:
+    return ("gcloud", "run", "services", verb, service, f"--project={target.project}", f"--region={target.region}")

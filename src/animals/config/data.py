@@ -86,6 +86,8 @@ class DataConfig:
     def check_sources(self) -> None:
         """Check that the folders exist and that URLs have the right form; read no data.
 
+        Apart from the other checks, so that a run's configuration can be read on a machine without its pictures.
+
         Raises:
             ConfigError: a folder is missing, or a URL is not of the form gs://name/prefix.
         """

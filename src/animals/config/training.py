@@ -196,13 +196,12 @@ class TrainConfig:
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
 
     def __post_init__(self) -> None:
-        """Check the name, the seed, the license and that the folders of pictures exist."""
+        """Check the name, the seed and the license; `DataConfig.check_sources` checks the folders."""
         if not self.name.replace("-", "").replace("_", "").isalnum():
             raise ConfigError(f'name is "{self.name}"; expected letters, digits, - and _ only.')
         check_range("seed", self.seed, 0, 2**32 - 1)
         if not re.fullmatch(r"[a-z0-9.-]*", self.license):
             raise ConfigError(f'license is "{self.license}"; expected lower case, such as mit or cc-by-4.0.')
-        self.data.check_sources()
 
 
 def register_schema() -> None:

@@ -8,7 +8,7 @@ import hashlib
 import json
 import shutil
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Final
@@ -60,10 +60,7 @@ def load_cached(
     """
     folder = cache_dir / _key(root, pictures, spec)
     try:
-        cache_dir.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder.with_suffix(".lock")):
-            if not folder.is_dir():
-                _make(folder, root, [picture.name for picture in pictures], spec, workers)
+        make_once(folder, lambda temporary: _decode(temporary, root, pictures, spec, workers))
     except OSError as error:
         needed = len(pictures) * spec.side**2 * 3 / 1e6
         raise StorageUnavailable(
@@ -82,17 +79,26 @@ def _key(root: Path, pictures: Sequence[Picture], spec: InputSpec) -> str:
     return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 
-def _make(folder: Path, root: Path, names: list[str], spec: InputSpec, workers: int) -> None:
-    temporary = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}")
-    temporary.mkdir()
-    try:
-        out = _allocate(temporary / "pixels.npy", (len(names), spec.side, spec.side, 3))
-        inspections = inspect_pictures(root, names, spec, out=out, workers=workers)
-        rows = json.dumps([asdict(inspection) for inspection in inspections])
-        (temporary / "inspections.json").write_text(rows, encoding="utf-8")
-        temporary.replace(folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+def make_once(folder: Path, fill: Callable[[Path], None]) -> None:
+    """Make a folder if it does not exist: `fill` a temporary one and rename it, while other processes wait."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder.with_suffix(".lock")):
+        if folder.is_dir():
+            return
+        temporary = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}")
+        try:
+            temporary.mkdir()
+            fill(temporary)
+            temporary.replace(folder)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _decode(folder: Path, root: Path, pictures: Sequence[Picture], spec: InputSpec, workers: int) -> None:
+    out = _allocate(folder / "pixels.npy", (len(pictures), spec.side, spec.side, 3))
+    inspections = inspect_pictures(root, [picture.name for picture in pictures], spec, out=out, workers=workers)
+    rows = json.dumps([asdict(inspection) for inspection in inspections])
+    (folder / "inspections.json").write_text(rows, encoding="utf-8")
 
 
 def _allocate(path: Path, shape: tuple[int, ...]) -> PixelFile:

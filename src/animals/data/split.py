@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
+from io import StringIO
 from pathlib import Path
 from typing import Final
 
@@ -108,11 +109,21 @@ def write_manifest(path: Path, rows: Sequence[ManifestRow]) -> str:
     Returns:
         The SHA-256 of the file: equal for runs with the same pictures in the same splits.
     """
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, [field.name for field in fields(ManifestRow)], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(asdict(row) for row in rows)
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    path.write_bytes(_to_csv(rows))
+    return manifest_sha256(rows)
+
+
+def manifest_sha256(rows: Sequence[ManifestRow]) -> str:
+    """Return the SHA-256 of a manifest as `write_manifest` writes it."""
+    return hashlib.sha256(_to_csv(rows)).hexdigest()
+
+
+def _to_csv(rows: Sequence[ManifestRow]) -> bytes:
+    file = StringIO()
+    writer = csv.DictWriter(file, [field.name for field in fields(ManifestRow)], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(asdict(row) for row in rows)
+    return file.getvalue().encode()
 
 
 def sha256_of_test(rows: Sequence[ManifestRow]) -> str:

@@ -3,7 +3,7 @@
 import json
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Final, cast
@@ -16,7 +16,8 @@ from rich.table import Table
 
 from animals.concurrency import in_processes
 from animals.config.compose import compose_train_config
-from animals.config.training import TrainConfig
+from animals.config.data import DataConfig
+from animals.config.training import ModelConfig
 from animals.cpus import available_cpus
 from animals.data.dataset import DataSet
 from animals.data.decode import CHUNK, count_values, count_values_of_files
@@ -57,31 +58,37 @@ def main(overrides: Sequence[str]) -> None:
     statistics = pixel_statistics(data_set, workers=config.workers)
     console = Console(highlight=False)
     console.print(_table(data_set))
-    channels = (f"{name}: [{', '.join(f'{it:.4f}' for it in values)}]" for name, values in _items(statistics))
+    channels = (f"{name}: [{', '.join(f'{it:.4f}' for it in values)}]" for name, values in asdict(statistics).items())
     console.print(*channels, sep="\n", markup=False, soft_wrap=True)
 
 
-def standardized(data_set: DataSet, config: TrainConfig) -> DataSet:
-    """Return the data set with the mean and std that the configuration chooses, given one with the model's own."""
-    if not uses_own_statistics(config):
+def standardize(data_set: DataSet, data: DataConfig, model: ModelConfig) -> DataSet:
+    """Return the data set with the mean and std that the configuration names.
+
+    Args:
+        data_set: with the mean and std that the model was pretrained with.
+        data: says whose mean and std to use.
+        model: says whether it is pretrained.
+    """
+    if not uses_own_statistics(data, model):
         return data_set
-    statistics = pixel_statistics(data_set, workers=config.data.workers)
+    statistics = pixel_statistics(data_set, workers=data.workers)
     log.info(
         "Pixels of the training pictures: mean %.3f %.3f %.3f, std %.3f %.3f %.3f", *statistics.mean, *statistics.std
     )
     return replace(data_set, spec=replace(data_set.spec, mean=statistics.mean, std=statistics.std))
 
 
-def uses_own_statistics(config: TrainConfig) -> bool:
-    """Return whether mean and std are those of the data instead of the model's own."""
-    return config.data.statistics == "data" or (config.data.statistics == "auto" and not config.model.pretrained)
+def uses_own_statistics(data: DataConfig, model: ModelConfig) -> bool:
+    """Return whether mean and std are those of the data rather than those that the model was pretrained with."""
+    return data.statistics == "data" or (data.statistics == "auto" and not model.pretrained)
 
 
-def write_statistics(path: Path, data_set: DataSet, config: TrainConfig) -> None:
-    """Write the mean and std that a run uses, and their source, as JSON."""
-    source = "data" if uses_own_statistics(config) else "model"
+def write_statistics(path: Path, data_set: DataSet, data: DataConfig, model: ModelConfig) -> None:
+    """Write the mean and std that a run uses, and whose they are, as JSON."""
+    source = "data" if uses_own_statistics(data, model) else "model"
     statistics = Statistics(data_set.spec.mean, data_set.spec.std)
-    path.write_text(json.dumps({"statistics": source, **dict(_items(statistics))}, indent=2) + "\n", encoding="utf-8")
+    path.write_text(json.dumps({"statistics": source, **asdict(statistics)}, indent=2) + "\n", encoding="utf-8")
 
 
 def pixel_statistics(data_set: DataSet, *, workers: int) -> Statistics:
@@ -122,10 +129,6 @@ def _decoded_counts(data_set: DataSet, rows: NDArray[np.int64], workers: int) ->
     job = partial(count_values_of_files, root=data_set.root, spec=data_set.spec)
     for _, counts in in_processes(job, chunks, workers=available_cpus() if workers < 0 else workers):
         yield counts
-
-
-def _items(statistics: Statistics) -> list[tuple[str, Channels]]:
-    return [("mean", statistics.mean), ("std", statistics.std)]
 
 
 def _table(data_set: DataSet) -> Table:

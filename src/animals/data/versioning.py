@@ -13,6 +13,19 @@ PLACEHOLDER: Final = "YOUR-BUCKET"
 """Bucket in `.dvc/config` until you set your own; no real bucket has capitals in its name."""
 
 
+def main(root: Path) -> None:
+    """Add the pictures below a folder to DVC, push them, and print the commands that commit the version."""
+    url = add_version(root)
+    file = pointer(root).as_posix()
+    sys.stdout.write(f"""
+The pictures are in {url}. To make this version part of the repository:
+
+git add {file}
+git commit -m "Change the pictures"
+git push
+""")
+
+
 def add_version(root: Path) -> str:
     """Add the pictures of a folder to DVC and push them to the bucket. May be repeated until it succeeds.
 

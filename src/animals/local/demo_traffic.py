@@ -54,9 +54,11 @@ def labelled_pictures(storage: Storage) -> list[LabelledPicture]:
     """
     import pandas as pd  # takes a second
 
+    from animals.config.compose import read_run_config
+
     card = registry.read_card(storage, registry.read_current(storage).version)
     table = pd.read_parquet(BytesIO(registry.read_file(storage, card, registry.REFERENCE)))
-    root = Path(card.config["data"]["root"])
+    root = Path(read_run_config(card).data.root)
     table = table.sample(frac=1, random_state=0)
     names, labels = (table[column].astype(str).tolist() for column in ("picture", "target"))
     pictures = [LabelledPicture(root / name, label) for name, label in zip(names, labels, strict=True)]

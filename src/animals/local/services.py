@@ -32,9 +32,9 @@ class Service:
 class Ports:
     """The ports that the services listen on."""
 
-    backend: int = 8080
-    page: int = 8501
-    report: int = 8082
+    backend: int
+    page: int
+    report: int
 
 
 def local_services(bucket: str, secret: str, ports: Ports) -> tuple[Service, Service, Service]:

@@ -30,7 +30,7 @@ ROWS_PER_COLUMN: Final = 3
 
 
 class Limits(Record):
-    """Limits beyond which a difference counts as drift; the defaults were chosen with profiling/drift_experiment.py."""
+    """Limits beyond which a difference counts as drift; chosen with profiling/monitoring/drift_experiment.py."""
 
     rows: int = 50
     """Distinct pictures needed in each table."""

@@ -37,8 +37,8 @@ with warnings.catch_warnings():
 SIGNIFICANCE: Final = 0.01
 """Probability that the accuracy test fails although nothing changed."""
 
-_TARGET: Final = "feedback"
-_PREDICTION: Final = "prediction"
+_TARGET: Final = "label by feedback"
+_PREDICTION: Final = "predicted label"
 
 _PADDING: Final = ("no first label", "no second label", "no third label")
 """Labels that never occur. With fewer than three labels Evidently expects other columns, and fails if one of two labels

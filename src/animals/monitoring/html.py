@@ -40,8 +40,8 @@ def notes(sentences: Sequence[str]) -> str:
 
 def index(summary: Summary) -> str:
     """Return the first page of a report."""
-    feedback = [[f"{day.date}", day.records, day.right] for day in summary.feedback.by_day]
-    predictions = [[f"{day.date}", day.records, _number(day.median_milliseconds)] for day in summary.predictions.by_day]
+    feedback = [(f"{day.date}", day.records, day.right) for day in summary.feedback.by_day]
+    predictions = [(f"{day.date}", day.records, _number(day.median_milliseconds)) for day in summary.predictions.by_day]
     return page(
         f"Report on version {summary.version}",
         paragraphs([f"{_period(summary)} Created at {summary.created:%Y-%m-%d %H:%M} UTC."]),

@@ -6,12 +6,19 @@ from datetime import UTC, date, datetime
 from typing import Any, Final, NamedTuple
 
 import pyarrow as pa
-from pydantic import ValidationError
+from pydantic import AwareDatetime, ValidationError
 
-from animals.records import Feedback, LoggedPrediction
+from animals.records import Feedback, LoggedPrediction, Probability, Record
 
-_PROBABILITIES: Final = pa.map_(pa.string(), pa.float64())
-_TIME: Final = pa.timestamp("us", tz="UTC")
+_ARROW_TYPES: Final[dict[Any, pa.DataType]] = {
+    str: pa.string(),
+    str | None: pa.string(),
+    int: pa.int64(),
+    float: pa.float64(),
+    AwareDatetime: pa.timestamp("us", tz="UTC"),
+    dict[str, Probability]: pa.map_(pa.string(), pa.float64()),
+    tuple[float, ...]: pa.list_(pa.float64()),
+}
 _MAX_INT: Final = 2**63 - 1
 
 
@@ -88,46 +95,17 @@ def _to_row(record: Feedback | LoggedPrediction) -> dict[str, Any]:
     return row
 
 
-FEEDBACK: Final = RecordType(
-    folder="feedback",
-    suffix=".json",
-    max_bytes=100_000,
-    schema=pa.schema(
-        {
-            "id": pa.string(),
-            "time": _TIME,
-            "answered": _TIME,
-            "version": pa.string(),
-            "label": pa.string(),
-            "prediction": pa.string(),
-            "confidence": pa.float64(),
-            "probabilities": _PROBABILITIES,
-            "picture": pa.string(),
-        }
-    ),
-    parse=_parse_feedback,
-)
+def _schema(record: type[Record]) -> pa.Schema:
+    return pa.schema({name: _ARROW_TYPES[field.annotation] for name, field in record.model_fields.items()})
 
+
+FEEDBACK: Final = RecordType(
+    folder="feedback", suffix=".json", max_bytes=100_000, schema=_schema(Feedback), parse=_parse_feedback
+)
 PREDICTIONS: Final = RecordType(
     folder="predictions",
     suffix=".jsonl",
     max_bytes=32_000_000,
-    schema=pa.schema(
-        {
-            "id": pa.string(),
-            "time": _TIME,
-            "version": pa.string(),
-            "prediction": pa.string(),
-            "confidence": pa.float64(),
-            "probabilities": _PROBABILITIES,
-            "brightness": pa.float64(),
-            "contrast": pa.float64(),
-            "sharpness": pa.float64(),
-            "width": pa.int64(),
-            "height": pa.int64(),
-            "projection": pa.list_(pa.float64()),
-            "milliseconds": pa.float64(),
-        }
-    ),
+    schema=_schema(LoggedPrediction),
     parse=_parse_predictions,
 )

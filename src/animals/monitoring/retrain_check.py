@@ -1,20 +1,18 @@
-"""Check whether to retrain, and request it: `python -m animals.monitoring.retrain_check`, once a day.
+"""Check whether to retrain, and request it: `animals decide`, once a day.
 
 It prints one line of JSON, which Cloud Logging parses and the alert policies in cloudbuild_files/alerts/ match.
 """
 
-import argparse
 import logging
 import sys
 from typing import Final, Literal
 
 from animals.api import Summary
-from animals.cli import StderrHandler, exit_on_error
+from animals.cli import StderrHandler
 from animals.config.settings import read_settings
 from animals.errors import ConfigError, ServiceError
-from animals.monitoring import trigger as triggers
 from animals.monitoring.decision import is_less_accurate
-from animals.monitoring.report import DAYS, MAX_DAYS, Report, build_report, store
+from animals.monitoring.report import MAX_DAYS, Report, build_report, store
 from animals.monitoring.settings import ReportSettings
 from animals.monitoring.trigger import RetrainRequest, Trigger, TriggerSettings, open_trigger, send_once
 from animals.records import Probability, Record
@@ -55,7 +53,7 @@ class CheckResult(Record):
     """Whether a training was requested."""
 
 
-def check(storage: Storage, trigger: Trigger | None, days: int = DAYS) -> CheckResult:
+def check(storage: Storage, trigger: Trigger | None, days: int) -> CheckResult:
     """Report on the last days, store the summary for the alerts, and request a training if needed.
 
     Raises:
@@ -106,24 +104,18 @@ def _result(report: Report, requested: Requested) -> CheckResult:
     )
 
 
-def main() -> None:
-    """Check, print the result, and request a training if needed; the exit code is 0 in any case."""
-    parser = argparse.ArgumentParser(
-        prog="python -m animals.monitoring.retrain_check",
-        description=__doc__,
-        epilog=f"The environment sets the bucket (ANIMALS_BUCKET) and the trigger.\n\n{triggers.__doc__}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--days", type=int, default=DAYS, help=f"length of the period, up to {MAX_DAYS} [{DAYS}]")
-    arguments = parser.parse_args()
+def run(days: int) -> str:
+    """Check the last days, and request a training if needed.
+
+    Returns:
+        One line of JSON.
+
+    Raises:
+        ConfigError: the number of days or a setting is invalid.
+        AnimalsError: as `check` raises.
+    """
     logging.basicConfig(level=logging.WARNING, handlers=[StderrHandler()])
-    with exit_on_error():
-        if not 1 <= arguments.days <= MAX_DAYS:
-            raise ConfigError(f"--days is {arguments.days}; expected 1 to {MAX_DAYS}.")
-        trigger = open_trigger(TriggerSettings())
-        result = check(open_storage(read_settings(ReportSettings).bucket), trigger, arguments.days)
-        sys.stdout.write(result.model_dump_json() + "\n")
-
-
-if __name__ == "__main__":
-    main()
+    if not 1 <= days <= MAX_DAYS:
+        raise ConfigError(f"--days is {days}; expected 1 to {MAX_DAYS}.")
+    trigger = open_trigger(TriggerSettings())
+    return check(open_storage(read_settings(ReportSettings).bucket), trigger, days).model_dump_json() + "\n"

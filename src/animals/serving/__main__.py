@@ -27,12 +27,17 @@ GRACE_SECONDS: Final = 6
 
 
 def main() -> None:
+    """Answer --help, or serve."""
+    parse_no_arguments("python -m animals.serving", "Serve the promoted model in the bucket.", BackendSettings)
+    serve()
+
+
+def serve() -> None:
     """Serve until SIGTERM or Ctrl+C.
 
     Raises:
         SystemExit: 0 after a signal, 2 for an impossible setting, 1 if the port is unavailable.
     """
-    parse_no_arguments("python -m animals.serving", "Serve the promoted model in the bucket.", BackendSettings)
     # uvicorn repeats the signal that ended it, which would end the process with an error
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: sys.exit(0))

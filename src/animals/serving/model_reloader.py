@@ -196,9 +196,8 @@ class ModelReloader:
 
 def _check_labels(new: "Classifier", old: "Classifier") -> None:
     """Raise BrokenModel if the labels differ: clients rely on those that they have read."""
-    if set(new.card.labels) != set(old.card.labels):
-        difference = ", ".join(sorted(set(new.card.labels) ^ set(old.card.labels)))
+    if difference := new.card.differing_labels(old.card):
         raise BrokenModel(
-            f"{new.card.version} has other labels than {old.card.version}, which serves ({difference}). "
+            f"{new.card.version} has other labels than {old.card.version}, which serves ({', '.join(difference)}). "
             "A running service keeps its labels. Restart it to serve others."
         )

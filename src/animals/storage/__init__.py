@@ -1,7 +1,7 @@
-"""A bucket: a local folder or `gs://name/prefix`, behind a few verbs.
+"""A bucket: a local folder or `gs://name/prefix`, behind one interface.
 
-Object names are relative paths with forward slashes, as in `models/current.json`. A write that has returned is
-stored; a reader sees the whole old object or the whole new one.
+Object names are relative paths with forward slashes, as in `models/current.json`. A write is durable when it returns;
+a reader sees the whole old object or the whole new one.
 """
 
 from pathlib import Path
@@ -15,12 +15,11 @@ __all__ = ["ABSENT", "FolderStorage", "GcsStorage", "Storage", "StoredObject", "
 
 
 def open_storage(url: str, *, retry_deadline: float = RETRY_DEADLINE) -> Storage:
-    """The bucket behind a URL: `gs://name/prefix`, or else a local folder, which need not exist yet.
+    """Return the bucket of a URL: `gs://name/prefix`, or else a local folder, which need not exist yet.
 
     Args:
-        url: of the bucket.
-        retry_deadline: seconds after which a request that fails for passing reasons is not repeated any more; little
-            for those who try again by themselves.
+        url: URL of the bucket.
+        retry_deadline: seconds after which a failing request is not retried any more.
 
     Raises:
         ConfigError: the URL has another scheme or no bucket name.

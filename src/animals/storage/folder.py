@@ -14,10 +14,10 @@ from animals.errors import NoSuchObject, StorageError, StorageUnavailable
 from animals.storage.protocol import ABSENT, StoredObject, changed, checked, checked_prefix, is_name
 
 LOCK_TIMEOUT: Final = 20.0
-"""Seconds that a writer to a folder waits for the others."""
+"""Seconds that a writer waits for the lock."""
 
 LOCK_POLL: Final = 0.002
-"""Seconds between two tries: a write takes hardly longer, and several threads of one process take turns."""
+"""Seconds between two attempts to get the lock, about the duration of a write."""
 
 _MISSING: Final = (FileNotFoundError, IsADirectoryError, NotADirectoryError)
 
@@ -33,7 +33,7 @@ class FolderStorage:
     def _path(self, name: str) -> Path:
         return self.root / checked(name)
 
-    def read(self, name: str) -> StoredObject:  # noqa: D102 - the protocol says it
+    def read(self, name: str) -> StoredObject:  # noqa: D102 - see the protocol
         path = self._path(name)
         try:
             data = path.read_bytes()
@@ -44,14 +44,14 @@ class FolderStorage:
         return StoredObject(data, _digest(data))
 
     def read_if_changed(self, name: str, generation: str | None) -> StoredObject | None:  # noqa: D102
-        found = self.read(name)  # the content is what tells, and the disk has it at hand
-        return None if found.generation == generation else found
+        stored = self.read(name)  # the generation is a checksum of the content
+        return None if stored.generation == generation else stored
 
     def write(self, name: str, data: bytes, *, if_generation: str | None = None) -> str:  # noqa: D102
         path, generation = self._path(name), _digest(data)
         try:
             _make_folder(path.parent)
-            with _written_beside(path, data) as temporary, self._lock():
+            with _temporary_file(path, data) as temporary, self._lock():
                 if if_generation is not None and self._generation(name) not in (if_generation, generation):
                     raise changed(name, self.url)
                 temporary.replace(path)
@@ -65,7 +65,7 @@ class FolderStorage:
 
     def _missing(self, name: str) -> StorageError:
         if self.root.is_file():
-            return StorageUnavailable(f"The bucket {self.url} is a file; expected a folder, or nothing yet.")
+            return StorageUnavailable(f"The bucket {self.url} is a file; expected a folder.")
         return NoSuchObject(f"{self.url} has no object {name}.")
 
     def _generation(self, name: str) -> str:
@@ -75,7 +75,7 @@ class FolderStorage:
             return ABSENT
 
     def names(self, prefix: str = "") -> Iterator[str]:  # noqa: D102
-        # only the folder that the prefix names is walked, not the whole bucket
+        # walk only the folder that the prefix names, not the whole bucket
         start = self.root / checked_prefix(prefix).rpartition("/")[0]
         yield from sorted(name for name in self._walk(start) if name.startswith(prefix) and is_name(name))
 
@@ -96,10 +96,10 @@ class FolderStorage:
             path = self.root / name
             try:
                 size = path.stat().st_size
-            except _MISSING:  # deleted meanwhile
+            except _MISSING:  # deleted since it was listed
                 continue
             except OSError as error:
-                raise StorageUnavailable(f"Could not look at {path}: {error.strerror}.") from error
+                raise StorageUnavailable(f"Could not read the size of {path}: {error.strerror}.") from error
             yield name, size
 
     def delete(self, name: str, *, if_generation: str | None = None) -> None:  # noqa: D102
@@ -116,13 +116,13 @@ class FolderStorage:
 
 
 def _digest(data: bytes) -> str:
-    # A folder keeps no generation numbers. The content's hash serves: two equal contents need no telling apart.
+    # a folder has no generation numbers; objects with the same content need not be distinguished
     return hashlib.sha256(data).hexdigest()
 
 
 @contextlib.contextmanager
-def _written_beside(path: Path, data: bytes) -> Iterator[Path]:
-    """A hidden file next to `path` that holds the data, on the disk and ready to take its place."""
+def _temporary_file(path: Path, data: bytes) -> Iterator[Path]:
+    """Write a hidden file next to `path`, flushed to the disk, that can replace it."""
     temporary = path.with_name(f".{uuid.uuid4().hex}.tmp")
     try:
         with temporary.open("wb") as file:
@@ -135,7 +135,7 @@ def _written_beside(path: Path, data: bytes) -> Iterator[Path]:
 
 
 def _make_folder(folder: Path) -> None:
-    """Like `mkdir(parents=True, exist_ok=True)`, but durable."""
+    """Create a folder durably, with its parents."""
     if not folder.is_dir():
         _make_folder(folder.parent)
         folder.mkdir(exist_ok=True)
@@ -143,8 +143,8 @@ def _make_folder(folder: Path) -> None:
 
 
 def _flush_folder(folder: Path) -> None:
-    """What was created or renamed in the folder outlasts a power cut."""
-    if os.name == "posix":  # pragma: no branch - elsewhere a folder cannot be opened, and a rename is durable by itself
+    """Make created and renamed files durable."""
+    if os.name == "posix":  # pragma: no branch - Windows cannot open folders, and its renames are durable
         descriptor = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(descriptor)

@@ -1,4 +1,4 @@
-"""A bucket in Google Cloud Storage. The library is imported at first use: it takes half a second."""
+"""A bucket in Google Cloud Storage. The library is imported at first use, which takes half a second."""
 
 import contextlib
 import os
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     from google.cloud import storage as gcs
 
 REQUEST_TIMEOUT: Final = 20.0
-"""Seconds for one request to Google Cloud Storage."""
+"""Timeout of a request in seconds."""
 
 RETRY_DEADLINE: Final = 60.0
-"""Seconds after which the client library stops repeating a request that fails for passing reasons."""
+"""Seconds after which the client library stops retrying a failing request."""
 
 
 class GcsStorage:
-    """A bucket in Google Cloud Storage, or in its emulator when `STORAGE_EMULATOR_HOST` is set."""
+    """A bucket in Google Cloud Storage, or in its emulator if `STORAGE_EMULATOR_HOST` is set."""
 
     def __init__(
         self,
@@ -34,24 +34,24 @@ class GcsStorage:
         self._prefix = f"{checked(prefix)}/" if prefix else ""
         self._request_timeout = request_timeout
         self._retry_deadline = retry_deadline
-        self._bucket_made: gcs.Bucket | None = None
+        self._client_bucket: gcs.Bucket | None = None
 
     @property
     def _bucket(self) -> "gcs.Bucket":
-        # made at first use: the import takes half a second and the credentials may be missing
-        if self._bucket_made is None:
+        # created at first use, because credentials may be missing
+        if self._client_bucket is None:
             from google.cloud import storage as gcs
 
-            # else each client asks for the bucket's metadata in the background, which needs a right of its own
+            # else each client requests the bucket's metadata, which needs another permission
             os.environ.setdefault("DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA", "true")
             with self._errors():
-                # objects need no project, and without this a log-in that names none would be refused
-                self._bucket_made = gcs.Client(project=None).bucket(self._name)
-        return self._bucket_made
+                # objects need no project, and credentials without one are valid
+                self._client_bucket = gcs.Client(project=None).bucket(self._name)
+        return self._client_bucket
 
     @contextlib.contextmanager
     def _errors(self) -> Iterator[None]:
-        """Google's exceptions end here."""
+        """Turn Google's exceptions into `StorageUnavailable`."""
         from google.api_core import exceptions as google
         from google.auth.exceptions import GoogleAuthError
         from google.cloud.storage.exceptions import DataCorruption
@@ -63,7 +63,7 @@ class GcsStorage:
             raise StorageUnavailable(f"There is no bucket {self.url}. Create it or set ANIMALS_BUCKET.") from error
         except (google.Forbidden, google.Unauthorized, GoogleAuthError) as error:
             raise StorageUnavailable(
-                f"{self.url} does not let us in: {error}. Log in with `gcloud auth application-default login` "
+                f"{self.url}: permission denied ({error}). Log in with `gcloud auth application-default login` "
                 "or give the service account access."
             ) from error
         except DataCorruption as error:
@@ -73,7 +73,7 @@ class GcsStorage:
 
     @contextlib.contextmanager
     def _missing(self, name: str) -> Iterator[None]:
-        """A 404 for an object says that it is missing, or the whole bucket. A listing is refused only in that case."""
+        """Turn a 404 into `NoSuchObject`, unless the whole bucket is missing, which a listing shows."""
         from google.api_core.exceptions import NotFound
 
         try:
@@ -86,30 +86,29 @@ class GcsStorage:
         return self._bucket.blob(self._prefix + checked(name))
 
     def _list(self, prefix: str, max_results: int | None = None) -> "Iterator[gcs.Blob]":
-        found = self._bucket.list_blobs(prefix=self._prefix + prefix, max_results=max_results, **self._options())
-        return iter(found)
+        return iter(self._bucket.list_blobs(prefix=self._prefix + prefix, max_results=max_results, **self._options()))
 
     def _options(self) -> dict[str, Any]:
         from google.cloud.storage.retry import DEFAULT_RETRY
 
         return {"timeout": self._request_timeout, "retry": DEFAULT_RETRY.with_timeout(self._retry_deadline)}
 
-    def read(self, name: str) -> StoredObject:  # noqa: D102 - the protocol says it
+    def read(self, name: str) -> StoredObject:  # noqa: D102 - see the protocol
         return self._read(name)
 
     def read_if_changed(self, name: str, generation: str | None) -> StoredObject | None:  # noqa: D102
         from google.api_core.exceptions import NotModified
 
         try:
-            found = self._read(name, if_generation_not_match=None if generation is None else int(generation))
+            stored = self._read(name, if_generation_not_match=None if generation is None else int(generation))
         except NotModified:
             return None
-        return None if found.generation == generation else found  # the emulator does not know this condition
+        return None if stored.generation == generation else stored  # the emulator ignores the condition
 
     def _read(self, name: str, **conditions: int | None) -> StoredObject:
         blob = self._blob(name)
         with self._errors(), self._missing(name):
-            # sets the blob's generation from the same answer
+            # sets the blob's generation too
             data = blob.download_as_bytes(**conditions, **self._options())
         return StoredObject(data, str(blob.generation))
 
@@ -122,11 +121,11 @@ class GcsStorage:
             try:
                 blob.upload_from_string(data, if_generation_match=expected, checksum="crc32c", **self._options())
             except PreconditionFailed as error:
-                # A request whose answer was lost is repeated, and then refused because of itself.
+                # a request whose response was lost is retried, and then refused because of itself
                 with contextlib.suppress(NoSuchObject):
-                    found = self.read(name)
-                    if found.data == data:
-                        return found.generation
+                    stored = self.read(name)
+                    if stored.data == data:
+                        return stored.generation
                 raise changed(name, self.url) from error
         return str(blob.generation)
 
@@ -137,7 +136,9 @@ class GcsStorage:
     def sizes(self, prefix: str = "") -> Iterator[tuple[str, int]]:  # noqa: D102
         with self._errors():
             for blob in self._list(checked_prefix(prefix)):
-                if is_name(name := blob.name.removeprefix(self._prefix)):  # others make objects such as "models/"
+                if is_name(
+                    name := blob.name.removeprefix(self._prefix)
+                ):  # other tools create objects such as "models/"
                     yield name, blob.size
 
     def delete(self, name: str, *, if_generation: str | None = None) -> None:  # noqa: D102
@@ -146,7 +147,7 @@ class GcsStorage:
         blob = self._blob(name)
         with self._errors(), self._missing(name):
             if if_generation is not None and "STORAGE_EMULATOR_HOST" in os.environ:
-                # the emulator does not know this condition of a deletion, so that there it is not checked as one step
+                # the emulator ignores the condition of a deletion: check it before
                 blob.reload(**self._options())
                 if str(blob.generation) != if_generation:
                     raise changed(name, self.url)

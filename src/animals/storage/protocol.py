@@ -1,4 +1,4 @@
-"""What a bucket is: its verbs, the names of objects, and what goes wrong alike in every kind of bucket."""
+"""The interface of a bucket, and the rules for object names."""
 
 import unicodedata
 from collections.abc import Iterator
@@ -8,108 +8,107 @@ from typing import Final, Protocol
 from animals.errors import ConfigError, ObjectChanged
 
 ABSENT: Final = "absent"
-"""The generation of an object that does not exist: write with it to create and never overwrite."""
+"""Generation of an object that does not exist: a write with it creates and never overwrites."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredObject:
-    """An object's content and the generation that it had when it was read."""
+    """An object's content, and its generation at the time of reading."""
 
     data: bytes
     generation: str
 
 
 class Storage(Protocol):
-    """What the rest of the package asks of a bucket.
+    """Interface of a bucket.
 
-    Each verb raises `StorageUnavailable` when the bucket cannot be reached, and `ConfigError` for a name that is not
-    a plain relative path without hidden parts.
+    Every method raises `StorageUnavailable` if the bucket cannot be reached, and `ConfigError` for a name that is not a
+    plain relative path without hidden parts.
     """
 
     url: str
-    """Where it is, as a person would type it."""
 
     def read(self, name: str) -> StoredObject:
-        """The object's content.
+        """Read an object.
 
         Raises:
-            NoSuchObject: there is none of that name.
+            NoSuchObject: there is no such object.
         """
 
     def read_if_changed(self, name: str, generation: str | None) -> StoredObject | None:
-        """The object's content, unless it still has this generation: then None, and its content is not fetched.
+        """Read an object, or return None without downloading it if it still has this generation.
 
         Raises:
-            NoSuchObject: there is none of that name.
+            NoSuchObject: there is no such object.
         """
 
     def write(self, name: str, data: bytes, *, if_generation: str | None = None) -> str:
-        """Store the content; once this returns it is durable.
+        """Write an object durably.
 
         Args:
-            name: of the object.
+            name: name of the object.
             data: its whole content.
-            if_generation: write only if the object still has this generation (`ABSENT`: only if there is none).
+            if_generation: write only if the object has this generation (`ABSENT`: only if it does not exist).
 
         Returns:
             The new generation.
 
         Raises:
-            ObjectChanged: the object has another generation by now, and other content than this.
+            ObjectChanged: the object has another generation and other content.
         """
 
     def names(self, prefix: str = "") -> Iterator[str]:
-        """Names of all objects that start with the prefix, in lexical order."""
+        """Yield the names of all objects with a prefix in lexical order."""
 
     def sizes(self, prefix: str = "") -> Iterator[tuple[str, int]]:
-        """The same names, each with the object's size in bytes."""
+        """Yield the same names, each with the object's size in bytes."""
 
     def delete(self, name: str, *, if_generation: str | None = None) -> None:
-        """Remove the object.
+        """Delete an object.
 
         Args:
-            name: of the object.
-            if_generation: remove it only if it still has this generation.
+            name: name of the object.
+            if_generation: delete it only if it has this generation.
 
         Raises:
-            NoSuchObject: there is none of that name.
-            ObjectChanged: it has another generation by now.
+            NoSuchObject: there is no such object.
+            ObjectChanged: it has another generation.
         """
 
 
 def changed(name: str, url: str) -> ObjectChanged:
-    """The error for a conditional write that came too late."""
-    return ObjectChanged(f"{name} in {url} was written by somebody else meanwhile. Read it again first.")
+    """Return the error of a conditional write after another process wrote the object."""
+    return ObjectChanged(f"{name} in {url} was changed by another process. Read it again, then retry.")
 
 
 def is_name(name: str) -> bool:
-    """Whether an object may be called so."""
-    # hidden names are a folder's own: its lock, and files that are still being written
+    """Return whether this is a valid object name."""
+    # a folder has hidden files of its own: its lock, and files that are being written
     hidden = any(not part or part.startswith(".") for part in name.split("/"))
     return not hidden and "\\" not in name and (name.isprintable() or not any(map(_is_control, name)))
 
 
 def _is_control(char: str) -> bool:
-    # they would forge a log's lines, or cannot be sent; odd spaces and joiners are in the names of real pictures
+    # they could forge log lines, or cannot be encoded; unusual spaces and joiners occur in names of real pictures
     return unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp")
 
 
 def checked(name: str) -> str:
-    """The name as it is.
+    """Return the name if it is valid.
 
     Raises:
-        ConfigError: no object may be called so.
+        ConfigError: it is not valid.
     """
     if not is_name(name):
-        raise ConfigError(f"{name!r} is no object name; expected a relative path such as models/current.json.")
+        raise ConfigError(f"{name!r} is not an object name; expected a relative path such as models/current.json.")
     return name
 
 
 def checked_prefix(prefix: str) -> str:
-    """The beginning of names as it is; it may end within a part.
+    """Return the prefix if names can begin with it; it may end within a part.
 
     Raises:
-        ConfigError: no object's name begins so.
+        ConfigError: no valid name begins with it.
     """
     if prefix:
         checked(prefix.removesuffix("/"))

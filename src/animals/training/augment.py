@@ -1,4 +1,4 @@
-"""From pixels to the model's input on tensors, on the device that trains."""
+"""Augmentation and normalization of batches, on the device that trains."""
 
 from collections.abc import Callable
 from typing import Final
@@ -12,28 +12,28 @@ from torchvision.transforms.v2 import TrivialAugmentWide
 from animals.config.training import AugmentConfig
 from animals.preprocess import InputSpec
 
-PART: Final = 8
-"""Pictures that are prepared together on a CPU: its caches hold no more, and a batch at once takes ten times as long.
+CHUNK: Final = 8
+"""Pictures that a CPU prepares together: its caches hold no more, and a whole batch at once takes ten times as long.
 They also share one operation of the policy."""
 
 Color = Tensor
 """Amounts of brightness, contrast and saturation, shape (pictures, 3, 1, 1, 1)."""
 
 
-def in_parts(change: Callable[..., Tensor], *tensors: Tensor) -> Tensor:
-    """What a function makes of a batch, a few pictures at a time on a CPU, all at once elsewhere.
+def in_chunks(function: Callable[..., Tensor], *tensors: Tensor) -> Tensor:
+    """Apply a function to a batch: to a few pictures at a time on a CPU, to all at once elsewhere.
 
     Args:
-        change: from parts of the tensors to a tensor with as many rows.
-        tensors: with one row a picture.
+        function: takes chunks of the tensors, and returns a tensor with as many rows.
+        tensors: one row per picture.
     """
-    size = PART if tensors[0].device.type == "cpu" else len(tensors[0])
+    size = CHUNK if tensors[0].device.type == "cpu" else len(tensors[0])
     split: list[tuple[Tensor, ...]] = [torch.split(tensor, size) for tensor in tensors]
-    return torch.cat([change(*parts) for parts in zip(*split, strict=True)])
+    return torch.cat([function(*chunks) for chunks in zip(*split, strict=True)])
 
 
 class Normalize(nn.Module):
-    """The tensor twin of `preprocess.normalize`."""
+    """`preprocess.normalize` for tensors."""
 
     scale: Tensor
     offset: Tensor
@@ -50,46 +50,37 @@ class Normalize(nn.Module):
 
 
 def to_unit(pixels: Tensor) -> Tensor:
-    """uint8 of shape (pictures, side, side, 3) -> float32 in [0, 1] of shape (pictures, 3, side, side).
+    """Convert uint8 of shape (pictures, side, side, 3) to float32 in [0, 1] of shape (pictures, 3, side, side).
 
-    The bytes stay where they are: what was channels-last on disk is torch's channels_last, the faster layout.
+    The order in memory stays: pixels in the cache lie as in torch's channels_last, the faster layout.
     """
     return pixels.permute(0, 3, 1, 2).float().div_(255)
 
 
 class Augment(nn.Module):
-    """Each picture mirrored, turned, zoomed, moved and recoloured by amounts of its own."""
+    """Random flip, rotation, zoom, shift and colour of each picture."""
 
     def __init__(self, config: AugmentConfig) -> None:
         super().__init__()
         self.config = config
 
     def draw(self, pictures: int, generator: torch.Generator, device: torch.device) -> tuple[Tensor, Color]:
-        """By how much to vary each picture.
+        """Draw the amounts by which each picture is varied.
 
-        Args:
-            pictures: how many.
-            generator: on the CPU; the same one gives the same amounts on every device.
-            device: where the amounts are wanted.
+        The generator is on the CPU, so that the amounts are the same on every device.
 
         Returns:
-            One matrix a picture, shape (pictures, 2, 3): where in the original each point of the result lies; and how
-            its colours change.
+            One matrix per picture, shape (pictures, 2, 3), from points of the result to points of the original; and
+            the changes of its colours.
         """
         affine = _affine(self.config, pictures, generator)
         color = _amounts(self.config.color, (3, pictures, 1, 1, 1), generator).transpose(0, 1)
         return affine.to(device), color.to(device)
 
     def forward(self, pictures: Tensor, affine: Tensor, color: Color) -> Tensor:
-        """Vary pictures by the amounts that were drawn for them.
+        """Vary pictures in [0, 1], shape (pictures, 3, side, side), by the amounts of `draw`.
 
-        Args:
-            pictures: in [0, 1], shape (pictures, 3, side, side).
-            affine: of `draw`.
-            color: of `draw`. The policy draws by itself, from torch's global generator.
-
-        Returns:
-            The same shape, in [0, 1].
+        The policy draws from torch's global generator.
         """
         if self.config.policy == "trivial":
             pictures = _trivial(pictures)
@@ -97,9 +88,9 @@ class Augment(nn.Module):
 
 
 def _trivial(pictures: Tensor) -> Tensor:
-    """One operation and strength for each few pictures: torchvision draws one for all that it is given at once."""
-    few: tuple[Tensor, ...] = torch.split(pictures.mul(255).byte(), PART)
-    return torch.cat([TrivialAugmentWide()(part) for part in few]).float().div_(255)
+    """Apply one operation per chunk: torchvision draws one for all pictures of a call."""
+    chunks: tuple[Tensor, ...] = torch.split(pictures.mul(255).byte(), CHUNK)
+    return torch.cat([TrivialAugmentWide()(chunk) for chunk in chunks]).float().div_(255)
 
 
 def mix_up(pictures: Tensor, targets: Tensor, alpha: float, generator: torch.Generator) -> tuple[Tensor, Tensor, float]:
@@ -112,16 +103,16 @@ def mix_up(pictures: Tensor, targets: Tensor, alpha: float, generator: torch.Gen
         generator: on the CPU.
 
     Returns:
-        The blends; the targets of the others; the share of the first, in [0, 1].
+        The blends; the targets of the second pictures; the share of the first pictures, in [0, 1].
     """
     share = float(np.random.default_rng(generator.initial_seed()).beta(alpha, alpha))
     order = torch.randperm(len(pictures), generator=generator).to(pictures.device)
     return pictures * share + pictures[order] * (1 - share), targets[order], share
 
 
-def _amounts(most: float, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
-    """Uniform in [-most, most]."""
-    return (torch.rand(shape, generator=generator) * 2 - 1) * most
+def _amounts(limit: float, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+    """Draw uniformly from [-limit, limit]."""
+    return (torch.rand(shape, generator=generator) * 2 - 1) * limit
 
 
 def _affine(config: AugmentConfig, count: int, generator: torch.Generator) -> Tensor:
@@ -135,26 +126,26 @@ def _affine(config: AugmentConfig, count: int, generator: torch.Generator) -> Te
 
 
 def _move(pictures: Tensor, affine: Tensor) -> Tensor:
-    # reflection: a black border would be a thing to learn
     grid = _grid(affine, pictures.shape[-1])
+    # reflection: the network could learn from a black border
     moved: Tensor = functional.grid_sample(pictures, grid, padding_mode="reflection", align_corners=False)
     return moved
 
 
 def _grid(affine: Tensor, side: int) -> Tensor:
-    """What `functional.affine_grid` gives, shape (pictures, side, side, 2), as one sum instead of a matrix product."""
-    at = (torch.arange(side, device=affine.device) * 2 + 1) / side - 1
+    """Return `functional.affine_grid`, shape (pictures, side, side, 2), by a sum instead of a matrix product."""
+    centers = (torch.arange(side, device=affine.device) * 2 + 1) / side - 1
     along_x, along_y, start = affine.transpose(0, 1)[..., None, None].unbind(2)
-    return (along_x * at + (along_y * at[:, None] + start)).permute(1, 2, 3, 0)
+    return (along_x * centers + (along_y * centers[:, None] + start)).permute(1, 2, 3, 0)
 
 
 def _recolor(pictures: Tensor, color: Color) -> Tensor:
-    """Contrast is about the picture's mean, saturation about each pixel's.
+    """Change brightness, contrast (about the picture's mean) and saturation (about each pixel's mean).
 
-    All three are linear, so together they are one pass over the pictures, which memory limits.
+    All three are linear, so they take one pass over the pictures, whose speed is limited by memory.
     """
     brightness, contrast, saturation = (1 + color).unbind(1)
     grey = pictures.mean(1, keepdim=True)
     middle = grey.mean((2, 3), keepdim=True)
-    others = brightness * (contrast * (1 - saturation) * grey + (1 - contrast) * middle)
-    return torch.addcmul(others, pictures, brightness * contrast * saturation).clamp_(0, 1)
+    offset = brightness * (contrast * (1 - saturation) * grey + (1 - contrast) * middle)
+    return torch.addcmul(offset, pictures, brightness * contrast * saturation).clamp_(0, 1)

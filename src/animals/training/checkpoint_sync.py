@@ -1,12 +1,11 @@
-"""A run's folder, kept in a bucket as well, so that a machine that takes the place of another goes on with it.
+"""A copy of the run's folder in a bucket, so that another machine can resume the run.
 
-Vertex AI names the place in AIP_CHECKPOINT_DIR and starts a job that was interrupted anew, on an empty disk. With
-`trainer.resume=auto` the run is then found here as if it had been on this machine.
+Vertex AI names the bucket's folder in AIP_CHECKPOINT_DIR, and restarts an interrupted job on an empty disk. The runs
+are downloaded first, so `trainer.resume=auto` finds them as if they had been made on this machine.
 """
 
 import logging
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,8 +17,8 @@ from animals.errors import StorageError
 from animals.files import atomic_write
 from animals.storage import Storage, open_storage
 from animals.storage.protocol import is_name
+from animals.training.callbacks import METRICS
 from animals.training.distributed import is_first_process
-from animals.training.epochs import METRICS
 from animals.training.runs import BEST, CONFIG, LAST, MANIFEST, RUNS
 
 log = logging.getLogger(__name__)
@@ -27,14 +26,14 @@ log = logging.getLogger(__name__)
 VARIABLE: Final = "AIP_CHECKPOINT_DIR"
 
 NEEDED: Final = (Path(CONFIG), Path(MANIFEST), METRICS, BEST, LAST)
-"""What it takes to go on. The last is written last: what goes with it is there by then."""
+"""Files that a run is resumed from. The last checkpoint is uploaded last: it means that the others are complete."""
 
-APART: Final = ("checkpoints", "version")
-"""Folders of a run whose files are not kept at its end: they are done with, and published."""
+NOT_UPLOADED: Final = ("checkpoints", "version")
+"""Folders of a finished run that are not uploaded: no longer needed, and published."""
 
 
-def open_mirror() -> Storage | None:
-    """Where runs are kept besides; None where nobody says so.
+def open_checkpoint_storage() -> Storage | None:
+    """Return the storage that AIP_CHECKPOINT_DIR names; None where it is not set.
 
     Raises:
         ConfigError: the variable holds no URL of a bucket.
@@ -43,84 +42,75 @@ def open_mirror() -> Storage | None:
     return open_storage(url.rstrip("/")) if url else None
 
 
-def bring_runs(mirror: Storage) -> None:
-    """Bring the runs that an earlier machine kept, unless they are here.
+def download_runs(storage: Storage) -> None:
+    """Download what is needed to resume the runs of an earlier machine, unless it is on this disk.
 
-    Every process does so: on another machine they find no run of the first one's.
+    Every process does so: the first one's folder of runs may be on another machine.
 
     Raises:
-        StorageUnavailable: the bucket is away.
+        StorageUnavailable: the bucket cannot be reached.
     """
     RUNS.mkdir(parents=True, exist_ok=True)
-    wanted = {path.as_posix() for path in NEEDED}
-    with FileLock(RUNS / ".mirror.lock"):
-        for name, size in mirror.sizes():
+    needed = {path.as_posix() for path in NEEDED}
+    with FileLock(RUNS / ".checkpoint_sync.lock"):
+        for name, size in storage.sizes():
             path = RUNS / name
-            if name.partition("/")[2] not in wanted or (path.is_file() and path.stat().st_size == size):
+            if name.partition("/")[2] not in needed or (path.is_file() and path.stat().st_size == size):
                 continue
-            log.info("Bringing %s of an earlier machine", name)
+            log.info("Downloading %s of an earlier machine", name)
             with atomic_write(path) as temporary:
-                temporary.write_bytes(mirror.read(name).data)
+                temporary.write_bytes(storage.read(name).data)
 
 
-class Mirror(Checkpoint):
-    """Keeps what it takes to go on, each time that the run was saved.
+class CheckpointUploader(Checkpoint):
+    """Upload of what is needed to resume the run, after each checkpoint.
 
-    A `Checkpoint`, so that Lightning calls it after the one that saves. A bucket that is away is told and costs no
-    more than the time since it was last there.
-
-    Args:
-        storage: where to.
-        run: the run's folder.
+    It is a `Checkpoint` so that Lightning calls it after the callback that saves. If the bucket cannot be reached,
+    it logs a warning and tries again after the next checkpoint.
     """
 
     def __init__(self, storage: Storage, run: Path) -> None:
         self._storage = storage
         self._run = run
-        self._kept: dict[Path, int] = {}  # by file, when it was changed as it was kept
+        self._uploaded: dict[Path, int] = {}  # file -> its time of change in nanoseconds
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *step: Any) -> None:
-        """Within an epoch, if it was saved."""
-        self._keep()
+        """Upload, if a checkpoint was saved within the epoch."""
+        self._upload()
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """After each epoch."""
-        self._keep()
+        """Upload the checkpoint of the epoch."""
+        self._upload()
 
     def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
-        """A signal came, which is why it was saved."""
-        self._keep()
+        """Upload the checkpoint that a signal led to."""
+        self._upload()
 
-    def _keep(self) -> None:
-        changed = dict(self._changed())
+    def _upload(self) -> None:
+        times = {file: (self._run / file).stat().st_mtime_ns for file in NEEDED if (self._run / file).is_file()}
+        changed = {file: time for file, time in times.items() if time != self._uploaded.get(file)}
         if LAST not in changed or not is_first_process():
             return
         for file, time in changed.items():
-            if not _written(self._storage, self._run, file):
+            if not _try_upload(self._storage, self._run, file):
                 return
-            self._kept[file] = time
-
-    def _changed(self) -> Iterator[tuple[Path, int]]:
-        for file in NEEDED:
-            path = self._run / file
-            if path.is_file() and (time := path.stat().st_mtime_ns) != self._kept.get(file):
-                yield file, time
+            self._uploaded[file] = time
 
 
-def keep_rest(mirror: Storage, run: Path) -> None:
-    """At the end, keep what else the run wrote: its log, figures, metrics, and what W&B noted offline."""
+def upload_remaining(storage: Storage, run: Path) -> None:
+    """Upload a finished run's other files: its log, figures, metrics, and offline records of W&B."""
     files = (path.relative_to(run) for path in sorted(run.rglob("*")) if path.is_file() and not path.is_symlink())
     for file in files:
-        if file.parts[0] in APART or not is_name(file.as_posix()):
+        if file.parts[0] in NOT_UPLOADED or not is_name(file.as_posix()):
             continue
-        if not _written(mirror, run, file):
+        if not _try_upload(storage, run, file):
             return
 
 
-def _written(mirror: Storage, run: Path, file: Path) -> bool:
+def _try_upload(storage: Storage, run: Path, file: Path) -> bool:
     try:
-        mirror.write(f"{run.name}/{file.as_posix()}", (run / file).read_bytes())
+        storage.write(f"{run.name}/{file.as_posix()}", (run / file).read_bytes())
     except StorageError as error:
-        log.warning("%s of the run is not kept in %s: %s", file, mirror.url, error)
+        log.warning("%s of the run could not be uploaded to %s: %s", file, storage.url, error)
         return False
     return True

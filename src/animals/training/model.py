@@ -1,4 +1,4 @@
-"""The network, and what it wants to see: any model of timm, by name."""
+"""The network and its input: any model of timm, by name."""
 
 import difflib
 from typing import Any, cast
@@ -15,10 +15,10 @@ from animals.preprocess import Channels, InputSpec, Resize
 
 
 def check_names(model: ModelConfig, optimizer: OptimizerConfig) -> None:
-    """Refuse names that timm does not know, before any data is read.
+    """Raise for names that timm does not know, before any data is read.
 
     Raises:
-        ConfigError: with the nearest known name.
+        ConfigError: a name is unknown; the message has the nearest known names.
     """
     _check("model.name", model.name, timm.list_models())
     if model.pretrained and not timm.is_model_pretrained(model.name):
@@ -33,38 +33,35 @@ def _check(key: str, name: str, known: list[str]) -> None:
 
 
 def input_spec(model: ModelConfig, data: DataConfig) -> InputSpec:
-    """How pictures are brought to this model: its own statistics, the data set's size and cut."""
-    known = timm.get_pretrained_cfg(model.name)
+    """Return how pictures become this model's input: with its own statistics, and the configured size and crop."""
+    pretrained = timm.get_pretrained_cfg(model.name)
     return InputSpec(
         side=data.side,
-        mean=cast(Channels, tuple(known.mean if known else IMAGENET_DEFAULT_MEAN)),
-        std=cast(Channels, tuple(known.std if known else IMAGENET_DEFAULT_STD)),
+        mean=cast(Channels, tuple(pretrained.mean if pretrained else IMAGENET_DEFAULT_MEAN)),
+        std=cast(Channels, tuple(pretrained.std if pretrained else IMAGENET_DEFAULT_STD)),
         resize=cast(Resize, data.resize),
         crop_pct=data.crop_pct,
-        interpolation="bilinear" if known and known.interpolation == "bilinear" else "bicubic",
+        interpolation="bilinear" if pretrained and pretrained.interpolation == "bilinear" else "bicubic",
     )
 
 
 def build_model(config: ModelConfig, labels: int, side: int) -> nn.Module:
-    """The network with one output a label.
+    """Return a network with one output per label.
 
-    Args:
-        config: which.
-        labels: how many.
-        side: of the pictures; models of a fixed size (vision transformers) are built for it.
+    Models of a fixed size (vision transformers) are built for pictures of `side` pixels.
 
     Raises:
-        AnimalsError: pretrained weights were asked for and are neither cached nor to be had.
+        AnimalsError: pretrained weights are configured, not cached, and cannot be downloaded.
     """
     options: dict[str, Any] = {"num_classes": labels, "drop_rate": config.drop_rate}
-    known = timm.get_pretrained_cfg(config.name)
-    if known and known.fixed_input_size:
+    pretrained = timm.get_pretrained_cfg(config.name)
+    if pretrained and pretrained.fixed_input_size:
         options["img_size"] = side
     try:
         return timm.create_model(config.name, pretrained=config.pretrained, **options)
     except OSError as error:
         raise AnimalsError(
-            f"The pretrained weights of {config.name} are not cached here and could not be fetched from the Hugging "
-            "Face hub. Connect to the internet once, copy a cache and set HF_HOME, or train from scratch: "
+            f"The pretrained weights of {config.name} are not cached on this machine and could not be downloaded from "
+            "the Hugging Face hub. Connect to the internet once, copy a cache and set HF_HOME, or train from scratch: "
             "model.pretrained=false"
         ) from error

@@ -1,4 +1,4 @@
-"""What moves the weights, and how fast."""
+"""The optimizer and the learning rate schedule."""
 
 import inspect
 import math
@@ -12,22 +12,20 @@ from animals.config.training import OptimizerConfig, SchedulerConfig
 
 
 def make_optimizer(model: nn.Module, config: OptimizerConfig, *, fused: bool = True) -> Optimizer:
-    """An optimizer of timm for all weights of a model.
+    """Return an optimizer of timm for all weights of a model, which is on its device.
 
-    Args:
-        model: on its device.
-        config: which one.
-        fused: read and write each weight once a step rather than once an operation, where the optimizer can.
+    With `fused`, one kernel reads and writes each weight once per step, where the optimizer has such a kernel.
     """
-    kind: Any = timm.optim.get_optimizer_class(config.name, bind_defaults=False)
-    more: dict[str, Any] = {"fused": True} if fused and "fused" in inspect.signature(kind).parameters else {}
+    optimizer_class: Any = timm.optim.get_optimizer_class(config.name, bind_defaults=False)
+    has_fused = "fused" in inspect.signature(optimizer_class).parameters
+    options: dict[str, Any] = {"fused": True} if fused and has_fused else {}
     return timm.optim.create_optimizer_v2(
-        model, opt=config.name, lr=config.lr, weight_decay=config.weight_decay, **more
+        model, opt=config.name, lr=config.lr, weight_decay=config.weight_decay, **options
     )
 
 
 def learning_rate_factor(step: int, *, steps: int, config: SchedulerConfig) -> float:
-    """Part of the highest learning rate that a step uses: up in a line, then down along a cosine or level."""
+    """Return the fraction of the highest learning rate at a step: a linear warm-up, then a cosine or a constant."""
     warmup = round(steps * config.warmup)
     if step < warmup:
         return (step + 1) / (warmup + 1)

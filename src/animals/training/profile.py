@@ -1,66 +1,46 @@
-"""`python -m animals.training.profile [overrides]`: where the time of a training goes.
+"""`animals profile [OVERRIDE]...`: measure where the time of a training goes.
 
-Writes into `profiling/<time>-<name>/`:
+Writes into `runs/profiles/<time>-<name>/`:
 
 ```
-trace.json         every operator on a line of time; open it on https://ui.perfetto.dev or chrome://tracing
-top_operators.md   the operators that took most
+trace.json         a timeline of all operators; open it on https://ui.perfetto.dev or chrome://tracing
+top_operators.md   the operators that took the most time
 ```
 """
 
-import argparse
 import os
-import sys
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from animals.cli import exit_on_error
-from animals.config.compose import compose_train_config
 from animals.config.training import TrainConfig
+from animals.markdown import table
 
 if TYPE_CHECKING:
     from animals.training.step_timing import Operator, Timing
 
-FOLDER: Final = Path("profiling")
+FOLDER: Final = Path("runs", "profiles")
 TRACE: Final = "trace.json"
 TABLE: Final = "top_operators.md"
 
 WARMUP: Final = 3
-"""Steps before anything is measured: the first ones choose algorithms and allocate memory."""
+"""Steps before the measurement: the first ones choose algorithms and allocate memory."""
 
-KEPT: Final = 20
+IN_FILE: Final = 20
 """Operators in the file."""
 
-SHOWN: Final = 8
+ON_TERMINAL: Final = 8
 """Operators on the terminal."""
 
 
-def main() -> None:
-    """Time some steps of a training, then profile as many; nothing is trained that stays."""
-    parser = argparse.ArgumentParser(prog="python -m animals.training.profile", description=main.__doc__)
-    parser.add_argument("overrides", nargs="*", help="as of a training, such as experiment=animals10")
-    parser.add_argument("--steps", type=_positive, default=10, help="that are timed, and then profiled [10]")
-    arguments = parser.parse_intermixed_args()
-    with exit_on_error():
-        config = compose_train_config(arguments.overrides)
-        sys.stdout.write(profile(config, arguments.steps))
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text} is no number of steps; expected 1 or more")
-    return int(text)
-
-
 def profile(config: TrainConfig, steps: int) -> str:
-    """Watch a training for some steps, write what was seen, and say the most important.
+    """Time some steps of a training, profile as many more, write a trace and a table, and return a summary.
 
     Raises:
-        AnimalsError: whatever stands in the way of a training.
+        AnimalsError: whatever prevents a training.
     """
-    # read when torch is imported: the profiler would complain on a machine without a GPU
+    # read when torch is imported: the profiler would warn on a machine without a GPU
     os.environ.setdefault("KINETO_LOG_LEVEL", "5")
     from animals.training.step_timing import (  # only now: torch takes seconds to import
         StepClock,
@@ -74,13 +54,13 @@ def profile(config: TrainConfig, steps: int) -> str:
     profiler = StepProfiler(clock, steps=steps, trace=folder / TRACE)
     run_steps(config, clock, profiler)
     head = headline(config, clock.timing)
-    report = tables(profiler.operators, steps, KEPT)
+    report = tables(profiler.operators, steps, IN_FILE)
     (folder / TABLE).write_text(f"# Where the time goes\n\n{head}\n\n{report}", encoding="utf-8")
-    return f"{head}\n\n{tables(profiler.operators, steps, SHOWN)}\nMore in {folder}\n"
+    return f"{head}\n\n{tables(profiler.operators, steps, ON_TERMINAL)}\nMore in {folder}\n"
 
 
 def headline(config: TrainConfig, timing: "Timing") -> str:
-    """How fast the steps were before the profiler, which slows them down, was on."""
+    """Return the speed of the steps without the profiler, which slows them down."""
     batch, step = config.trainer.batch_size, timing.seconds / timing.steps
     return (
         f"{config.model.name} at {config.data.side} pixels in batches of {batch}: {1000 * step:.1f} ms a step, "
@@ -88,25 +68,21 @@ def headline(config: TrainConfig, timing: "Timing") -> str:
     )
 
 
-def tables(operators: Sequence["Operator"], steps: int, most: int) -> str:
-    """The operators that took most time themselves, on the CPU and, where one was used, on the GPU."""
-    parts = [_table("CPU", operators, lambda it: it.cpu, steps, most)]
-    if any(it.gpu for it in operators):
-        parts.append(_table("GPU", operators, lambda it: it.gpu, steps, most))
+def tables(operators: Sequence["Operator"], steps: int, limit: int) -> str:
+    """Return Markdown tables of the operators with the most time of their own, on the CPU and, if used, on the GPU."""
+    parts = [_table("CPU", operators, lambda operator: operator.cpu, steps, limit)]
+    if any(operator.gpu for operator in operators):
+        parts.append(_table("GPU", operators, lambda operator: operator.gpu, steps, limit))
     return "\n".join(parts)
 
 
 def _table(
-    device: str, operators: Sequence["Operator"], time: Callable[["Operator"], float], steps: int, most: int
+    device: str, operators: Sequence["Operator"], time: Callable[["Operator"], float], steps: int, limit: int
 ) -> str:
-    everything = sum(map(time, operators))
+    total = sum(map(time, operators))
     rows = [
-        f"| {it.name} | {it.calls / steps:.0f} | {1000 * time(it) / steps:.2f} | {time(it) / everything:.1%} |"
-        for it in sorted(operators, key=time, reverse=True)[:most]
+        (it.name, f"{it.calls / steps:.0f}", f"{1000 * time(it) / steps:.2f}", f"{time(it) / total:.1%}")
+        for it in sorted(operators, key=time, reverse=True)[:limit]
         if time(it)
     ]
-    return "\n".join([f"| {device} | calls a step | ms a step | share |", "|---|---:|---:|---:|", *rows, ""])
-
-
-if __name__ == "__main__":
-    main()
+    return table((device, "calls a step", "ms a step", "share"), rows) + "\n"

@@ -1,19 +1,20 @@
-"""A run's folder under `runs/`: made, remembered and found again.
+"""A run's folder under `runs/`: create it, and find it again to resume the run.
 
 ```
 runs/<time>-<name>/
-    config.yaml run.log         what was asked for, what was said
+    config.yaml run.log         configuration and log
     manifest.csv                which picture is in which split
-    metrics/ figures/ wandb/    how it went
+    metrics/ figures/ wandb/    results of each epoch and of the test
     checkpoints/                best.ckpt and last.ckpt
     version/                    what is published; complete once it holds card.json
 ```
 """
 
+import itertools
 import logging
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -31,11 +32,11 @@ log = logging.getLogger(__name__)
 RUNS: Final = Path("runs")
 CONFIG: Final = "config.yaml"
 MANIFEST: Final = "manifest.csv"
-_VARIABLE: Final = "ANIMALS_RUN"  # tells the processes that Lightning starts for further devices
+_VARIABLE: Final = "ANIMALS_RUN"  # passes the folder to the processes that Lightning starts for further devices
 LAST: Final = Path("checkpoints", "last.ckpt")
 BEST: Final = Path("checkpoints", "best.ckpt")
 
-# What may differ between an interrupted run and its continuation: none of it changes what is learned.
+# Settings that may differ between an interrupted run and its continuation: they do not change the weights.
 _MAY_DIFFER: Final = (
     "bucket",
     "promote",
@@ -52,56 +53,54 @@ _MAY_DIFFER: Final = (
 
 
 def open_run(config: TrainConfig) -> Path:
-    """The folder to work in: an unfinished run's if `trainer.resume` says so, else a new one.
+    """Return the folder of the run: the one that `trainer.resume` names, or a new one.
 
     Raises:
-        ConfigError: the run to go on with is finished, has no checkpoint, or was configured otherwise.
+        ConfigError: the run to resume is finished, has no checkpoint, or has another configuration.
     """
     if is_first_process():
-        run = _found_run(config) or _new_run(config)
+        run = _find_run(config) or _create_run(config)
         os.environ[_VARIABLE] = str(run)
         return run
-    # The others write nothing; they must only find the checkpoint to go on from.
-    if known := os.environ.get(_VARIABLE):
-        return Path(known)
-    return _found_run(config) or RUNS / "none"
+    # the other processes write nothing; they only need the checkpoint
+    if run_of_first := os.environ.get(_VARIABLE):
+        return Path(run_of_first)
+    return _find_run(config) or RUNS / "none"
 
 
-def _found_run(config: TrainConfig) -> Path | None:
-    """The run that `trainer.resume` asks to go on with."""
+def _find_run(config: TrainConfig) -> Path | None:
+    """Return the run to resume; None to start a new one."""
     resume = config.trainer.resume
     if resume == "never":
         return None
     if resume != "auto":
-        return _chosen_run(Path(resume), config)
-    found = _last_unfinished(config)
-    if not found:
+        return _check_run(Path(resume), config)
+    run = _last_unfinished(config)
+    if not run:
         log.info("No unfinished run of this configuration in %s; starting a new one", RUNS)
-    return found
+    return run
 
 
-def _new_run(config: TrainConfig) -> Path:
-    started = f"{datetime.now().astimezone():%Y%m%d-%H%M%S}-{config.name}"
-    for number in range(2, 100):  # several may start in the same second
-        run = RUNS / (started if number == 2 else f"{started}-{number - 1}")
-        try:
+def _create_run(config: TrainConfig) -> Path:
+    name = f"{datetime.now().astimezone():%Y%m%d-%H%M%S}-{config.name}"
+    for number in itertools.count(1):  # several may start in the same second
+        run = RUNS / (name if number == 1 else f"{name}-{number}")
+        with suppress(FileExistsError):
             run.mkdir(parents=True)
-        except FileExistsError:
-            continue
-        OmegaConf.save(OmegaConf.structured(config), run / CONFIG)
-        return run
-    raise ConfigError(f"{RUNS} holds a hundred runs named {started}. Give this one another name=...")
+            break
+    OmegaConf.save(OmegaConf.structured(config), run / CONFIG)
+    return run
 
 
-def _chosen_run(run: Path, config: TrainConfig) -> Path:
+def _check_run(run: Path, config: TrainConfig) -> Path:
     if not (run / LAST).is_file():
-        raise ConfigError(f"trainer.resume={run}: there is no {run / LAST} to go on from.")
+        raise ConfigError(f"trainer.resume={run}: {run / LAST} does not exist. Expected a folder under runs/.")
     if (run / "version" / CARD).is_file():
         raise ConfigError(f"trainer.resume={run}: that run is finished. Publish it again with: invoke publish {run}")
     if different := _differences(run, config):
         raise ConfigError(
-            f"trainer.resume={run}: that run was configured otherwise in {', '.join(different)}. Give the same "
-            f"settings (they are in {run / CONFIG}), or start a new run."
+            f"trainer.resume={run}: that run has other values of {', '.join(different)}. Use its values, which are in "
+            f"{run / CONFIG}, or start a new run."
         )
     return run
 
@@ -115,25 +114,25 @@ def _last_unfinished(config: TrainConfig) -> Path | None:
 
 
 def _differences(run: Path, config: TrainConfig) -> list[str]:
-    """Settings in which a run was configured otherwise, as dotted keys."""
+    """Return the settings of which a run has another value, as dotted keys."""
     if not (run / CONFIG).is_file():
         return [CONFIG]
-    before = OmegaConf.to_container(OmegaConf.load(run / CONFIG))
-    old, new = dict(_flat(before)), dict(_flat(asdict(config)))
+    saved = OmegaConf.to_container(OmegaConf.load(run / CONFIG))
+    old, new = dict(_flatten(saved)), dict(_flatten(asdict(config)))
     return sorted(key for key in old | new if old.get(key) != new.get(key) and not key.startswith(_MAY_DIFFER))
 
 
-def _flat(settings: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+def _flatten(settings: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
     for key, value in settings.items():
         if isinstance(value, dict):
-            yield from _flat(value, f"{prefix}{key}.")
+            yield from _flatten(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value
 
 
 @contextmanager
-def logged(run: Path) -> Iterator[None]:
-    """Write the first process's log to `run.log` too, with times and places, as long as the block lasts."""
+def log_to_file(run: Path) -> Iterator[None]:
+    """Write the first process's log to `run.log` too, within the block."""
     if not is_first_process():
         yield
         return

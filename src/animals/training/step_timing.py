@@ -1,4 +1,4 @@
-"""Some steps of the real loop, watched: for how long they take and what they spend it on."""
+"""Time and profile some steps of the real training loop."""
 
 import tempfile
 import time
@@ -13,30 +13,30 @@ from torch.profiler import ProfilerActivity, profile, schedule
 
 from animals.config.training import TrainConfig
 from animals.data.load import load_data_set
-from animals.data.statistics import standardized
+from animals.data.statistics import standardize
 from animals.errors import Interrupted
 from animals.training.hardware import choose_device
-from animals.training.model import build_model, check_names, input_spec
+from animals.training.model import check_names, input_spec
+from animals.training.module import build_module
 from animals.training.trainer import fit
 
 EPOCHS: Final = 10_000
-"""More than anybody watches: what watches ends the training."""
+"""More than any measurement needs: its callbacks end the training."""
 
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """How long some steps took together."""
+    """Duration of some steps together."""
 
     steps: int
     seconds: float
     waiting: float
-    """Seconds of these between the end of a step and the start of the next: fetching the batch, and next to
-    nothing else."""
+    """Seconds of these between the end of a step and the start of the next, in which the batch is fetched."""
 
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """What one operator of torch took in some steps, without the operators that it called."""
+    """Time of one operator of torch in some steps, without the operators that it calls."""
 
     name: str
     calls: int
@@ -46,38 +46,38 @@ class Operator:
     """Seconds; 0 without a GPU."""
 
 
-def run_steps(config: TrainConfig, *watchers: Callback) -> None:
-    """Train as a run does, on one device, until a watcher ends it; what the run writes is deleted.
+def run_steps(config: TrainConfig, *callbacks: Callback) -> None:
+    """Train as a run does, on one device, until a callback ends it; the run's files are deleted.
 
     Raises:
-        AnimalsError: whatever stands in the way of a training.
+        AnimalsError: whatever prevents a training.
     """
     check_names(config.model, config.optimizer)
     choose_device(config.trainer.accelerator)
-    data_set = standardized(load_data_set(config.data, input_spec(config.model, config.data)), config)
-    pl.seed_everything(config.seed, verbose=False)
-    model = build_model(config.model, len(data_set.labels), config.data.side)
+    data_set = load_data_set(config.data, input_spec(config.model, config.data))
+    data_set = standardize(data_set, config.data, config.model)
     config = replace(config, trainer=replace(config.trainer, epochs=EPOCHS, patience=0, devices=1, nodes=1))
+    module = build_module(config, data_set)
     with tempfile.TemporaryDirectory() as run:
         try:
-            fit(model, data_set, config, Path(run), [], watchers)
-        except Interrupted as error:  # its own message is about going on with a run
+            fit(module, data_set, Path(run), config.trainer, seed=config.seed, callbacks=callbacks)
+        except Interrupted as error:  # its own message is about resuming a run
             raise Interrupted("Interrupted; nothing was written.") from error
 
 
 def synchronize() -> None:
-    """Wait until the GPU has done what it was given: it works on while Python goes ahead."""
+    """Wait until the GPU has finished: it runs asynchronously to Python."""
     if torch.accelerator.is_available():
         torch.accelerator.synchronize()
 
 
 class StepClock(Callback):
-    """Times each step, from the end of the step before or the start of the epoch.
+    """Timer of steps, each from the end of the step before or the start of the epoch.
 
     Args:
-        warmup: steps that are not counted.
-        steps: that are counted; fewer where the training ends before.
-        stop: end the training then.
+        warmup: number of steps before the measurement.
+        steps: number of steps to measure; fewer if the training ends before.
+        stop: whether to end the training after them.
     """
 
     def __init__(self, *, warmup: int, steps: int, stop: bool = True) -> None:
@@ -90,30 +90,30 @@ class StepClock(Callback):
 
     @property
     def done(self) -> bool:
-        """Whether all steps are over."""
+        """Whether all steps are measured."""
         return len(self._seconds) >= self._last
 
     @property
     def timing(self) -> Timing:
-        """What was measured."""
+        """The measured steps."""
         waits, seconds = self._waits[self._warmup :], self._seconds[self._warmup :]
         return Timing(len(seconds), sum(seconds), sum(waits))
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        """Validation is not timed; one batch of it is what the checkpoints at an epoch's end need."""
+        """Limit validation, which is not timed, to the one batch that the epoch's checkpoint needs."""
         trainer.limit_val_batches = 1
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Leave out what was between the epochs."""
+        """Start the clock anew, to leave out the time between epochs."""
         synchronize()
         self._ended = time.perf_counter()
 
     def on_train_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *step: Any) -> None:
-        """The batch is there."""
+        """Note that the batch has been fetched."""
         self._began = time.perf_counter()
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *step: Any) -> None:
-        """Note the step; wait for the GPU only where the clock starts and stops, so that it is not slowed down."""
+        """Note the step; wait for the GPU only where the measurement starts and stops, so as not to slow it down."""
         if self.done:
             return
         if trainer.is_last_batch or len(self._seconds) + 1 in (self._warmup, self._last):
@@ -127,12 +127,9 @@ class StepClock(Callback):
 
 
 class StepProfiler(Callback):
-    """Once a clock is done, has PyTorch's profiler watch some steps, keeps its trace and ends the training.
+    """PyTorch's profiler on some steps after those of a clock; it writes a trace and ends the training.
 
-    Args:
-        clock: stands before this in the order of callbacks.
-        steps: that are watched, after one that warms the profiler up.
-        trace: the file to write, in the form that https://ui.perfetto.dev opens.
+    The clock comes before it in the order of callbacks. Its first step warms the profiler up, and does not count.
     """
 
     def __init__(self, clock: StepClock, *, steps: int, trace: Path) -> None:
@@ -140,8 +137,8 @@ class StepProfiler(Callback):
         self._clock = clock
         self._left = steps + 1
         self._trace = trace
-        kinds = {ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if torch.cuda.is_available() else [])}
-        self._profile = profile(activities=kinds, schedule=schedule(wait=0, warmup=1, active=steps, repeat=1))
+        activities = {ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if torch.cuda.is_available() else [])}
+        self._profile = profile(activities=activities, schedule=schedule(wait=0, warmup=1, active=steps, repeat=1))
         self._started = False
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *step: Any) -> None:
@@ -158,13 +155,13 @@ class StepProfiler(Callback):
         self._profile.step()
         if self._left == 0:
             self._profile.stop()
-            self._keep()
+            self._write()
             trainer.should_stop = True
 
-    def _keep(self) -> None:
+    def _write(self) -> None:
         self._profile.export_chrome_trace(str(self._trace))
         self.operators = [
-            Operator(it.key, it.count, it.self_cpu_time_total / 1e6, it.self_device_time_total / 1e6)
-            for it in self._profile.key_averages()
-            if not it.key.startswith("ProfilerStep")  # the steps themselves
+            Operator(event.key, event.count, event.self_cpu_time_total / 1e6, event.self_device_time_total / 1e6)
+            for event in self._profile.key_averages()
+            if not event.key.startswith("ProfilerStep")  # the steps themselves
         ]

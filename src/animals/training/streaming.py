@@ -11,42 +11,43 @@ from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from animals.cpus import available_cpus
-from animals.data.dataset import DataSet
 from animals.data.shards.index import ShardSet
 from animals.data.shards.order import ShardOrder
 from animals.data.shards.stream import ShardPicture, read_stream
 from animals.errors import AnimalsError, ConfigError, PictureError, PicturesUnavailable
 from animals.preprocess import InputSpec, read_pixels
-from animals.training.loader import Batch, Part
+from animals.training.loader import Batch, keep_batch
 
 
 def streaming_loader(
-    data_set: DataSet, shards: ShardSet, *, batch_size: int, workers: int, seed: int, part: Part
+    shards: ShardSet,
+    spec: InputSpec,
+    *,
+    batch_size: int,
+    workers: int,
+    seed: int,
+    rank: int = 0,
+    world_size: int = 1,
 ) -> "StreamedBatches":
-    """The training pictures of some shards, shuffled anew in each epoch; arguments as for `training_loader`.
+    """Return the training pictures of some shards, shuffled anew in each epoch; args as for `training_loader`.
 
     Raises:
         ConfigError: there are fewer streams than processes.
     """
     order = ShardOrder([shard.pictures for shard in shards.of("train")], batch_size, shards.streams, seed)
-    if order.streams < part.of:
+    if order.streams < world_size:
         raise ConfigError(
-            f"{part.of} processes cannot share {order.streams} streams of pictures. Set data.streams and "
-            f"trainer.batch_size to {part.of} or more."
+            f"{world_size} processes cannot share {order.streams} streams of pictures. Set data.streams and "
+            f"trainer.batch_size to {world_size} or more."
         )
-    streams = list(range(part.number, order.streams, part.of))
-    pictures = StreamedPictures(shards, data_set.spec, order, streams)
+    pictures = StreamedPictures(shards, spec, order, streams=list(range(rank, order.streams, world_size)))
     return StreamedBatches(pictures, available_cpus() if workers < 0 else workers)
 
 
 class StreamedPictures(IterableDataset["Batch | AnimalsError"]):
-    """What some streams give to each batch; with several workers, each has some of the streams.
+    """The pictures of some streams, in parts of batches; several workers divide the streams among them.
 
-    Args:
-        shards: where the pictures are.
-        spec: the size that they are brought to.
-        order: which picture comes when.
-        streams: of the order.
+    `streams` are the numbers of those that this process reads.
     """
 
     def __init__(self, shards: ShardSet, spec: InputSpec, order: ShardOrder, streams: list[int]) -> None:
@@ -54,13 +55,13 @@ class StreamedPictures(IterableDataset["Batch | AnimalsError"]):
         self.streams = streams
         self._shards = shards
         self._spec = spec
-        self._target = {label: place for place, label in enumerate(shards.labels)}
-        # workers live for many epochs, and look here where to begin
+        self._target = {label: index for index, label in enumerate(shards.labels)}
+        # shared memory: workers live for many epochs, and read here where each begins
         self._start = torch.zeros(2, dtype=torch.int64).share_memory_()  # type: ignore[no-untyped-call]
 
     @property
     def start(self) -> tuple[int, int]:
-        """The epoch, and the batches of it that were seen."""
+        """The epoch, and the number of its batches to skip."""
         epoch, done = self._start.tolist()
         return epoch, done
 
@@ -73,7 +74,7 @@ class StreamedPictures(IterableDataset["Batch | AnimalsError"]):
         streams = self.streams[worker.id :: worker.num_workers] if worker else self.streams
         try:
             yield from self._batches(streams)
-        except AnimalsError as error:  # torch would hand on its traceback as the message
+        except AnimalsError as error:  # raised in a worker, its message would be torch's text of the traceback
             yield error
 
     def _batches(self, streams: list[int]) -> Iterator[Batch]:
@@ -96,11 +97,7 @@ class StreamedPictures(IterableDataset["Batch | AnimalsError"]):
 class StreamedBatches:
     """The batches of one process, in an order that follows from the seed and the epoch alone.
 
-    To Lightning and to what goes on with a run it looks like a loader whose sampler it is itself.
-
-    Args:
-        pictures: the streams of this process.
-        workers: processes that read and decode them.
+    Lightning and `ResumeMidEpoch` use it like a DataLoader that is its own sampler.
     """
 
     def __init__(self, pictures: StreamedPictures, workers: int) -> None:
@@ -109,41 +106,41 @@ class StreamedBatches:
         self._loader: DataLoader[Batch | AnimalsError] = DataLoader(
             pictures,
             batch_size=None,  # they are batches already
-            collate_fn=_as_is,
+            collate_fn=keep_batch,
             num_workers=workers,
             persistent_workers=workers > 0,
             multiprocessing_context="spawn" if workers else None,
             worker_init_fn=_start_worker if workers else None,
         )
         self._parts = [pictures.streams[worker :: max(workers, 1)] for worker in range(max(workers, 1))]
-        self._places = {int(size): self._in_order(int(size)) for size in np.unique(pictures.order.sizes)}
+        self._permutations = {int(size): self._stream_order(int(size)) for size in np.unique(pictures.order.sizes)}
 
-    def _in_order(self, size: int) -> Tensor:
-        """What brings a batch of some size from the order of the workers into that of the streams.
+    def _stream_order(self, size: int) -> Tensor:
+        """Return the permutation from the workers' order of a batch of that size to the streams' order.
 
-        So the order of a batch does not depend on how many workers there are.
+        With it the order within a batch does not depend on the number of workers.
         """
         streams = self._pictures.order.streams
-        found = [np.repeat(part, [len(range(stream, size, streams)) for stream in part]) for part in self._parts]
-        return torch.from_numpy(np.concatenate(found).argsort(kind="stable"))
+        parts = [np.repeat(part, [len(range(stream, size, streams)) for stream in part]) for part in self._parts]
+        return torch.from_numpy(np.concatenate(parts).argsort(kind="stable"))
 
     @property
     def batch_sampler(self) -> "StreamedBatches":
-        """Where the order is said to be, as in a DataLoader."""
+        """This object, by its name in a DataLoader."""
         return self
 
     @property
     def sampler(self) -> "StreamedBatches":
-        """Where Lightning looks for `set_epoch`."""
+        """This object: Lightning calls its `set_epoch`."""
         return self
 
     def set_epoch(self, epoch: int) -> None:
-        """Called by Lightning at the start of each epoch."""
+        """Start an epoch; Lightning calls this at the start of each."""
         if epoch != self._pictures.start[0]:
             self._pictures.start = epoch, 0
 
-    def go_on(self, epoch: int, batches_done: int) -> None:
-        """Begin within an epoch, after the batches that an interrupted run has seen of it."""
+    def resume(self, epoch: int, batches_done: int) -> None:
+        """Start within an epoch, after the batches that an interrupted run has trained on."""
         self._pictures.start = epoch, batches_done
 
     def __len__(self) -> int:
@@ -153,22 +150,18 @@ class StreamedBatches:
         _, done = self._pictures.start
         parts = iter(self._loader)
         for size in self._pictures.order.sizes[done:]:
-            yield _joined([_checked(next(parts)) for _ in self._parts], self._places[int(size)])
+            yield _join([_check(next(parts)) for _ in self._parts], self._permutations[int(size)])
 
 
-def _joined(parts: list[Batch], places: Tensor) -> Batch:
-    pixels, targets = (torch.cat(tensors)[places] for tensors in zip(*parts, strict=True))
+def _join(parts: list[Batch], permutation: Tensor) -> Batch:
+    pixels, targets = (torch.cat(tensors)[permutation] for tensors in zip(*parts, strict=True))
     return (pixels.pin_memory(), targets.pin_memory()) if torch.cuda.is_available() else (pixels, targets)
 
 
-def _checked(part: Any) -> Batch:
+def _check(part: Any) -> Batch:
     if isinstance(part, AnimalsError):
         raise part
     return part  # type: ignore[no-any-return]
-
-
-def _as_is(batch: Any) -> Any:
-    return batch
 
 
 def _start_worker(_: int) -> None:

@@ -1,8 +1,7 @@
-"""The loop: Lightning runs it, this says what is watched, kept and shown."""
+"""The training loop: Lightning runs it, with the callbacks of `callbacks.py`."""
 
 import contextlib
 import logging
-import math
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
@@ -13,18 +12,23 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Callback, EarlyStopping, EMAWeightAveraging, ModelCheckpoint, RichProgressBar
 from pytorch_lightning.loggers import Logger
-from torch import nn
 from torch.distributed import DistBackendError
 
-from animals.config.training import TrainConfig
+from animals.config.training import TrainerConfig
 from animals.data.dataset import DataSet
 from animals.errors import AnimalsError, PicturesUnavailable, StorageError
-from animals.training.epochs import EpochReport
-from animals.training.hardware import LIGHTNING_PRECISION, choose_device, choose_precision, count_devices
-from animals.training.interrupt import SaveOnSignal
-from animals.training.loader import Part, evaluation_loader, training_loader
+from animals.training.callbacks import EpochReport, ResumeMidEpoch, SaveOnSignal
+from animals.training.hardware import (
+    LIGHTNING_PRECISION,
+    choose_device,
+    choose_precision,
+    count_devices,
+    describe_hardware,
+)
+from animals.training.loader import evaluation_loader, training_loader
 from animals.training.module import PictureClassifier
 from animals.training.runs import BEST, LAST
+from animals.training.streaming import streaming_loader
 
 log = logging.getLogger(__name__)
 
@@ -32,44 +36,44 @@ MONITOR: Final = "val/loss"
 
 
 def fit(
-    model: nn.Module,
+    module: PictureClassifier,
     data_set: DataSet,
-    config: TrainConfig,
     run: Path,
-    loggers: Sequence[Logger],
-    watchers: Sequence[Callback] = (),
+    config: TrainerConfig,
+    *,
+    seed: int,
+    loggers: Sequence[Logger] = (),
+    callbacks: Sequence[Callback] = (),
 ) -> PictureClassifier | None:
-    """Train, or go on where an interrupted run was.
+    """Train a network, or resume the interrupted run in the folder `run`.
 
-    Writes `checkpoints/best.ckpt` and `checkpoints/last.ckpt` into the run's folder after each epoch.
-
-    Args:
-        model: one output a label.
-        data_set: the pictures.
-        config: of the run.
-        run: its folder.
-        loggers: follow the metrics.
-        watchers: further callbacks.
+    Writes `checkpoints/best.ckpt` and `checkpoints/last.ckpt` into it after each epoch. The order of the pictures
+    follows from `seed`.
 
     Returns:
         The module with the weights of its best epoch, on the CPU; None in all but the first of several processes.
 
     Raises:
-        Interrupted: Ctrl-C or SIGTERM; what is needed to go on is saved.
-        PicturesUnavailable, StorageUnavailable: pictures that are streamed are not to be had any more.
+        Interrupted: Ctrl-C or SIGTERM; a checkpoint to resume from is saved.
+        PicturesUnavailable, StorageUnavailable: streamed pictures can no longer be read.
         AnimalsError: another of several processes has ended.
     """
-    settings = config.trainer
-    signals = SaveOnSignal(run, settings.save_minutes)
-    with _quiet_lightning(), _explained(run), signals.watching():
-        # signals last: what it saves includes the others' work
-        trainer = _make_trainer(config, run, loggers, [*watchers, signals])
-        sizes = {"batch_size": settings.batch_size, "workers": settings.workers}
-        part = Part(trainer.global_rank, trainer.world_size)
-        train = training_loader(data_set, seed=config.seed, part=part, **sizes)
-        steps = settings.epochs * math.ceil(len(train) / settings.accumulate)
-        module = PictureClassifier(model, config, data_set.spec, steps)
-        val = evaluation_loader(data_set, "val", part=part, **sizes)
+    signals = SaveOnSignal(run, config.save_minutes)
+    with _quiet_lightning(), _explain_errors(run), signals.handle_signals():
+        # signals last: the checkpoint that it saves includes what the others did
+        trainer = _make_trainer(config, run, loggers, [*callbacks, signals])
+        options: dict[str, Any] = {
+            "batch_size": config.batch_size,
+            "workers": config.workers,
+            "rank": trainer.global_rank,
+            "world_size": trainer.world_size,
+        }
+        train: Any = (
+            streaming_loader(data_set.shards, data_set.spec, seed=seed, **options)
+            if data_set.shards
+            else training_loader(data_set, seed=seed, **options)
+        )
+        val = evaluation_loader(data_set, "val", **options)
         last = run / LAST
         trainer.fit(module, train, val, ckpt_path=last if last.is_file() else None, weights_only=True)
     if not trainer.is_global_zero:
@@ -79,16 +83,59 @@ def fit(
     return module
 
 
+def _make_trainer(
+    config: TrainerConfig, run: Path, loggers: Sequence[Logger], callbacks: Sequence[Callback]
+) -> pl.Trainer:
+    device = choose_device(config.accelerator)
+    precision = choose_precision(config.precision, device)
+    devices = config.devices or count_devices(device)
+    log.info("Training on %s in %s", describe_hardware(config), precision)
+    several = devices * config.nodes > 1
+    if several and config.sync_batchnorm and device.type != "cuda":
+        log.warning("Each process has batch statistics of its own: torch synchronizes batch norm on GPUs only.")
+    return pl.Trainer(
+        accelerator=device.type,
+        devices=devices,
+        num_nodes=config.nodes,
+        strategy="ddp" if several else "auto",
+        use_distributed_sampler=False,  # the loaders split each batch, so that the number of devices changes nothing
+        sync_batchnorm=config.sync_batchnorm and device.type == "cuda",
+        precision=LIGHTNING_PRECISION[precision],
+        max_epochs=config.epochs,
+        accumulate_grad_batches=config.accumulate,
+        gradient_clip_val=config.gradient_clip or None,
+        logger=list(loggers),
+        callbacks=[*_standard_callbacks(config, run), *callbacks],
+        enable_progress_bar=sys.stderr.isatty(),
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        log_every_n_steps=1,  # Lightning warns of more steps than batches; no metric is logged by step
+        default_root_dir=run,
+    )
+
+
+def _standard_callbacks(config: TrainerConfig, run: Path) -> Iterator[Callback]:
+    yield ModelCheckpoint(run / BEST.parent, BEST.stem, monitor=MONITOR, save_last=True, enable_version_counter=False)
+    yield ResumeMidEpoch()
+    yield EpochReport(run)
+    if config.ema:
+        yield EMAWeightAveraging(decay=config.ema)
+    if config.patience:
+        yield EarlyStopping(MONITOR, patience=config.patience)
+    if sys.stderr.isatty():
+        yield RichProgressBar(leave=False)
+
+
 @contextlib.contextmanager
-def _explained(run: Path) -> Iterator[None]:
-    """Say how to go on when pictures are lost, and that it is another process's message that counts."""
+def _explain_errors(run: Path) -> Iterator[None]:
+    """Say how to resume when pictures are unavailable, and which process's message to read when one has failed."""
     try:
         yield
     except (PicturesUnavailable, StorageError) as error:
         if not (run / LAST).is_file():
             raise
         raise type(error)(
-            f"{error}\nWhat was trained is in {run}: go on with the same command and trainer.resume=auto"
+            f"{error}\nThe checkpoint is in {run}: resume with the same command and trainer.resume=auto"
         ) from error
     except RuntimeError as error:
         if not isinstance(error, DistBackendError) and "by peer" not in str(error):
@@ -96,82 +143,9 @@ def _explained(run: Path) -> Iterator[None]:
         raise AnimalsError("Another of the training processes has ended; its own message says why.") from error
 
 
-def _make_trainer(config: TrainConfig, run: Path, loggers: Sequence[Logger], last: Sequence[Callback]) -> pl.Trainer:
-    settings = config.trainer
-    device = choose_device(settings.accelerator)
-    precision = choose_precision(settings.precision, device)
-    devices = settings.devices or count_devices(device)
-    log.info("Training %s on %s in %s", config.model.name, _describe(device.type, devices, settings.nodes), precision)
-    several = devices * settings.nodes > 1
-    if several and settings.sync_batchnorm and device.type != "cuda":
-        log.warning("Each process has batch statistics of its own: torch synchronizes batch norm on GPUs only.")
-    best = ModelCheckpoint(run / BEST.parent, BEST.stem, monitor=MONITOR, save_last=True, enable_version_counter=False)
-    return pl.Trainer(
-        accelerator=device.type,
-        devices=devices,
-        num_nodes=settings.nodes,
-        strategy="ddp" if several else "auto",
-        use_distributed_sampler=False,  # ours share out each batch, so that the number of devices changes nothing
-        sync_batchnorm=settings.sync_batchnorm and device.type == "cuda",  # torch can do it on GPUs only
-        precision=LIGHTNING_PRECISION[precision],
-        max_epochs=settings.epochs,
-        accumulate_grad_batches=settings.accumulate,
-        gradient_clip_val=settings.gradient_clip or None,
-        logger=list(loggers),
-        callbacks=[best, *_callbacks(config, run), *last],
-        enable_progress_bar=sys.stderr.isatty(),
-        enable_model_summary=False,
-        num_sanity_val_steps=0,
-        log_every_n_steps=1,  # of the metrics that are logged by step: none
-        default_root_dir=run,
-    )
-
-
-def _describe(device: str, devices: int, nodes: int) -> str:
-    several = f"{devices} x {device}" if devices > 1 else device
-    return f"{nodes} machines with {several}" if nodes > 1 else several
-
-
-def _callbacks(config: TrainConfig, run: Path) -> Iterator[Callback]:
-    yield GoOnWithinEpoch()
-    yield EpochReport(run)
-    if config.trainer.ema:
-        yield EMAWeightAveraging(decay=config.trainer.ema)
-    if config.trainer.patience:
-        yield EarlyStopping(MONITOR, patience=config.trainer.patience)
-    if sys.stderr.isatty():
-        yield PlainProgressBar(leave=False)
-
-
-class PlainProgressBar(RichProgressBar):
-    """A bar without numbers beside it: they have a line each epoch."""
-
-    def get_metrics(self, *_: Any) -> dict[str, Any]:
-        """None."""
-        return {}
-
-
-class GoOnWithinEpoch(Callback):
-    """Takes the order of the pictures up where a checkpoint was written."""
-
-    def on_load_checkpoint(
-        self,
-        trainer: pl.Trainer,
-        pl_module: pl.LightningModule,
-        checkpoint: dict[str, Any],
-    ) -> None:
-        """Skip the batches of the epoch that were seen."""
-        epoch = checkpoint["epoch"]
-        done = checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]["current"]["ready"]
-        loader: Any = trainer.fit_loop._data_source.instance  # it has no public name yet
-        batches = loader.batch_sampler
-        batches.go_on(epoch, done)
-        log.info("Going on in epoch %d after %d of %d batches", epoch + 1, done, len(batches))
-
-
 @contextlib.contextmanager
 def _quiet_lightning() -> Iterator[None]:
-    """Leave out what Lightning says of itself: hardware (said already), advertisements, its own old calls."""
+    """Leave out Lightning's messages on hardware (logged already), advertisements, and deprecations of its own."""
     loggers = [logging.getLogger(name) for name in ("pytorch_lightning", "gcsfs")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
@@ -180,9 +154,9 @@ def _quiet_lightning() -> Iterator[None]:
         warnings.filterwarnings("ignore", "`isinstance.treespec, LeafSpec.` is deprecated", FutureWarning)
         # workers would only slow down batches that are copied from the cache
         warnings.filterwarnings("ignore", ".*does not have many workers")
-        # it is: GoOnWithinEpoch
+        # it is: ResumeMidEpoch
         warnings.filterwarnings("ignore", ".*your dataloader is not resumable")
-        # the folder of a run that goes on
+        # the folder of a run that is resumed
         warnings.filterwarnings("ignore", "Checkpoint directory .* exists and is not empty")
         try:
             yield

@@ -1,6 +1,5 @@
 """`invoke gcp-setup`, before a stand-in for gcloud: on an empty project, on a full one, and where things fail."""
 
-import argparse
 import itertools
 import os
 import re
@@ -12,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from animals.cloud.gcloud import Gcloud
-from animals.cloud.setup.command import run
-from animals.cloud.target import Place
+from animals.cloud.setup.command import set_up as make_all
+from animals.cloud.target import Target
 from animals.errors import CloudError, ConfigError
 from tests.support.flags import Flags
 from tests.support.projects import CHANNEL, EMAIL, NUMBER, PROJECT, changes, deployed, empty, filled
@@ -31,7 +30,7 @@ def _somewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def set_up(*, github: str = GITHUB, email: str = EMAIL, dry_run: bool = False) -> None:
     gcloud = Gcloud(dry_run=dry_run, waits=())
-    run(Place(project=PROJECT), gcloud, argparse.Namespace(github=github, email=email))
+    make_all(Target(project=PROJECT), gcloud, github=github, email=email)
 
 
 @pytest.fixture
@@ -51,7 +50,7 @@ def test_an_empty_project_gets_everything_and_a_second_run_changes_nothing(
     capsys.readouterr()
     set_up()
     assert [str(call) for call in changes(full)] == []
-    assert "Everything was there already; nothing was changed." in capsys.readouterr().out
+    assert "Everything exists already; nothing was changed." in capsys.readouterr().out
 
 
 def test_gcloud_knows_every_flag(recorder: Recorder, flags: Flags) -> None:
@@ -90,7 +89,7 @@ def test_each_group_of_a_dry_run_says_what_it_is_for(capsys: pytest.CaptureFixtu
 
 def test_the_command_line_prints_a_dry_run() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "animals.cloud", "setup", "--project", PROJECT, "--region", "us-east1", "--dry-run"],
+        [sys.executable, "-m", "animals", "gcp-setup", "--project", PROJECT, "--region", "us-east1", "--dry-run"],
         capture_output=True,
         encoding="utf-8",
         env={**os.environ, "PATH": "", "PYTHONPATH": str(ROOT / "src")},
@@ -195,8 +194,8 @@ def test_without_a_repository_nothing_is_bound_to_one(recorder: Recorder, capsys
     assert recorder.called("policies", "create")
     assert not [call for call in recorder.calls if "--notification-channels" in str(call)]
     said = capsys.readouterr().out
-    assert "Give --github OWNER/REPO" in said
-    assert "Give --email ADDRESS" in said
+    assert "Pass --github OWNER/REPO" in said
+    assert "Pass --email ADDRESS" in said
 
 
 def test_no_alert_is_made_that_would_reach_nobody(recorder: Recorder) -> None:

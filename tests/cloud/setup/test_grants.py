@@ -7,19 +7,19 @@ import pytest
 
 from animals.cloud.gcloud import Gcloud
 from animals.cloud.setup.accounts import bind, expression, grants
-from animals.cloud.setup.grants import GRANTS, Grant
-from animals.cloud.setup.steps import Setup, Step, take
-from animals.cloud.target import ACCOUNTS, Place
+from animals.cloud.setup.grants import GRANTS
+from animals.cloud.setup.steps import Setup, Step, run_steps
+from animals.cloud.target import ACCOUNTS, Target
 from tests.support.projects import PROJECT, changes, empty
 from tests.support.recorder import Recorder
 
 PAGE = Path(__file__).parents[3] / "docs" / "design" / "cloud.md"
-PLACE = Place(project=PROJECT)
-TRAINER = f"serviceAccount:{PLACE.account('trainer')}"
+TARGET = Target(project=PROJECT)
+TRAINER = f"serviceAccount:{TARGET.account('trainer')}"
 
 
 def setup() -> Setup:
-    return Setup(PLACE, Gcloud(waits=()))
+    return Setup(TARGET, Gcloud(waits=()))
 
 
 def test_the_table_of_the_page_is_that_of_the_code() -> None:
@@ -48,7 +48,7 @@ def test_only_the_names_of_objects_are_told_of_the_whole_bucket() -> None:
 def test_a_published_version_can_be_changed_by_nobody() -> None:
     writers = ("storage.objectUser", "storage.objectAdmin", "storage.admin")
     under = {grant.under for grant in GRANTS if grant.on == "bucket" and grant.role in writers}
-    assert [place for place in under if "models/r7/model.onnx".startswith(place)] == []
+    assert [prefix for prefix in under if "models/r7/model.onnx".startswith(prefix)] == []
     assert "models/current.json" in under
 
 
@@ -58,7 +58,7 @@ def test_every_account_has_something_or_needs_nothing() -> None:
 
 def test_the_conditions_differ_where_the_places_do() -> None:
     placed = [grant for grant in GRANTS if grant.under]
-    assert len({(grant.account, grant.role, expression(PLACE, grant)) for grant in placed}) == len(placed)
+    assert len({(grant.account, grant.role, expression(TARGET, grant)) for grant in placed}) == len(placed)
     (command,) = [str(bind(setup(), grant)) for grant in placed if grant.under == "runs/"]
     assert f"projects/_/buckets/{PROJECT}-animals/objects/runs/" in command
 
@@ -67,7 +67,7 @@ def test_a_grant_that_is_there_under_another_condition_is_missing(recorder: Reco
     empty(recorder)
     binding = {"role": "roles/storage.objectUser", "members": [TRAINER]}
     recorder.answer("get-iam-policy", f"gs://{PROJECT}-animals", stdout={"bindings": [binding]})
-    take((Step("grants", grants),), setup())
+    run_steps((Step("grants", grants),), setup())
     given = [call for call in changes(recorder) if call.has(f"--member={TRAINER}", "--role=roles/storage.objectUser")]
     assert len(given) == 2
 
@@ -78,15 +78,9 @@ def test_what_an_account_has_beyond_the_table_is_told_and_left(
     empty(recorder)
     theirs = [TRAINER, "user:owner@example.org"]
     recorder.answer("projects", "get-iam-policy", stdout={"bindings": [{"role": "roles/editor", "members": theirs}]})
-    take((Step("grants", grants),), setup())
+    run_steps((Step("grants", grants),), setup())
     said = capsys.readouterr().out
     assert "animals-trainer@my-project-1.iam.gserviceaccount.com has roles/editor on the project" in said
     assert f"remove-iam-policy-binding {PROJECT} --member={TRAINER} --role=roles/editor --condition=None" in said
     assert "owner@example.org" not in said
     assert not recorder.called("remove-iam-policy-binding")
-
-
-@pytest.mark.parametrize("grant", GRANTS, ids=lambda grant: f"{grant.account}-{grant.role}-{grant.on}")
-def test_every_role_has_its_reason(grant: Grant) -> None:
-    assert grant.why
-    assert "|" not in grant.why

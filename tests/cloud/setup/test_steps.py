@@ -9,8 +9,8 @@ import pytest
 
 from animals.cloud.gcloud import Gcloud
 from animals.cloud.setup import alerting, automation, buckets, federation, images
-from animals.cloud.setup.steps import Setup, Step, take
-from animals.cloud.target import Place
+from animals.cloud.setup.steps import Setup, Step, run_steps
+from animals.cloud.target import Target
 from animals.errors import CloudError
 from tests.support.flags import Flags
 from tests.support.projects import CHANNEL, EMAIL, NUMBER, PROJECT, changes, empty, filled
@@ -25,8 +25,8 @@ def _somewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def go(step: Callable[..., Any], *, email: str = EMAIL) -> None:
-    setup = Setup(Place(project=PROJECT), Gcloud(waits=()), github="me/animals", email=email, number=NUMBER)
-    take((Step("one", step),), setup)
+    setup = Setup(Target(project=PROJECT), Gcloud(waits=()), github="me/animals", email=email, number=NUMBER)
+    run_steps((Step("one", step),), setup)
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ def test_a_bucket_whose_rules_are_in_another_order_is_left_alone(recorder: Recor
 def test_the_repository_is_put_right(made: Made, flags: Flags, wrong: dict[str, Any], verb: str) -> None:
     recorder = made(images.repository)
     assert changes(recorder) == []
-    found = json.loads(recorder.told("repositories", "describe"))
+    found = json.loads(recorder.response("repositories", "describe"))
     recorder.answer("repositories", "describe", stdout=found | wrong)
     go(images.repository)
     (change,) = changes(recorder)
@@ -94,7 +94,7 @@ def test_the_repository_is_put_right(made: Made, flags: Flags, wrong: dict[str, 
 
 def test_another_repository_takes_the_place_of_the_one_that_was_trusted(made: Made, flags: Flags) -> None:
     recorder = made(federation.pool)
-    provider = json.loads(recorder.told("providers", "describe"))
+    provider = json.loads(recorder.response("providers", "describe"))
     recorder.answer(
         "providers", "describe", stdout=provider | {"attributeCondition": "assertion.repository=='you/old'"}
     )
@@ -106,7 +106,7 @@ def test_another_repository_takes_the_place_of_the_one_that_was_trusted(made: Ma
 
 def test_what_was_deleted_in_the_last_thirty_days_is_taken_back(made: Made, flags: Flags) -> None:
     recorder = made(federation.pool)
-    provider = json.loads(recorder.told("providers", "describe"))
+    provider = json.loads(recorder.response("providers", "describe"))
     recorder.answer("workload-identity-pools", "describe", stdout={"state": "DELETED"})
     recorder.answer("providers", "describe", stdout=provider | {"state": "DELETED"})
     go(federation.pool)
@@ -131,7 +131,7 @@ def test_main_alone_deploys_and_any_branch_reads_pictures(recorder: Recorder) ->
 
 def test_a_check_at_another_hour_is_brought_back_to_its_own(made: Made, flags: Flags) -> None:
     recorder = made(automation.schedule)
-    job = json.loads(recorder.told("scheduler", "jobs", "describe"))
+    job = json.loads(recorder.response("scheduler", "jobs", "describe"))
     recorder.answer("scheduler", "jobs", "describe", stdout=job | {"schedule": "0 0 1 * *"})
     go(automation.schedule)
     (change,) = changes(recorder)
@@ -141,7 +141,7 @@ def test_a_check_at_another_hour_is_brought_back_to_its_own(made: Made, flags: F
 
 def test_an_alert_whose_file_changed_is_brought_up_to_date_and_keeps_who_hears_of_it(made: Made, flags: Flags) -> None:
     recorder = made(alerting.alerts)
-    policies = json.loads(recorder.told("policies", "list"))
+    policies = json.loads(recorder.response("policies", "list"))
     theirs = f"projects/{PROJECT}/notificationChannels/5"
     policies[0] |= {"userLabels": {"sha": "0000"}, "notificationChannels": [theirs]}
     recorder.answer("policies", "list", stdout=policies)
@@ -153,7 +153,7 @@ def test_an_alert_whose_file_changed_is_brought_up_to_date_and_keeps_who_hears_o
 
 def test_somebody_who_wants_to_hear_of_alerts_is_added_to_those_who_do(made: Made) -> None:
     recorder = made(alerting.alerts)
-    policies = json.loads(recorder.told("policies", "list"))
+    policies = json.loads(recorder.response("policies", "list"))
     theirs = f"projects/{PROJECT}/notificationChannels/5"
     recorder.answer("policies", "list", stdout=[{**one, "notificationChannels": [theirs]} for one in policies])
     recorder.answer("channels", "list", stdout=[{"name": CHANNEL, "labels": {"email_address": EMAIL}}])
@@ -164,7 +164,7 @@ def test_somebody_who_wants_to_hear_of_alerts_is_added_to_those_who_do(made: Mad
 
 def test_a_dashboard_whose_file_changed_is_brought_up_to_date(made: Made, flags: Flags) -> None:
     recorder = made(alerting.dashboard)
-    (found,) = json.loads(recorder.told("dashboards", "list"))
+    (found,) = json.loads(recorder.response("dashboards", "list"))
     recorder.answer("dashboards", "list", stdout=[found | {"labels": {"sha": "0000"}, "etag": "e7"}])
     go(alerting.dashboard)
     (change,) = changes(recorder)
@@ -175,7 +175,7 @@ def test_a_dashboard_whose_file_changed_is_brought_up_to_date(made: Made, flags:
 
 def test_a_metric_that_looks_for_something_else_is_brought_up_to_date(made: Made, flags: Flags) -> None:
     recorder = made(alerting.metrics)
-    found = json.loads(recorder.told("metrics", "describe", "animals_accuracy"))
+    found = json.loads(recorder.response("metrics", "describe", "animals_accuracy"))
     recorder.answer("metrics", "describe", "animals_accuracy", stdout=found | {"filter": "severity=ERROR"})
     go(alerting.metrics)
     (change,) = changes(recorder)

@@ -37,20 +37,20 @@ def config(shards: ShardSet, tmp_path: Path) -> DataConfig:
 
 def test_val_and_test_are_those_of_the_folder(config: DataConfig, pictures: Path, tmp_path: Path) -> None:
     whole = load_data_set(DataConfig(root=str(pictures), cache_dir=str(tmp_path / "other"), workers=0), SPEC)
-    found = load_data_set(config, SPEC)
-    assert found.manifest == [row for row in whole.manifest if row.split != "train"]
-    assert (found.labels, found.counts()) == (whole.labels, whole.counts())
-    assert [found.label_counts(split) for split in whole.counts()] == [whole.label_counts(it) for it in whole.counts()]
+    loaded = load_data_set(config, SPEC)
+    assert loaded.manifest == [row for row in whole.manifest if row.split != "train"]
+    assert (loaded.labels, loaded.counts()) == (whole.labels, whole.counts())
+    assert [loaded.label_counts(split) for split in whole.counts()] == [whole.label_counts(it) for it in whole.counts()]
 
 
 @pytest.mark.parametrize("cache", [True, False])
 def test_their_pixels_and_sizes_are_ensure_local(config: DataConfig, pictures: Path, cache: bool) -> None:
-    found = load_data_set(replace(config, cache=cache), SPEC)
-    rows = found.rows("test")
-    expected = [to_pixels(open_picture(pictures / found.manifest[row].name), SPEC) for row in rows]
-    np.testing.assert_array_equal(found.read_pixels(rows), expected)
-    assert found.sizes.tolist() == [[40, 30]] * 12
-    assert (found.root / found.manifest[0].name).is_file()
+    loaded = load_data_set(replace(config, cache=cache), SPEC)
+    rows = loaded.rows("test")
+    expected = [to_pixels(open_picture(pictures / loaded.manifest[row].name), SPEC) for row in rows]
+    np.testing.assert_array_equal(loaded.read_pixels(rows), expected)
+    assert loaded.sizes.tolist() == [[40, 30]] * 12
+    assert (loaded.root / loaded.manifest[0].name).is_file()
 
 
 def test_a_second_training_brings_nothing(config: DataConfig, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,8 +74,8 @@ def test_the_statistics_are_those_of_all_training_pictures(
     whole = load_data_set(
         DataConfig(root=str(pictures), resize="squash", cache_dir=str(tmp_path / "other"), workers=0), SPEC
     )
-    found = statistics.pixel_statistics(load_data_set(config, SPEC), workers=0)
-    assert found == statistics.pixel_statistics(whole, workers=0)
+    loaded = statistics.pixel_statistics(load_data_set(config, SPEC), workers=0)
+    assert loaded == statistics.pixel_statistics(whole, workers=0)
     statistics.main(["experiment=shards", f"data.root={config.root}", f"data.cache_dir={config.cache_dir}"])
     shown = capsys.readouterr().out
     rows = [line.replace("│", " ").split() for line in shown.splitlines() if line.startswith("│")]

@@ -11,18 +11,18 @@ from animals.data.shards.order import ShardOrder
 UNEVEN = [7, 1, 12, 5, 5, 3, 20]
 
 
-def places(order: ShardOrder, counts: Sequence[int], stream: int, epoch: int = 0, skip: int = 0) -> list[int]:
+def stream_pictures(order: ShardOrder, counts: Sequence[int], stream: int, epoch: int = 0, skip: int = 0) -> list[int]:
     """The numbers of a stream's pictures among all, in its order."""
     starts = np.cumsum([0, *counts])
-    found = order.segments(epoch, stream, skip)
-    return [int(starts[it.shard]) + place for it in found for place in range(it.first, it.stop)]
+    segments = order.segments(epoch, stream, skip)
+    return [int(starts[it.shard]) + index for it in segments for index in range(it.first, it.stop)]
 
 
 @pytest.mark.parametrize("counts", [UNEVEN, [1], [53], [1] * 53, [10, 10]])
 @pytest.mark.parametrize(("batch_size", "streams"), [(8, 3), (64, 16), (2, 5), (53, 1), (7, 7)])
 def test_the_streams_have_every_picture_once(counts: list[int], batch_size: int, streams: int) -> None:
     order = ShardOrder(counts, batch_size, streams, seed=0)
-    seen = Counter(place for stream in range(order.streams) for place in places(order, counts, stream))
+    seen = Counter(index for stream in range(order.streams) for index in stream_pictures(order, counts, stream))
     assert seen == Counter(range(sum(counts)))
 
 
@@ -47,7 +47,7 @@ def test_a_batch_that_is_smaller_than_the_streams_has_fewer_of_them() -> None:
 
 def test_shards_come_in_another_order_in_another_epoch_and_with_another_seed() -> None:
     def line(seed: int, epoch: int) -> list[int]:
-        return places(ShardOrder(UNEVEN, 10, 1, seed), UNEVEN, 0, epoch)
+        return stream_pictures(ShardOrder(UNEVEN, 10, 1, seed), UNEVEN, 0, epoch)
 
     assert line(0, 1) == line(0, 1)
     assert line(0, 1) != line(0, 2)
@@ -57,7 +57,7 @@ def test_shards_come_in_another_order_in_another_epoch_and_with_another_seed() -
 @pytest.mark.parametrize("skip", [1, 7, 12, 13, 14])
 def test_a_stream_goes_on_after_any_picture(skip: int) -> None:
     order = ShardOrder(UNEVEN, 10, 4, seed=0)
-    assert places(order, UNEVEN, 2, skip=skip) == places(order, UNEVEN, 2)[skip:]
+    assert stream_pictures(order, UNEVEN, 2, skip=skip) == stream_pictures(order, UNEVEN, 2)[skip:]
 
 
 def test_only_the_shards_that_are_needed_are_read() -> None:

@@ -25,8 +25,8 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def written(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> ShardSet:
     folder = tmp_path_factory.mktemp("shards")
-    found = write_tiny_shards(pictures, str(folder / "shards"), folder / "cache")
-    return ShardSet(found.url, found.index, window=5)
+    shards = write_tiny_shards(pictures, str(folder / "shards"), folder / "cache")
+    return ShardSet(shards.url, shards.index, window=5)
 
 
 def order_of(shards: ShardSet, *, batch_size: int = 10, streams: int = 3, seed: int = 0) -> ShardOrder:
@@ -57,9 +57,9 @@ def test_every_training_picture_is_seen_once_an_epoch(written: ShardSet) -> None
 
 def test_pictures_are_shuffled_beyond_their_shards(written: ShardSet) -> None:
     shard_of: dict[str, int] = {}
-    for place, shard in enumerate(written.of("train")):
-        alone = written.index.model_copy(update={"shards": (shard,)})
-        shard_of |= {picture.name: place for picture in read_split(ShardSet(written.url, alone), "train")}
+    for index, shard in enumerate(written.of("train")):
+        single = written.index.model_copy(update={"shards": (shard,)})
+        shard_of |= {picture.name: index for picture in read_split(ShardSet(written.url, single), "train")}
     first, *_ = names(written, order_of(written))
     shards = [shard_of[name] for name in first]
     changes = sum(one != other for one, other in pairwise(shards))

@@ -27,20 +27,20 @@ def contents(storage: Storage) -> dict[str, bytes]:
 
 def test_the_index_tells_all_that_a_training_needs(bucket: Storage, pictures: Path, tmp_path: Path) -> None:
     write_tiny_shards(pictures, bucket.url, tmp_path / "cache")
-    found = read_shard_set(bucket.url)
-    assert found.labels == ("blue", "green", "red")
-    assert {split: found.pictures(split) for split in ("train", "val", "test")} == {"train": 24, "val": 3, "test": 3}
-    assert found.index.labels["red"] == {"train": 8, "val": 1, "test": 1}
-    assert all(0.01 < value < 0.99 for value in (*found.index.pixels.mean, *found.index.pixels.std))
-    assert found.index.pixels.side == 16
-    assert set(bucket.names()) == {INDEX, *(shard.name for shard in found.index.shards)}
+    shards = read_shard_set(bucket.url)
+    assert shards.labels == ("blue", "green", "red")
+    assert {split: shards.pictures(split) for split in ("train", "val", "test")} == {"train": 24, "val": 3, "test": 3}
+    assert shards.index.labels["red"] == {"train": 8, "val": 1, "test": 1}
+    assert all(0.01 < value < 0.99 for value in (*shards.index.pixels.mean, *shards.index.pixels.std))
+    assert shards.index.pixels.side == 16
+    assert set(bucket.names()) == {INDEX, *(shard.name for shard in shards.index.shards)}
 
 
 def test_no_shard_is_larger_than_asked_for_unless_a_picture_is(pictures: Path, tmp_path: Path) -> None:
-    found = write_tiny_shards(pictures, str(tmp_path / "some"), tmp_path / "cache", shard_bytes=4_000)
-    for shard in found.index.shards:
-        alone = found.index.model_copy(update={"shards": (shard,)})
-        sizes = [len(it.data) for it in read_split(type(found)(found.url, alone), shard.split)]
+    shards = write_tiny_shards(pictures, str(tmp_path / "some"), tmp_path / "cache", shard_bytes=4_000)
+    for shard in shards.index.shards:
+        single = shards.index.model_copy(update={"shards": (shard,)})
+        sizes = [len(it.data) for it in read_split(type(shards)(shards.url, single), shard.split)]
         assert len(sizes) == shard.pictures
         assert sum(sizes) <= 4_000
     each = write_tiny_shards(pictures, str(tmp_path / "each"), tmp_path / "cache", shard_bytes=1)
@@ -89,10 +89,10 @@ def test_a_writing_that_was_cut_off_is_not_readable_and_goes_on(
     with pytest.raises(DataError, match=r"has no shards: index\.json is missing\. Write them .again, if that was"):
         read_shard_set(url)
     assert len(first.written) == 3
-    found = write_tiny_shards(pictures, url, tmp_path / "cache")
+    shards = write_tiny_shards(pictures, url, tmp_path / "cache")
     assert not set(first.written) & set(rest.written)
     assert rest.written[-1] == INDEX
-    assert sum(1 for _ in read_split(found, "train")) == 24
+    assert sum(1 for _ in read_split(shards, "train")) == 24
 
 
 def test_what_another_unfinished_writing_left_is_cleared_away(
@@ -103,15 +103,15 @@ def test_what_another_unfinished_writing_left_is_cleared_away(
     with pytest.raises(StorageUnavailable):
         write_tiny_shards(pictures, str(folder), tmp_path / "cache", shard_bytes=3_000)
     (folder / "mine.tar").write_bytes(b"not a shard")
-    found = write_tiny_shards(pictures, str(folder), tmp_path / "cache")
-    assert set(open_storage(str(folder)).names()) == {INDEX, "mine.tar", *(it.name for it in found.index.shards)}
+    shards = write_tiny_shards(pictures, str(folder), tmp_path / "cache")
+    assert set(open_storage(str(folder)).names()) == {INDEX, "mine.tar", *(it.name for it in shards.index.shards)}
 
 
 def test_a_finished_set_is_left_alone(pictures: Path, tmp_path: Path) -> None:
     url = str(tmp_path / "shards")
-    found = write_tiny_shards(pictures, url, tmp_path / "cache")
+    shards = write_tiny_shards(pictures, url, tmp_path / "cache")
     before = contents(open_storage(url))
-    assert write_tiny_shards(pictures, url, tmp_path / "cache") == found
+    assert write_tiny_shards(pictures, url, tmp_path / "cache") == shards
     write_picture(pictures / "red" / "new.jpg", COLORS["red"], seed=77)
     with pytest.raises(UsageError, match=r"has shards of other pictures or settings.*Use another URL"):
         write_tiny_shards(pictures, url, tmp_path / "cache")
@@ -121,7 +121,7 @@ def test_a_finished_set_is_left_alone(pictures: Path, tmp_path: Path) -> None:
 def test_a_picture_that_is_gone_meanwhile_is_an_error(
     pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tests.support.shards.pixel_statistics", lambda found, **_: _lose(found, pictures))
+    monkeypatch.setattr("tests.support.shards.pixel_statistics", lambda shards, **_: _lose(shards, pictures))
     with pytest.raises(DataError, match=r"000\.jpg can no longer be read: .* Run the same command again"):
         write_tiny_shards(pictures, str(tmp_path / "shards"), tmp_path / "cache")
 
@@ -146,9 +146,9 @@ def test_the_command_writes_and_says_what_is_next(
     monkeypatch.chdir(tmp_path)
     overrides = ["experiment=folder", "data.side=16", "data.workers=0"]
     main("shards", [*overrides, f"data.root={pictures}"])
-    told = capsys.readouterr().out
-    assert told.startswith("shards: 30 pictures in 3 shards, 0.")
-    assert told.endswith('Next: uv run invoke train --args "experiment=shards data.root=shards"\n')
+    output = capsys.readouterr().out
+    assert output.startswith("shards: 30 pictures in 3 shards, 0.")
+    assert output.endswith('Next: uv run invoke train --args "experiment=shards data.root=shards"\n')
     with pytest.raises(UsageError, match="shards already holds shards"):
         main("others", ["experiment=shards", "data.root=shards"])
     with pytest.raises(ConfigError, match="neither a local folder nor of the form gs://"):

@@ -14,14 +14,10 @@ from animals.data.sources.archive import open_archive
 from animals.data.sources.folder import ImportResult, copy_pictures
 from animals.errors import DataError
 from tests.support.archive_files import FILES, add, make_archive
+from tests.support.pictures import file_contents
 
 KINDS = ["zip", "stored.zip", "tar", "tar.gz", "tar.bz2", "tar.xz"]
 COMPRESSED = ["zip", "stored.zip", "tar.gz", "tar.bz2", "tar.xz"]
-
-
-def found(root: Path) -> dict[str, bytes]:
-    """Every file below the root, the hidden ones too."""
-    return {path.relative_to(root).as_posix(): path.read_bytes() for path in root.rglob("*.*")}
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -30,7 +26,7 @@ def test_the_pictures_of_an_archive_come_without_what_wraps_them(kind: str, wrap
     path = make_archive(tmp_path / f"a.{kind}", wrap=wrap)
     result = copy_pictures(open_archive(path), tmp_path / "root")
     assert result == ImportResult(new=16, existing=0, left_out=("translate.py",))
-    assert found(tmp_path / "root") == FILES
+    assert file_contents(tmp_path / "root") == FILES
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -41,7 +37,7 @@ def test_members_that_are_there_whole_are_skipped(kind: str, tmp_path: Path) -> 
     kept = (root / "cane" / "0.jpg").stat()
 
     assert copy_pictures(open_archive(path), root) == ImportResult(new=1, existing=15, left_out=("translate.py",))
-    assert found(root) == FILES
+    assert file_contents(root) == FILES
     assert (root / "cane" / "0.jpg").stat().st_mtime_ns == kept.st_mtime_ns
 
 
@@ -55,7 +51,7 @@ def test_an_archive_that_ends_too_early_is_refused_and_leaves_no_half_file(
     path.write_bytes(content[: int(len(content) * part)])
     with pytest.raises(DataError, match=r"a\..* cannot be read completely: .* Download it again"):
         copy_pictures(open_archive(path), tmp_path / "root")
-    assert found(tmp_path / "root") == {}
+    assert file_contents(tmp_path / "root") == {}
 
 
 @pytest.mark.parametrize("kind", COMPRESSED)
@@ -67,10 +63,10 @@ def test_a_changed_byte_is_noticed_and_leaves_whole_files_only(kind: str, part: 
     path.write_bytes(content)
     with pytest.raises(DataError, match=r"cannot be read completely|its beginning is damaged"):
         copy_pictures(open_archive(path), tmp_path / "root")
-    assert found(tmp_path / "root").items() <= FILES.items()
+    assert file_contents(tmp_path / "root").items() <= FILES.items()
 
     copy_pictures(open_archive(make_archive(path)), tmp_path / "root")
-    assert found(tmp_path / "root") == FILES
+    assert file_contents(tmp_path / "root") == FILES
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -87,26 +83,27 @@ def test_whatever_is_damaged_the_error_is_ours(kind: str, tmp_path: Path) -> Non
             copy_pictures(open_archive(path), tmp_path / str(seed))
         except DataError:
             continue
-        assert kind == "tar" or found(tmp_path / str(seed)).items() <= FILES.items()  # a plain tar has no checksums
+        # a plain tar has no checksums
+        assert kind == "tar" or file_contents(tmp_path / str(seed)).items() <= FILES.items()
 
 
 def test_a_broken_header_is_not_taken_for_the_end(tmp_path: Path) -> None:
     path = make_archive(tmp_path / "a.tar")
     with tarfile.open(path) as tar:
-        place = tar.getmember("raw-img/gatto/4.jpg").offset
+        offset = tar.getmember("raw-img/gatto/4.jpg").offset
     content = bytearray(path.read_bytes())
-    content[place + 150] ^= 0xFF  # in the header's checksum
+    content[offset + 150] ^= 0xFF  # in the header's checksum
     path.write_bytes(content)
-    with pytest.raises(DataError, match="no end after member 13"):
+    with pytest.raises(DataError, match="no end after member 14"):
         copy_pictures(open_archive(path), tmp_path / "root")
 
 
 def test_a_tar_file_that_was_cut_between_two_members_is_noticed(tmp_path: Path) -> None:
     path = make_archive(tmp_path / "a.tar")
     with tarfile.open(path) as tar:
-        place = tar.getmember("raw-img/gatto/4.jpg").offset
-    path.write_bytes(path.read_bytes()[:place])
-    with pytest.raises(DataError, match="no end after member 13"):
+        offset = tar.getmember("raw-img/gatto/4.jpg").offset
+    path.write_bytes(path.read_bytes()[:offset])
+    with pytest.raises(DataError, match="no end after member 14"):
         copy_pictures(open_archive(path), tmp_path / "root")
 
 
@@ -194,13 +191,13 @@ def test_a_zip_file_with_a_password_says_so(tmp_path: Path) -> None:
     path = make_archive(tmp_path / "a.zip")
     content = bytearray(path.read_bytes())
     for signature, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
-        place = -1
-        while (place := content.find(signature, place + 1)) >= 0:
-            content[place + flags] |= 1
+        offset = -1
+        while (offset := content.find(signature, offset + 1)) >= 0:
+            content[offset + flags] |= 1
     path.write_bytes(content)
     with pytest.raises(DataError, match=r"is encrypted, password required.* Unpack it yourself and name the folder"):
         copy_pictures(open_archive(path), tmp_path / "root")
-    assert found(tmp_path / "root") == {}
+    assert file_contents(tmp_path / "root") == {}
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 
 from animals import registry
-from animals.data import __main__ as command
 from animals.data import checks
 from animals.data.sources.feedback import import_feedback
+from animals.data.sources.fetch import main, summary
 from animals.data.sources.folder import ImportResult, count_pictures
 from animals.data.sources.import_pictures import FEEDBACK_ROOT, default_root, import_pictures
 from animals.errors import BrokenRecords, DataError, NoModel, StorageUnavailable
@@ -28,7 +28,7 @@ DAY = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 def publish(bucket: Storage, folders: dict[str, str]) -> None:
     model = colour_model()
-    card = make_card(model, labels=LABELS, config={"data": {"folders": folders}})
+    card = make_card(model, labels=LABELS, config={"data": {"root": "pictures", "folders": folders}})
     registry.write_version(bucket, card, {registry.ONNX: model})
     registry.promote(bucket, card.version, reason="test")
 
@@ -72,12 +72,18 @@ def compact(bucket: Storage, day: str, *records: Feedback) -> None:
         bucket.delete(name)
 
 
-def found(root: Path) -> dict[str, int]:
-    """Each picture's place -> the number of its answer, whose content it has."""
-    places = {path.relative_to(root).as_posix(): path for path in root.rglob("*.jpg")}
-    numbers = {place: int(path.stem.removeprefix("feedback-"), 16) for place, path in places.items()}
-    assert all(places[place].read_bytes() == content(number) for place, number in numbers.items())
-    return {f"{Path(place).parent.name}": number for place, number in numbers.items()}
+def imported(bucket: Storage, root: Path, *records: Feedback) -> ImportResult:
+    """Publish a model, store records with their pictures, and import these."""
+    publish(bucket, FOLDERS)
+    keep(bucket, *records)
+    return import_feedback(bucket.url, root)
+
+
+def pictures(root: Path) -> dict[str, int]:
+    """Return the number of the picture in each label folder, after a check of its content."""
+    numbers = {path: int(path.stem.removeprefix("feedback-"), 16) for path in root.rglob("*.jpg")}
+    assert all(path.read_bytes() == content(number) for path, number in numbers.items())
+    return {path.parent.name: number for path, number in numbers.items()}
 
 
 def test_each_picture_comes_to_the_folder_of_its_label(bucket: Storage, tmp_path: Path) -> None:
@@ -86,7 +92,7 @@ def test_each_picture_comes_to_the_folder_of_its_label(bucket: Storage, tmp_path
     root = tmp_path / "not" / "there"
     result = import_feedback(bucket.url, root)
     assert (result.new, result.existing, result.removed, result.left_out) == (3, 0, 0, ())
-    assert found(root) == {"gatto": 1, "cane": 2, "mucca": 3}
+    assert pictures(root) == {"gatto": 1, "cane": 2, "mucca": 3}
     assert count_pictures(root) == {"gatto": 1, "cane": 1, "mucca": 1}
 
 
@@ -94,42 +100,34 @@ def test_where_folders_are_called_as_labels_these_are(bucket: Storage, tmp_path:
     publish(bucket, {})
     keep(bucket, judged(1, "cat"), judged(2, "dog"))
     import_feedback(bucket.url, tmp_path / "root")
-    assert found(tmp_path / "root") == {"cat": 1, "dog": 2}
+    assert pictures(tmp_path / "root") == {"cat": 1, "dog": 2}
 
 
 def test_one_label_is_enough(bucket: Storage, tmp_path: Path) -> None:
-    publish(bucket, FOLDERS)
-    keep(bucket, judged(1), judged(2))
-    import_feedback(bucket.url, tmp_path / "root")
+    imported(bucket, tmp_path / "root", judged(1), judged(2))
     assert count_pictures(tmp_path / "root") == {"gatto": 2}
 
 
 def test_the_same_call_goes_on_and_brings_only_what_is_new(bucket: Storage, tmp_path: Path) -> None:
-    publish(bucket, FOLDERS)
-    keep(bucket, judged(1, "cat"), judged(2, "dog"))
-    import_feedback(bucket.url, tmp_path / "root")
+    imported(bucket, tmp_path / "root", judged(1, "cat"), judged(2, "dog"))
     (tmp_path / "root" / "cane" / f"feedback-{2:032x}.jpg").write_bytes(b"cut off")
     keep(bucket, judged(3, "cow"))
     result = import_feedback(bucket.url, tmp_path / "root")
     assert (result.new, result.existing) == (2, 1)
-    assert found(tmp_path / "root") == {"gatto": 1, "cane": 2, "mucca": 3}
+    assert pictures(tmp_path / "root") == {"gatto": 1, "cane": 2, "mucca": 3}
 
 
 def test_a_changed_mind_moves_the_picture(bucket: Storage, tmp_path: Path) -> None:
-    publish(bucket, FOLDERS)
-    keep(bucket, judged(1, "cat"))
-    import_feedback(bucket.url, tmp_path / "root")
+    imported(bucket, tmp_path / "root", judged(1, "cat"))
     keep(bucket, judged(1, "dog", minutes=5))
     result = import_feedback(bucket.url, tmp_path / "root")
     assert (result.new, result.removed) == (1, 1)
-    assert found(tmp_path / "root") == {"cane": 1}
+    assert pictures(tmp_path / "root") == {"cane": 1}
     assert not (tmp_path / "root" / "gatto").exists(), "an empty label folder would be refused"
 
 
 def test_what_was_deleted_in_the_bucket_goes_from_the_folder_too(bucket: Storage, tmp_path: Path) -> None:
-    publish(bucket, FOLDERS)
-    keep(bucket, judged(1, "cat"), judged(2, "dog"))
-    import_feedback(bucket.url, tmp_path / "root")
+    imported(bucket, tmp_path / "root", judged(1, "cat"), judged(2, "dog"))
     (tmp_path / "root" / "gatto" / f".feedback-{1:032x}.jpg.unfinished").write_bytes(b"cut off")
     bucket.delete(str(judged(1).picture))
     result = import_feedback(bucket.url, tmp_path / "root")
@@ -163,7 +161,7 @@ def test_tables_of_many_records_are_read_too_and_the_last_judgement_counts(
     assert list(bucket.names("feedback/date=")) == []
     keep(bucket, judged(1, "cow", minutes=5 if loose_is_newer else -5))
     import_feedback(bucket.url, tmp_path / "root")
-    assert found(tmp_path / "root") == {"mucca" if loose_is_newer else "gatto": 1, "cane": 2}
+    assert pictures(tmp_path / "root") == {"mucca" if loose_is_newer else "gatto": 1, "cane": 2}
 
 
 def test_consent_that_was_taken_back_counts_as_the_last_word(bucket: Storage, tmp_path: Path) -> None:
@@ -172,7 +170,7 @@ def test_consent_that_was_taken_back_counts_as_the_last_word(bucket: Storage, tm
     compact(bucket, "2026-11-25", judged(1, "cat"))
     keep(bucket, judged(1, "cat", minutes=1, picture=False))
     result = import_feedback(bucket.url, tmp_path / "root")
-    assert found(tmp_path / "root") == {"cane": 2}
+    assert pictures(tmp_path / "root") == {"cane": 2}
     assert result.left_out == (judged(1).picture,)
 
 
@@ -184,10 +182,10 @@ def test_what_cannot_be_used_is_named(bucket: Storage, tmp_path: Path) -> None:
     bucket.write(orphan, content(9))
     bucket.write("feedback/pictures/date=2026-11-24/note.txt", b"not ours")
     result = import_feedback(bucket.url, tmp_path / "root")
-    assert found(tmp_path / "root") == {"gatto": 1}
+    assert pictures(tmp_path / "root") == {"gatto": 1}
     assert set(result.left_out) == {judged(2).picture, judged(3).picture, orphan}
-    said = command.summary(result, Counter(gatto=1), tmp_path / "root")
-    assert "Left out, since no feedback names them with a label of r1: feedback/pictures/date=" in said
+    message = summary(result, Counter(gatto=1), tmp_path / "root")
+    assert "Left out, since no feedback names them with a label of r1: feedback/pictures/date=" in message
 
 
 def test_a_table_that_is_none_is_told(bucket: Storage, tmp_path: Path) -> None:
@@ -220,9 +218,7 @@ def test_without_feedback_or_a_model_it_is_said_what_to_do(tmp_path: Path) -> No
 
 def test_a_picture_that_cannot_be_removed_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bucket = FolderStorage(tmp_path / "bucket")
-    publish(bucket, FOLDERS)
-    keep(bucket, judged(1, "cat"))
-    import_feedback(bucket.url, tmp_path / "root")
+    imported(bucket, tmp_path / "root", judged(1, "cat"))
     bucket.delete(str(judged(1).picture))
 
     def forbidden(path: Path, **_: Any) -> None:
@@ -257,14 +253,13 @@ def kept_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("kept_here")
 def test_the_command_shows_how_many_each_label_has_and_what_to_do_next(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr("sys.argv", ["animals.data", "fetch", "feedback"])
-    command.main()
-    told = capsys.readouterr().out
-    rows = [line.replace("│", " ").split() for line in told.splitlines() if line.startswith("│")]
+    main("feedback", None)
+    output = capsys.readouterr().out
+    rows = [line.replace("│", " ").split() for line in output.splitlines() if line.startswith("│")]
     assert rows == [["cat", "(gatto)", "10"], ["dog", "(cane)", "10"], ["All", "20"]]
-    assert told.endswith(
+    assert output.endswith(
         """
 data/feedback: 20 new pictures, 0 existed already.
 Look at them: uv run invoke data --check --args "experiment=folder data.root=data/feedback"
@@ -281,5 +276,5 @@ def test_the_same_checks_look_at_the_folder(capsys: pytest.CaptureFixture[str]) 
 
 
 def test_what_was_removed_is_counted_for_the_reader() -> None:
-    said = command.summary(ImportResult(new=0, existing=1, left_out=(), removed=2), Counter(gatto=1), FEEDBACK_ROOT)
-    assert "Removed, since they were deleted or their label changed: 2." in said
+    message = summary(ImportResult(new=0, existing=1, left_out=(), removed=2), Counter(gatto=1), FEEDBACK_ROOT)
+    assert "Removed, since they were deleted or their label changed: 2." in message

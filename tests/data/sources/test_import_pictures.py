@@ -7,11 +7,10 @@ from pathlib import Path
 import pytest
 
 from animals.config.data import DataConfig
-from animals.config.training import TrainConfig
 from animals.data.load import load_data_set
 from animals.data.sample.make import make_sample
 from animals.data.sources import import_pictures as module
-from animals.data.sources.archive import TarSource, ZipSource
+from animals.data.sources.archive import ArchiveSource
 from animals.data.sources.bucket import BucketSource
 from animals.data.sources.folder import ImportResult
 from animals.data.sources.import_pictures import default_root, ensure_local, import_pictures, open_source
@@ -29,7 +28,7 @@ def test_a_name_finds_its_type_of_source(tmp_path: Path, monkeypatch: pytest.Mon
     (tmp_path / "pictures").mkdir()
     names = ["~/pictures", str(make_archive(tmp_path / "a.zip")), str(make_archive(tmp_path / "a.tar.xz")), "gs://name"]
     types = [type(open_source(name, tmp_path / "root")) for name in names]
-    assert types == [BucketSource, ZipSource, TarSource, BucketSource]
+    assert types == [BucketSource, ArchiveSource, ArchiveSource, BucketSource]
 
 
 def test_a_folder_is_copied_once(tmp_path: Path) -> None:
@@ -99,7 +98,7 @@ def test_a_url_without_pictures_is_named(gcs_url: str, tmp_path: Path) -> None:
 
 
 def test_a_wrong_url_is_refused_before_anything_is_read() -> None:
-    TrainConfig(data=DataConfig(root="gs://zoo/raw", extra="gs://zoo/feedback"))
+    DataConfig(root="gs://zoo/raw", extra="gs://zoo/feedback").check_sources()
     for data in (DataConfig(root="http://zoo/raw"), DataConfig(root="gs://zoo/raw", extra="ftp://zoo")):
         with pytest.raises(ConfigError, match="gs://name/prefix"):
-            TrainConfig(data=data)
+            data.check_sources()

@@ -30,8 +30,8 @@ def test_the_photographs_come_from_the_library_s_cache_without_what_lies_beside_
     result = import_pictures("kaggle", tmp_path / "root")
 
     assert (result.new, result.existing, result.left_out) == (10, 0, ("translate.py",))
-    found = {path.parent.name: path.read_bytes().decode() for path in (tmp_path / "root").glob("*/OIP-1.jpeg")}
-    assert found == {folder: folder for folder in ANIMALS10_FOLDERS}
+    contents = {path.parent.name: path.read_bytes().decode() for path in (tmp_path / "root").glob("*/OIP-1.jpeg")}
+    assert contents == {folder: folder for folder in ANIMALS10_FOLDERS}
 
 
 @pytest.mark.parametrize(

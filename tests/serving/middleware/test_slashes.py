@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 from fastapi.testclient import TestClient
 
@@ -17,10 +19,11 @@ def test_every_spelling_of_a_path_is_answered_without_a_redirect(client: TestCli
 
 @pytest.mark.parametrize("path", ["/classify", "/classify/", "//classify//", "/post_data", "/post_data/"])
 def test_the_body_of_a_post_is_kept(client: TestClient, path: str) -> None:
-    content = {"files": {"file": plain("red")}} if "classify" in path else {"json": {"x": "red"}}
+    content: dict[str, Any] = {"files": {"file": plain("red")}}
     if "post_data" in path:
-        content["json"]["prediction_id"] = token()  # type: ignore[assignment]
-    assert client.post(f"http://testserver{path}", follow_redirects=False, **content).status_code == 200  # type: ignore[arg-type]
+        content = {"json": {"x": "red", "prediction_id": token()}}
+    response = client.post(f"http://testserver{path}", follow_redirects=False, **content)
+    assert response.status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/api/classify", "/api/classify/"])

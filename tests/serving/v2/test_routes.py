@@ -21,8 +21,9 @@ from animals.preprocess import preprocess
 from animals.serving.settings import BackendSettings
 from animals.serving.tokens import Tokens
 from animals.storage import FolderStorage
+from tests.support.cards import INPUT, SIDE
 from tests.support.process import running
-from tests.support.published import INPUT, KEY, LABELS, SIDE, Started, certainty, plain, publish, until
+from tests.support.published import KEY, LABELS, Started, certainty, plain, publish, until
 
 INFER = "/v2/models/animals/infer"
 COLOURS = ("red", "lime", "blue")

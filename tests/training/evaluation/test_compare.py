@@ -1,9 +1,9 @@
-"""One version against another, picture by picture."""
+"""Two versions are compared picture by picture."""
 
 import numpy as np
 import pytest
 
-from animals.training.evaluation.compare import Rival, compare
+from animals.training.evaluation.compare import Baseline, compare
 
 
 @pytest.mark.parametrize(
@@ -18,11 +18,16 @@ from animals.training.evaluation.compare import Rival, compare
         (8, 20, "worse"),
     ],
 )
-def test_the_verdict_follows_from_the_pictures_that_one_alone_has_right(
+def test_the_verdict_follows_from_the_pictures_that_only_one_labels_correctly(
     only_this: int, only_other: int, verdict: str
 ) -> None:
     counts = (only_this, only_other, 50, 30)
-    right = np.repeat([True, False, True, False], counts)
+    correct = np.repeat([True, False, True, False], counts)
     other = np.repeat([False, True, True, False], counts)
-    found = compare(right, Rival("r1", other))
-    assert (found.against, found.only_this, found.only_other, found.verdict) == ("r1", only_this, only_other, verdict)
+    result = compare(correct, Baseline("r1", other))
+    assert (result.against, result.only_this, result.only_other, result.verdict) == (
+        "r1",
+        only_this,
+        only_other,
+        verdict,
+    )

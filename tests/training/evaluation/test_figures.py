@@ -1,4 +1,4 @@
-"""Figures show what was found; that they are pleasant is looked at by people."""
+"""Figures show what was measured."""
 
 from pathlib import Path
 
@@ -49,24 +49,24 @@ def test_a_label_is_no_formula(evaluation: Evaluation, tmp_path: Path) -> None:
     assert figure.axes[0].get_xticklabels()[0].get_text() == r"\$\frac\$"
 
 
-def test_the_worst_mistakes_are_the_surest_first_and_say_truth_and_answer(
+def test_the_worst_mistakes_come_in_order_of_confidence_with_both_labels(
     evaluation: Evaluation, data_set: DataSet
 ) -> None:
     evaluation.logits[:12, 0] = -9  # so that fewer are wrong for sure
     figure = plot_mistakes(evaluation, data_set)
     texts = [axes.texts[0].get_text() for axes in figure.axes if axes.texts]
-    wrong = np.flatnonzero(~evaluation.right)
+    wrong = np.flatnonzero(~evaluation.correct)
     assert len(texts) == min(MISTAKES, len(wrong))
     surest = data_set.manifest[evaluation.rows[wrong[evaluation.probabilities[wrong].max(1).argmax()]]]
-    assert texts[0].startswith(f"is: {surest.label}\nsaid: blue, ")
-    assert all(text.splitlines()[0] != "is: blue" or "said: blue" not in text for text in texts)
+    assert texts[0].startswith(f"is: {surest.label}\npredicted: blue, ")
+    assert all(text.splitlines()[0] != "is: blue" or "predicted: blue" not in text for text in texts)
 
 
 def test_no_more_mistakes_are_shown_than_fit(evaluation: Evaluation, data_set: DataSet) -> None:
     evaluation.targets[:] = 1
     figure = plot_mistakes(evaluation, data_set)
     assert sum(bool(axes.texts) for axes in figure.axes) == MISTAKES
-    assert f"{len(evaluation.rows)} wrong answers" in figure.get_suptitle()
+    assert f"{len(evaluation.rows)} wrong predictions" in figure.get_suptitle()
 
 
 def test_the_reliability_diagram_says_what_the_temperature_changes(evaluation: Evaluation) -> None:
@@ -107,7 +107,7 @@ def test_a_run_keeps_its_figures(trained: Trained) -> None:
     assert {"curves.png", "confusion_matrix.png", "reliability.png"} <= names
 
 
-def test_the_corruption_that_spoils_most_is_drawn_last(tmp_path: Path) -> None:
+def test_the_corruption_that_harms_most_is_drawn_last(tmp_path: Path) -> None:
     accuracy = {"fog": (0.5, 0.2), "jpeg": (0.9, 0.8)}
     (axes,) = plot_robustness(0.95, accuracy).axes
     assert [label.get_text() for label in axes.get_yticklabels()] == ["jpeg", "fog"]

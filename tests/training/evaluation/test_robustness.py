@@ -1,11 +1,10 @@
-"""Accuracy on spoiled pictures, and answers that should not change, on models whose answers are known."""
+"""Accuracy on corrupted pictures, and labels that should not change, with models whose predictions are known."""
 
 import numpy as np
 import pytest
 
-from animals.training.evaluation.corruptions import CORRUPTIONS
+from animals.training.evaluation.corruptions import CORRUPTIONS, measure_robustness
 from animals.training.evaluation.invariance import CHANGES, compress, measure_changes, mirror, shift
-from animals.training.evaluation.robustness import measure_robustness
 
 
 def grey(*values: int, side: int = 16) -> np.ndarray:
@@ -27,19 +26,19 @@ def is_brighter_on_the_left(pixels: np.ndarray) -> np.ndarray:
 
 def test_only_what_moves_a_picture_over_the_models_border_costs_accuracy() -> None:
     pixels, targets = grey(*[40] * 50, *[150] * 50), np.repeat([0, 1], 50)
-    found = measure_robustness(is_bright, pixels, targets, np.arange(100))
-    assert (found.pictures, found.clean) == (100, 1.0)
-    assert found.accuracy["darker"] == (1.0, 0.5, 0.5, 0.5, 0.5)  # 0.7 * 150 is still over 100
-    assert found.accuracy["gaussian blur"] == (1.0,) * 5
-    assert found.accuracy["brighter"][-1] == 0.5
-    assert list(found.accuracy) == [corruption.name for corruption in CORRUPTIONS]
+    robustness = measure_robustness(is_bright, pixels, targets, np.arange(100))
+    assert (robustness.pictures, robustness.clean) == (100, 1.0)
+    assert robustness.accuracy["darker"] == (1.0, 0.5, 0.5, 0.5, 0.5)  # 0.7 * 150 is still over 100
+    assert robustness.accuracy["gaussian blur"] == (1.0,) * 5
+    assert robustness.accuracy["brighter"][-1] == 0.5
+    assert list(robustness.accuracy) == [corruption.name for corruption in CORRUPTIONS]
 
 
 def test_the_mean_is_over_all_corruptions_and_severities() -> None:
     pixels, targets = grey(40, 150), np.array([0, 1])
-    found = measure_robustness(is_bright, pixels, targets, np.arange(2))
-    assert found.mean == pytest.approx(np.mean([share for row in found.accuracy.values() for share in row]))
-    assert found == measure_robustness(is_bright, pixels, targets, np.arange(2))
+    robustness = measure_robustness(is_bright, pixels, targets, np.arange(2))
+    assert robustness.mean == pytest.approx(np.mean([share for row in robustness.accuracy.values() for share in row]))
+    assert robustness == measure_robustness(is_bright, pixels, targets, np.arange(2))
 
 
 def test_a_model_that_knows_left_from_right_is_caught_by_the_mirror() -> None:

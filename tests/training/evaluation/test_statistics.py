@@ -1,4 +1,4 @@
-"""Intervals and tests give the numbers that are in the books."""
+"""Intervals and tests give the numbers of textbooks."""
 
 import numpy as np
 import pytest
@@ -26,7 +26,7 @@ def test_the_interval_of_a_share_is_wilsons(right: int, pictures: int, low: floa
     assert (share.low, share.high) == pytest.approx((low, high), abs=1e-4)
 
 
-def test_fishers_test_looks_at_one_side_only() -> None:
+def test_fishers_test_is_one_sided() -> None:
     assert p_lower(flags(0, 3), flags(3, 0)) == pytest.approx(1 / 20)
     assert p_lower(flags(3, 0), flags(0, 3)) == pytest.approx(1)
 

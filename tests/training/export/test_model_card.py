@@ -1,4 +1,4 @@
-"""The model card for people says what the record says, in the form of the Hugging Face hub, and its code runs."""
+"""The model card has the record's figures in the form of the Hugging Face hub, and its code runs."""
 
 import re
 import runpy
@@ -12,7 +12,7 @@ from huggingface_hub import ModelCard
 
 from animals.records import Card
 from animals.serving.classifier import Classifier
-from animals.training.export.model_card import card_for_people
+from animals.training.export.model_card import format_model_card
 from tests.support.pictures import write_picture
 from tests.training.conftest import Trained
 
@@ -26,15 +26,15 @@ def configured(card: Card, **sections: Any) -> Card:
     return card.model_copy(update={"config": config | sections})
 
 
-def code(card: Card, language: str = "python") -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", card_for_people(card), re.DOTALL)
+def code(card: Card) -> list[str]:
+    return re.findall(r"```python\n(.*?)```", format_model_card(card), re.DOTALL)
 
 
 def test_the_hub_reads_the_figures_of_the_record(trained: Trained) -> None:
-    found = ModelCard.load(trained.run / "version" / "README.md")
-    assert found.data.get("model_name") == trained.card.version
-    assert (found.data.get("library_name"), found.data.get("pipeline_tag")) == ("timm", "image-classification")
-    results = found.data.get("eval_results") or []
+    metadata = ModelCard.load(trained.run / "version" / "README.md").data
+    assert metadata.get("model_name") == trained.card.version
+    assert (metadata.get("library_name"), metadata.get("pipeline_tag")) == ("timm", "image-classification")
+    results = metadata.get("eval_results") or []
     assert {result.metric_type: result.metric_value for result in results} == {
         "accuracy": trained.card.metrics.accuracy,
         "f1": trained.card.metrics.f1_macro,
@@ -43,58 +43,52 @@ def test_the_hub_reads_the_figures_of_the_record(trained: Trained) -> None:
     assert all(result.dataset_name == Path(trained.config.data.root).name for result in results)
 
 
-def test_nothing_is_said_of_a_licence_or_a_base_that_is_not_there(trained: Trained) -> None:
-    found = ModelCard(card_for_people(trained.card)).data
-    assert found.get("license") is None
-    assert found.get("base_model") is None
-    assert "from scratch" in card_for_people(trained.card)
+def test_there_is_no_licence_and_no_base_model_where_the_run_has_none(trained: Trained) -> None:
+    metadata = ModelCard(format_model_card(trained.card)).data
+    assert metadata.get("license") is None
+    assert metadata.get("base_model") is None
+    assert "from scratch" in format_model_card(trained.card)
 
 
 def test_licence_base_title_and_description_are_those_of_the_run(trained: Trained) -> None:
     data = {"title": "My *own* fruit", "about": "docs/fruit.md", "extra": "more"}
     card = configured(trained.card, license="cc-by-4.0", model={"name": "resnet18", "pretrained": True}, data=data)
-    text = card_for_people(card)
-    found = ModelCard(text).data
-    assert (found.get("license"), found.get("base_model")) == ("cc-by-4.0", "timm/resnet18.a1_in1k")
-    assert [result.dataset_type for result in found.get("eval_results") or []] == ["my-own-fruit"] * 2
+    text = format_model_card(card)
+    metadata = ModelCard(text).data
+    assert (metadata.get("license"), metadata.get("base_model")) == ("cc-by-4.0", "timm/resnet18.a1_in1k")
+    assert [result.dataset_type for result in metadata.get("eval_results") or []] == ["my-own-fruit"] * 2
     assert r"| Pictures | My \*own\* fruit |" in text
     assert "| Described in | `docs/fruit.md` |" in text
-    assert "| Trained on too | `more` |" in text
+    assert "| Additional training pictures | `more` |" in text
 
 
-def test_it_says_how_the_weights_came_about(trained: Trained) -> None:
+def test_it_describes_the_training(trained: Trained) -> None:
     training = trained.card.training
-    assert training is not None
     assert (training.epochs, training.precision) == (3, "fp32")
     assert training.labels == {"blue": 16, "green": 16, "red": 16}
     assert 1 <= training.best_epoch <= 3
     assert training.seconds > 0
-    text = card_for_people(trained.card)
-    assert f"| Epochs | 3 of 3; the weights are those after number {training.best_epoch} |" in text
+    text = format_model_card(trained.card)
+    assert f"| Epochs | 3 of 3; the weights are those of epoch {training.best_epoch} |" in text
     assert f" in fp32 on {training.hardware} |" in text
     assert f"| Made | {trained.card.created:%Y-%m-%d %H:%M} UTC by run {trained.card.run}, commit " in text
 
 
-def test_a_record_from_before_training_was_noted_has_a_card_too(trained: Trained) -> None:
-    text = card_for_people(trained.card.model_copy(update={"training": None}))
-    assert "| Epochs |" not in text
-    assert "| blue |" in text
-
-
-def test_labels_that_were_not_trained_alike_are_named_with_their_counts(trained: Trained) -> None:
-    assert trained.card.training is not None
-    assert "not trained alike" not in card_for_people(trained.card)
+def test_labels_with_different_numbers_of_pictures_are_a_limit(trained: Trained) -> None:
+    assert "Labels have between" not in format_model_card(trained.card)
     training = trained.card.training.model_copy(update={"labels": {"blue": 3, "green": 50, "red": 16}})
-    text = card_for_people(trained.card.model_copy(update={"training": training}))
-    assert "not trained alike: on 3 pictures of the rarest, 50 of the most frequent" in text
+    text = format_model_card(trained.card.model_copy(update={"training": training}))
+    assert "Labels have between 3 and 50 training pictures." in text
 
 
 def test_a_label_breaks_no_table(trained: Trained) -> None:
     figures = trained.card.metrics.per_label
     metrics = trained.card.metrics.model_copy(update={"per_label": {"a|b `_c_`": figures["blue"]}})
-    text = card_for_people(trained.card.model_copy(update={"metrics": metrics, "labels": ("a|b `_c_`", "d, e")}))
+    training = trained.card.training.model_copy(update={"labels": {"a|b `_c_`": 1}})
+    changes = {"metrics": metrics, "training": training, "labels": ("a|b `_c_`", "d, e")}
+    text = format_model_card(trained.card.model_copy(update=changes))
     assert r"| a&#124;b \`\_c\_\` | " in text
-    assert r"fits a picture best: a|b \`\_c\_\`, `d, e`." in text
+    assert r"by 2 labels: a|b \`\_c\_\`, `d, e`." in text
 
 
 @pytest.fixture
@@ -107,7 +101,7 @@ def beside(trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def printed(source: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, float]:
-    """What code says of the picture."""
+    """Run code, and return what it prints on the picture."""
     (folder / "code.py").write_text(source, encoding="utf-8")
     runpy.run_path(str(folder / "code.py"))
     lines = (line.split(": ") for line in capsys.readouterr().out.splitlines())
@@ -117,8 +111,8 @@ def printed(source: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> di
 def test_the_timm_code_runs_as_it_stands(trained: Trained, beside: Path, capsys: pytest.CaptureFixture[str]) -> None:
     expected = Classifier(trained.card, (beside / "model.onnx").read_bytes())
     timm_code, _ = code(trained.card)
-    found = printed(timm_code, beside, capsys)
-    assert found == pytest.approx(expected.classify((beside / "picture.jpg").read_bytes()), abs=1e-3)
+    output = printed(timm_code, beside, capsys)
+    assert output == pytest.approx(expected.classify((beside / "picture.jpg").read_bytes()), abs=1e-3)
 
 
 @pytest.mark.parametrize("resize", ["squash", "center"])
@@ -129,11 +123,6 @@ def test_the_onnx_code_runs_as_it_stands(
     (beside / "card.json").write_text(card.model_dump_json(), encoding="utf-8")
     expected = Classifier(card, (beside / card.serving_file).read_bytes())
     _, onnx_code = code(card)
-    found = printed(onnx_code, beside, capsys)
-    assert found == pytest.approx(expected.classify((beside / "picture.jpg").read_bytes()), abs=1e-3)
-    assert list(found) == list(card.labels)
-
-
-def test_the_command_on_it_is_the_services(trained: Trained) -> None:
-    (command,) = code(trained.card, "sh")
-    assert command.split()[-1].endswith("/classify/")
+    output = printed(onnx_code, beside, capsys)
+    assert output == pytest.approx(expected.classify((beside / "picture.jpg").read_bytes()), abs=1e-3)
+    assert list(output) == list(card.labels)

@@ -1,4 +1,4 @@
-"""An exported model that answers otherwise than the trained one is never published."""
+"""An exported model that differs from the trained one is never published."""
 
 from pathlib import Path
 

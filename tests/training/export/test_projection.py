@@ -14,9 +14,9 @@ from torch import nn
 
 from animals.inference import ONNX_INPUT, ONNX_OUTPUT, ONNX_PROJECTION
 from animals.preprocess import InputSpec
-from animals.training.evaluation.predictors import answer_onnx
+from animals.training.evaluation.predictors import onnx_predictor_of_all
 from animals.training.export.onnx import export_onnx
-from animals.training.export.projection import DIMENSIONS, SEED, Projected, projected
+from animals.training.export.projection import DIMENSIONS, SEED, Projected, add_projection
 from animals.training.export.quantize import quantize
 
 SPEC = InputSpec(side=32, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
@@ -58,7 +58,7 @@ def test_the_export_gives_logits_as_before_and_the_pooled_features_times_the_mat
 )
 def test_networks_of_other_kinds_are_projected_too(name: str, options: dict[str, int]) -> None:
     model = network(name, **options)
-    both = projected(model, SPEC.side)
+    both = add_projection(model, SPEC.side)
     assert both is not None
     pictures = torch.randn(2, 3, SPEC.side, SPEC.side)
     with torch.inference_mode():
@@ -70,9 +70,9 @@ def test_networks_of_other_kinds_are_projected_too(name: str, options: dict[str,
 
 def test_a_network_that_does_not_show_what_it_pools_is_exported_without(tmp_path: Path) -> None:
     model = nn.Sequential(nn.Flatten(), nn.Linear(3 * SPEC.side**2, 3))
-    assert projected(model, SPEC.side) is None
+    assert add_projection(model, SPEC.side) is None
     path = export_onnx(model, SPEC, tmp_path)
-    assert answer_onnx(path, SPEC)(noise(2))[1].shape == (2, 0)
+    assert onnx_predictor_of_all(path, SPEC)(noise(2))[1].shape == (2, 0)
 
 
 def test_the_distances_between_pictures_are_about_those_of_their_features() -> None:
@@ -90,7 +90,7 @@ def test_in_8_bits_the_projection_is_about_the_same_and_not_itself_in_8_bits(
     pixels = noise(64)
     path = export_onnx(network("resnet10t"), SPEC, tmp_path)
     quantize(path, tmp_path / "int8.onnx", pixels, SPEC)
-    fp32, int8 = (answer_onnx(model, SPEC)(pixels)[1] for model in (path, tmp_path / "int8.onnx"))
+    fp32, int8 = (onnx_predictor_of_all(model, SPEC)(pixels)[1] for model in (path, tmp_path / "int8.onnx"))
     assert np.abs(int8 - fp32).mean() < 0.2 * fp32.std(0).mean()
     session = onnxruntime.InferenceSession(tmp_path / "int8.onnx", providers=["CPUExecutionProvider"])
     assert ONNX_PROJECTION in {output.name for output in session.get_outputs()}

@@ -1,6 +1,5 @@
-"""Who may serve: the gate, the force that overrides it, and the way back."""
+"""Which version serves: the gate, the force that overrides it, and the rollback."""
 
-import sys
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -12,14 +11,15 @@ from animals import registry
 from animals.errors import BrokenModel, NoModel, PromotionRefused, UsageError
 from animals.records import SplitInfo
 from animals.storage import FolderStorage, Storage
-from animals.training.release.promote import main, promote
+from animals.training.release.promote import promote
+from tests.support.command import run
 from tests.support.published import colour_model, make_card
 
 
 def publish(
     bucket: Storage, version: str, right: int, *, split: str = "0", test: str | None = None, **changes: Any
 ) -> None:
-    """A version that has the first so many of forty test pictures right."""
+    """Write a version that answers `right` of forty test pictures correctly."""
     table = pd.DataFrame({"target": ["red"] * 40, "prediction": ["red"] * right + ["blue"] * (40 - right)})
     file = BytesIO()
     table.to_parquet(file, index=False)
@@ -53,8 +53,8 @@ def test_a_version_that_is_not_significantly_worse_is_promoted(storage: Storage,
 
 def test_a_worse_version_is_refused_with_the_figures(storage: Storage) -> None:
     publish(storage, "r2", 20)
-    said = r"r2 is worse than r1.* 10 are right with r1 alone and 0 with r2 alone \(p = 0.002.*--force --reason"
-    with pytest.raises(PromotionRefused, match=said):
+    message = r"r2 is worse than r1.* 10 are right with r1 alone and 0 with r2 alone \(p = 0.002.*--force --reason"
+    with pytest.raises(PromotionRefused, match=message):
         promote(storage, "r2")
     assert registry.read_current(storage).version == "r1"
 
@@ -93,7 +93,7 @@ def test_what_cannot_be_compared_is_refused(storage: Storage) -> None:
     with pytest.raises(PromotionRefused, match="checksum"):
         promote(storage, "r4")
     storage.write(registry.file_name("r1", registry.CARD), b"{}")
-    with pytest.raises(PromotionRefused, match="cannot be compared with"):
+    with pytest.raises(PromotionRefused, match="cannot be read for a comparison"):
         promote(storage, "r4")
 
 
@@ -108,32 +108,27 @@ def test_the_version_that_serves_may_be_promoted_again(storage: Storage) -> None
     assert promote(storage, "r1", reason="as before").previous is None
 
 
-def command(monkeypatch: pytest.MonkeyPatch, folder: FolderStorage, *arguments: str) -> None:
-    monkeypatch.setenv("ANIMALS_BUCKET", folder.url)
-    monkeypatch.setattr(sys, "argv", ["promotion", *arguments])
-    main()
-
-
 def test_the_commands_move_the_pointer_there_and_back(
     folder: FolderStorage, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setenv("ANIMALS_BUCKET", folder.url)
     for version, right in (("r1", 30), ("r2", 40), ("r3", 10)):
         publish(folder, version, right)
-    command(monkeypatch, folder, "promote", "r1")
-    command(monkeypatch, folder, "promote", "r2", "--reason=better")
+    run("promote", "r1")
+    run("promote", "r2", "--reason=better")
     assert "r2 serves in" in capsys.readouterr().out
     with pytest.raises(SystemExit) as ended:
-        command(monkeypatch, folder, "promote", "r3")
+        run("promote", "r3")
     assert ended.value.code == 1
     assert "error: r3 is worse than r2" in capsys.readouterr().err
-    command(monkeypatch, folder, "rollback")
+    run("rollback")
     assert "r1 serves in" in capsys.readouterr().out
     assert registry.read_current(folder).previous == "r2"
     assert registry.read_current(folder).reason == "rolled back by hand"
 
 
 def test_there_is_no_way_back_from_the_first_version(storage: Storage) -> None:
-    with pytest.raises(NoModel, match="No version served before r1"):
+    with pytest.raises(NoModel, match="No version was served before r1"):
         registry.rollback(storage, reason="test")
 
 

@@ -1,6 +1,5 @@
-"""`invoke publish` finishes a run whose bucket was out of reach."""
+"""`invoke publish` publishes a run whose bucket could not be reached."""
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,8 @@ from animals import registry
 from animals.errors import UsageError
 from animals.records import Card
 from animals.storage import Storage, open_storage
-from animals.training.release.publish import is_best, main, publish, read_run
+from animals.training.release.publish import is_best, publish, read_run
+from tests.support.command import run
 from tests.training.conftest import Trained
 
 
@@ -31,8 +31,7 @@ def test_the_command_publishes_to_the_bucket_of_the_environment(
     trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("ANIMALS_BUCKET", str(tmp_path))
-    monkeypatch.setattr(sys, "argv", ["publish", str(trained.run), "--no-promote"])
-    main()
+    run("publish", str(trained.run), "--no-promote")
     assert capsys.readouterr().out == f"{trained.card.version} is published in {tmp_path}.\n"
     assert registry.versions(open_storage(str(tmp_path))) == [trained.card.version]
     assert not (tmp_path / "models" / "current.json").exists()
@@ -43,7 +42,7 @@ def test_a_folder_without_a_finished_run_is_a_usage_error(tmp_path: Path) -> Non
         read_run(tmp_path)
 
 
-def test_a_card_of_another_time_is_a_usage_error(tmp_path: Path) -> None:
+def test_a_card_that_cannot_be_read_is_a_usage_error(tmp_path: Path) -> None:
     (tmp_path / "version").mkdir()
     (tmp_path / "version" / "card.json").write_text("{}", encoding="utf-8")
     with pytest.raises(UsageError, match="cannot be read by this version of animals"):
@@ -54,7 +53,7 @@ def with_accuracy(card: Card, accuracy: float, **changes: Any) -> Card:
     return card.model_copy(update={"metrics": card.metrics.model_copy(update={"accuracy": accuracy}), **changes})
 
 
-def test_a_versionis_best_unless_one_serves_that_was_better_on_the_same_pictures(trained: Trained) -> None:
+def test_a_version_is_best_unless_a_more_accurate_one_serves(trained: Trained) -> None:
     storage = open_storage(trained.config.bucket)
     serving = trained.card.metrics.accuracy
     assert is_best(with_accuracy(trained.card, serving), storage)

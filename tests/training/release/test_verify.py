@@ -1,6 +1,7 @@
-"""What may not serve is found out before it does."""
+"""A version that may not serve is rejected before it does."""
 
 from collections.abc import Callable
+from dataclasses import asdict, replace
 from io import BytesIO
 from pathlib import Path
 
@@ -8,23 +9,20 @@ import pandas as pd
 import pytest
 
 from animals import registry
+from animals.config.compose import read_run_config
 from animals.errors import BrokenModel, NoModel
 from animals.records import Card
 from animals.storage import FolderStorage, Storage
-from animals.training.release.verify import check, fetch
-from tests.support.published import INPUT, colour_model, publish
-from tests.training.conftest import Trained
+from animals.training.release.verify import fetch, verify
+from tests.support.cards import INPUT
+from tests.support.published import colour_model, publish
+from tests.training.conftest import Trained, files_of
 
 Change = Callable[[Card, dict[str, bytes]], Card]
 
 
-def files_of(trained: Trained) -> dict[str, bytes]:
-    storage = FolderStorage(Path(trained.config.bucket))
-    return {file: registry.read_file(storage, trained.card, file) for file in trained.card.files}
-
-
 def put(trained: Trained, bucket: Storage, change: Change = lambda card, _: card) -> Card:
-    """The version of a real run in a bucket, as it is or spoiled; its checksums are right in any case."""
+    """The version of a real run in a bucket, unchanged or damaged; its checksums are right in any case."""
     files = files_of(trained)
     card = change(trained.card, files)
     card = card.model_copy(update={"files": {name: registry.describe(data) for name, data in files.items()}})
@@ -32,44 +30,50 @@ def put(trained: Trained, bucket: Storage, change: Change = lambda card, _: card
     return card
 
 
-def checked(bucket: Storage, version: str, folder: Path) -> str:
+def verified(bucket: Storage, version: str, folder: Path) -> str:
     card = fetch(bucket, version, folder)
-    return "\n".join(check(bucket, card, folder))
+    return "\n".join(verify(bucket, card, folder))
 
 
 def _elsewhere(card: Card, _: dict[str, bytes]) -> Card:
     """Its pictures are on another machine."""
-    return card.model_copy(update={"config": {**card.config, "data": {**card.config["data"], "root": "gone"}}})
+    return _with_data(card, root="gone")
 
 
-def test_a_version_is_what_it_says_and_lies_in_a_bucket_of_its_own(
+def _with_data(card: Card, **changes: str) -> Card:
+    """The card of a run whose pictures were configured otherwise."""
+    config = read_run_config(card)
+    config.data = replace(config.data, **changes)  # type: ignore[arg-type]
+    return card.model_copy(update={"config": asdict(config)})
+
+
+def test_a_published_version_is_verified_and_copied_into_a_bucket_of_its_own(
     trained: Trained, bucket: Storage, tmp_path: Path
 ) -> None:
     card = put(trained, bucket)
-    said = checked(bucket, card.version, tmp_path / "candidate")
-    assert f"files       {len(card.files)}, each with the checksum" in said
-    assert "labels      3; nothing serves that has others" in said
-    assert "table       6 test pictures" in said
-    assert "answers     6 of 6 test pictures as the table says" in said
-    own = FolderStorage(tmp_path / "candidate")
-    assert registry.read_current(own).version == card.version
+    lines = verified(bucket, card.version, tmp_path / "candidate")
+    assert f"files       {len(card.files)}, each with the checksum" in lines
+    assert "labels      3; no version serves yet" in lines
+    assert "table       6 test pictures" in lines
+    assert "answers     6 of 6 test pictures as in the table" in lines
+    candidate = FolderStorage(tmp_path / "candidate")
+    assert registry.read_current(candidate).version == card.version
     with pytest.raises(NoModel):
         registry.read_current(bucket)
 
 
-def test_where_the_pictures_are_not_it_says_that_they_were_not_asked_about(
+def test_without_the_test_pictures_the_answers_are_not_compared(
     trained: Trained, bucket: Storage, tmp_path: Path
 ) -> None:
-    said = checked(bucket, put(trained, bucket, _elsewhere).version, tmp_path / "candidate")
-    assert "answers     one finite number a label; not compared with the table, since: gone is no folder" in said
+    lines = verified(bucket, put(trained, bucket, _elsewhere).version, tmp_path / "candidate")
+    assert "answers     one finite number per label; not compared with the table: gone is no folder" in lines
 
 
-def test_feedback_that_was_deleted_since_is_not_missed(trained: Trained, bucket: Storage, tmp_path: Path) -> None:
+def test_feedback_that_was_deleted_since_does_not_matter(trained: Trained, bucket: Storage, tmp_path: Path) -> None:
     def with_extra(card: Card, _: dict[str, bytes]) -> Card:
-        data = {**card.config["data"], "extra": "gs://gone/feedback"}
-        return card.model_copy(update={"config": {**card.config, "data": data}})
+        return _with_data(card, extra="gs://gone/feedback")
 
-    assert "as the table says" in checked(bucket, put(trained, bucket, with_extra).version, tmp_path / "candidate")
+    assert "as in the table" in verified(bucket, put(trained, bucket, with_extra).version, tmp_path / "candidate")
 
 
 def test_a_file_that_is_not_what_was_published_is_refused(trained: Trained, bucket: Storage, tmp_path: Path) -> None:
@@ -83,7 +87,7 @@ def test_other_labels_than_those_that_are_served_are_refused(trained: Trained, b
     publish(bucket, "serving", labels=("blue", "green", "violet"))
     card = put(trained, bucket)
     with pytest.raises(BrokenModel, match=r"other labels than serving, which serves \(red, violet\)"):
-        checked(bucket, card.version, tmp_path / "candidate")
+        verified(bucket, card.version, tmp_path / "candidate")
 
 
 def _other_network(card: Card, files: dict[str, bytes]) -> Card:
@@ -135,19 +139,19 @@ def _parquet(table: pd.DataFrame) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         (_no_network, "cannot be run"),
         (_other_network, "cannot be run"),
-        (_one_label_less, "does not answer one finite number for each label"),
-        (_other_answers, "test pictures otherwise than"),
+        (_one_label_less, "does not give one finite number for each label"),
+        (_other_answers, "test pictures differently from"),
         (_other_pictures, "is of other pictures than those that its card names"),
-        (_wrong_table, "has 0.0% right, but its card says"),
+        (_wrong_table, "has an accuracy of 0.0%; expected "),
         (_short_table, "has 2 rows"),
     ],
 )
-def test_what_does_not_fit_together_is_refused(change: Change, said: str, trained: Trained, tmp_path: Path) -> None:
+def test_what_does_not_fit_together_is_refused(change: Change, message: str, trained: Trained, tmp_path: Path) -> None:
     bucket = FolderStorage(tmp_path / "bucket")
     card = put(trained, bucket, change)
-    with pytest.raises(BrokenModel, match=said):
-        checked(bucket, card.version, tmp_path / "candidate")
+    with pytest.raises(BrokenModel, match=message):
+        verified(bucket, card.version, tmp_path / "candidate")

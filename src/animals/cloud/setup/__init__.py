@@ -1,1 +1,1 @@
-"""Set up a project: everything that the system needs there, made if it is missing and never made twice."""
+"""Set-up of a project: create what is missing of everything that the system needs there."""

@@ -1,4 +1,4 @@
-"""Service accounts, and what each may do."""
+"""Service accounts and their roles."""
 
 from collections.abc import Iterator
 from typing import Any, Final
@@ -6,7 +6,7 @@ from typing import Any, Final
 from animals.cloud.gcloud import Command
 from animals.cloud.setup.grants import GRANTS, Grant, On
 from animals.cloud.setup.steps import Setup
-from animals.cloud.target import ACCOUNTS, CHECK, GITHUB_TOKEN, REPOSITORY, SIGNING_KEY, TOPIC, WANDB_KEY, Place
+from animals.cloud.target import ACCOUNTS, CHECK, GITHUB_TOKEN, REPOSITORY, SIGNING_KEY, TOPIC, WANDB_KEY, Target
 
 TITLES: Final = {
     "trainer": "trains on Vertex AI",
@@ -19,90 +19,90 @@ TITLES: Final = {
 
 
 def accounts(setup: Setup) -> Iterator[Command]:
-    """One for each service."""
+    """Create an account for each service."""
     group = ("iam", "service-accounts")
-    ask = setup.command("see which service accounts there are", *group, "list", "--format=value(email)")
-    there = set(setup.gcloud.output(ask).split())
+    command = setup.command("list the service accounts", *group, "list", "--format=value(email)")
+    existing = set(setup.gcloud.output(command).split())
     for name in ACCOUNTS:
-        if setup.place.account(name) not in there:
+        if setup.target.account(name) not in existing:
             words = (f"animals-{name}", f"--display-name=animals: {TITLES[name]}")
-            yield setup.command(f"make the account that {TITLES[name]}", *group, "create", *words)
+            yield setup.command(f"create the account that {TITLES[name]}", *group, "create", *words)
 
 
 def grants(setup: Setup) -> Iterator[Command]:
-    """What is missing of the table; what is beyond it is told, and left."""
+    """Grant missing roles of the table; report additional roles, but keep them."""
     for on in dict.fromkeys(grant.on for grant in GRANTS):
-        yield from _on(setup, on, [grant for grant in GRANTS if grant.on == on])
+        yield from _grants_on(setup, on, [grant for grant in GRANTS if grant.on == on])
 
 
-def _on(setup: Setup, on: On, wanted: list[Grant]) -> Iterator[Command]:
-    group, thing = resource(setup.place, on)
-    ask = setup.command(f"see who may do what with {_called(on)}", *group, "get-iam-policy", *thing)
-    policy = setup.gcloud.find(ask)
+def _grants_on(setup: Setup, on: On, expected: list[Grant]) -> Iterator[Command]:
+    group, thing = resource(setup.target, on)
+    command = setup.command(f"read the roles on {_called(on)}", *group, "get-iam-policy", *thing)
+    policy = setup.gcloud.find(command)
     if policy is None and not setup.gcloud.dry_run and on == "job animals-check":
-        setup.left.append(
-            f"Run this again after the first deployment: {CHECK} is not there yet, which it lets be started."
+        setup.todo.append(
+            f"Run this again after the first deployment, so that {CHECK} can be started: it does not exist yet."
         )
         return
-    there = _bindings(policy or {})
-    for grant in wanted:
-        if _binding(setup.place, grant) not in there:
+    actual = _bindings(policy or {})
+    for grant in expected:
+        if _binding(setup.target, grant) not in actual:
             yield bind(setup, grant)
-    for member, role, condition in sorted(there - {_binding(setup.place, grant) for grant in GRANTS if grant.on == on}):
-        if member in {setup.place.account(name) for name in ACCOUNTS}:
+    for member, role, condition in sorted(actual - {_binding(setup.target, grant) for grant in expected}):
+        if member in {setup.target.account(name) for name in ACCOUNTS}:
             words = (f"--member=serviceAccount:{member}", f"--role={role}", *_no_condition(on))
-            takes = "" if not condition else f" under the condition {condition}"
-            more = setup.command("", *group, "remove-iam-policy-binding", *thing, *words)
-            setup.left.append(
-                f"{member} has {role} on {_called(on)}{takes}, which it does not need. To take it: {more}"
+            under = "" if not condition else f" under the condition {condition}"
+            remove = setup.command("", *group, "remove-iam-policy-binding", *thing, *words)
+            setup.todo.append(
+                f"{member} has {role} on {_called(on)}{under}, but does not need it. Remove it with: {remove}"
             )
 
 
 def bind(setup: Setup, grant: Grant) -> Command:
-    """The command that grants it."""
-    group, thing = resource(setup.place, grant.on)
-    member = f"--member=serviceAccount:{setup.place.account(grant.account)}"
+    """Return the command that grants a role."""
+    group, thing = resource(setup.target, grant.on)
+    member = f"--member=serviceAccount:{setup.target.account(grant.account)}"
     condition = _no_condition(grant.on)
     if grant.under:
-        condition = (f"--condition=title={title(grant)},expression={expression(setup.place, grant)}",)
+        condition = (f"--condition=title={title(grant)},expression={expression(setup.target, grant)}",)
     words = (*group, "add-iam-policy-binding", *thing, member, f"--role=roles/{grant.role}", *condition)
     under = f" under {grant.under}" if grant.under else ""
-    return setup.command(f"let animals-{grant.account} have {grant.role} on {_called(grant.on)}{under}", *words)
+    return setup.command(f"grant animals-{grant.account} {grant.role} on {_called(grant.on)}{under}", *words)
 
 
-def resource(place: Place, on: On) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The group of commands for a thing, and the words that name it."""
+def resource(target: Target, on: On) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the group of commands for a resource, and the words that name it."""
     match on.split():
         case ["project"]:
-            return ("projects",), (place.project,)
+            return ("projects",), (target.project,)
         case ["bucket"]:
-            return ("storage", "buckets"), (place.bucket,)
+            return ("storage", "buckets"), (target.bucket,)
         case ["pictures"]:
-            return ("storage", "buckets"), (place.data_bucket,)
+            return ("storage", "buckets"), (target.data_bucket,)
         case ["images"]:
-            return ("artifacts", "repositories"), (REPOSITORY, f"--location={place.region}")
+            return ("artifacts", "repositories"), (REPOSITORY, f"--location={target.region}")
         case ["topic"]:
             return ("pubsub", "topics"), (TOPIC,)
         case ["account", name]:
-            return ("iam", "service-accounts"), (f"animals-{name}@{place.project}.iam.gserviceaccount.com",)
+            return ("iam", "service-accounts"), (f"animals-{name}@{target.project}.iam.gserviceaccount.com",)
         case ["job", name]:
-            return ("run", "jobs"), (name, f"--region={place.region}")
+            return ("run", "jobs"), (name, f"--region={target.region}")
         case _:
             return ("secrets",), ({"signing": SIGNING_KEY, "W&B": WANDB_KEY}.get(on.split()[0], GITHUB_TOKEN),)
 
 
 def title(grant: Grant) -> str:
-    """Of the condition."""
+    """Return the title of the condition."""
     return f"under {grant.under.rstrip('/')}".replace("/", " ").replace(".json", "")
 
 
-def expression(place: Place, grant: Grant) -> str:
-    """Of the condition. In single quotes, which gcloud.cmd passes on as they are on Windows."""
-    return f"resource.name.startsWith('projects/_/buckets/{place.bucket.removeprefix('gs://')}/objects/{grant.under}')"
+def expression(target: Target, grant: Grant) -> str:
+    """Return the condition, with single quotes, which gcloud.cmd does not change on Windows."""
+    return f"resource.name.startsWith('projects/_/buckets/{target.bucket.removeprefix('gs://')}/objects/{grant.under}')"
 
 
 def _no_condition(on: On) -> tuple[str, ...]:
-    # without it gcloud would ask, where others have conditions; topics and jobs take none
+    # without it gcloud prompts if other bindings have conditions; topics and jobs have none
     return () if on in ("topic", "job animals-check") else ("--condition=None",)
 
 
@@ -110,13 +110,13 @@ def _called(on: On) -> str:
     return on if on.startswith("account") else f"the {on}"
 
 
-def _binding(place: Place, grant: Grant) -> tuple[str, str, str]:
-    condition = expression(place, grant) if grant.under else ""
-    return place.account(grant.account), f"roles/{grant.role}", condition
+def _binding(target: Target, grant: Grant) -> tuple[str, str, str]:
+    condition = expression(target, grant) if grant.under else ""
+    return target.account(grant.account), f"roles/{grant.role}", condition
 
 
 def _bindings(policy: Any) -> set[tuple[str, str, str]]:
-    """Account, role and condition."""
+    """Return account, role and condition of each binding."""
     return {
         (member.removeprefix("serviceAccount:"), binding["role"], binding.get("condition", {}).get("expression", ""))
         for binding in policy.get("bindings", ())

@@ -1,4 +1,4 @@
-"""Who is woken, when, and what there is to look at."""
+"""Alerts, metrics from the log, the dashboard and the uptime check."""
 
 import hashlib
 import json
@@ -18,145 +18,142 @@ METRICS: Final = FILES / "metrics"
 DASHBOARD: Final = FILES / "dashboard.json"
 
 LABEL: Final = "sha"
-"""Of policies and the dashboard: says from which text they were made, so that a second run need not touch them."""
+"""Label of policies and the dashboard with the checksum of their file, so that unchanged ones are kept."""
 
 UPTIME: Final = f"{PREFIX}Page"
 
 
 def channel(setup: Setup) -> Iterator[Command]:
-    """Where alerts go."""
-    if setup.email and not _channel(setup):
+    """Create the channel that sends alerts to an email address."""
+    if setup.email and not _find_channel(setup):
         yield setup.command(
-            f"tell {setup.email} of alerts",
+            f"send alerts to {setup.email}",
             *("beta", "monitoring", "channels", "create", "--type=email", f"--display-name={PREFIX}{setup.email}"),
             f"--channel-labels=email_address={setup.email}",
         )
     if not setup.email:
-        setup.left.append(
-            "Give --email ADDRESS if somebody is to hear of alerts; without, they are only in the console."
-        )
+        setup.todo.append("Pass --email ADDRESS to get alerts by email; without it they are only in the console.")
 
 
-def _channel(setup: Setup) -> str:
-    """Its full name; nothing if it is not there."""
-    ask = setup.command("see who hears of alerts", "beta", "monitoring", "channels", "list")
-    for found in setup.gcloud.read(ask) or ():
-        if found.get("labels", {}).get("email_address") == setup.email:
-            return str(found["name"])
+def _find_channel(setup: Setup) -> str:
+    """Return its full name; empty if it does not exist."""
+    command = setup.command("list the channels of alerts", "beta", "monitoring", "channels", "list")
+    for existing in setup.gcloud.read(command) or ():
+        if existing.get("labels", {}).get("email_address") == setup.email:
+            return str(existing["name"])
     return ""
 
 
 def metrics(setup: Setup) -> Iterator[Command]:
-    """Numbers out of the line that the daily check prints."""
+    """Create the metrics from the line that the retrain check prints."""
     group = ("logging", "metrics")
     for path in sorted(METRICS.glob("*.json")):
-        look = setup.command(f"see how the metric {path.stem} is", *group, "describe", path.stem)
-        found, config = setup.gcloud.find(look), f"--config-from-file={shown(path)}"
-        if found is None:
-            yield setup.command(f"make the metric {path.stem}", *group, "create", path.stem, config)
-        elif any(found.get(key) != value for key, value in _told(path).items()):
-            yield setup.command(f"bring the metric {path.stem} up to date", *group, "update", path.stem, config)
+        describe = setup.command(f"read the metric {path.stem}", *group, "describe", path.stem)
+        existing, config = setup.gcloud.find(describe), f"--config-from-file={shown(path)}"
+        if existing is None:
+            yield setup.command(f"create the metric {path.stem}", *group, "create", path.stem, config)
+        elif any(existing.get(key) != value for key, value in _settings(path).items()):
+            yield setup.command(f"update the metric {path.stem}", *group, "update", path.stem, config)
 
 
-def _told(path: Path) -> dict[str, str]:
-    wanted = json.loads(path.read_text(encoding="utf-8"))
-    return {key: value for key, value in wanted.items() if key != "metricDescriptor"}  # which is answered with more
+def _settings(path: Path) -> dict[str, str]:
+    settings = json.loads(path.read_text(encoding="utf-8"))
+    return {key: value for key, value in settings.items() if key != "metricDescriptor"}  # which is returned extended
 
 
 def alerts(setup: Setup) -> Iterator[Command]:
-    """One policy for each file."""
+    """Create a policy for each file."""
     group = ("monitoring", "policies")
-    found = setup.gcloud.read(setup.command("see which alerts there are", *group, "list")) or ()
-    there = {policy["displayName"]: policy for policy in found}
-    wanted = _wanted(setup) if setup.email else ""
+    policies = setup.gcloud.read(setup.command("list the alerts", *group, "list")) or ()
+    existing = {policy["displayName"]: policy for policy in policies}
+    channel = _channel(setup) if setup.email else ""
     for path in sorted(ALERTS.glob("*.yaml")):
-        yield from _alert(setup, path, there.get(_name(path)), wanted)
+        yield from _alert(setup, path, existing.get(_name(path)), channel)
 
 
-def _wanted(setup: Setup) -> str:
-    """The channel that policies are to name."""
+def _channel(setup: Setup) -> str:
+    """Return the full name of the channel for new policies."""
     if setup.gcloud.dry_run:
-        setup.left.append("CHANNEL above stands for the name that `gcloud beta monitoring channels list` prints.")
-        return f"projects/{setup.place.project}/notificationChannels/CHANNEL"
-    if channel := _channel(setup):
+        setup.todo.append("CHANNEL above stands for the name that `gcloud beta monitoring channels list` prints.")
+        return f"projects/{setup.target.project}/notificationChannels/CHANNEL"
+    if channel := _find_channel(setup):
         return channel
-    raise CloudError(f"{setup.email} is not told of alerts yet, so none is made that would reach nobody.")
+    raise CloudError(f"There is no channel for {setup.email} yet; alerts without a channel would not be sent.")
 
 
-def _alert(setup: Setup, path: Path, found: Any, channel: str) -> Iterator[Command]:
-    group, file, mark = ("monitoring", "policies"), f"--policy-from-file={shown(path)}", _mark(path)
-    if found is None:
-        told = (f"--notification-channels={channel}",) if channel else ()
-        words = (file, f"--user-labels={LABEL}={mark}", *told)
-        yield setup.command(f"alert of {_name(path)}", *group, "create", *words)
+def _alert(setup: Setup, path: Path, existing: Any, channel: str) -> Iterator[Command]:
+    group, file, checksum = ("monitoring", "policies"), f"--policy-from-file={shown(path)}", _checksum(path)
+    if existing is None:
+        flags = (f"--notification-channels={channel}",) if channel else ()
+        words = (file, f"--user-labels={LABEL}={checksum}", *flags)
+        yield setup.command(f"create the alert {_name(path)}", *group, "create", *words)
         return
-    channels = list(found.get("notificationChannels", ()))
-    heard = channels if not channel or channel in channels else [*channels, channel]
-    if found.get("userLabels", {}).get(LABEL) == mark and heard == channels:
+    actual = list(existing.get("notificationChannels", ()))
+    channels = actual if not channel or channel in actual else [*actual, channel]
+    if existing.get("userLabels", {}).get(LABEL) == checksum and channels == actual:
         return
-    told = (f"--set-notification-channels={','.join(heard)}",) if heard else ()
-    words = (found["name"], file, f"--update-user-labels={LABEL}={mark}", *told)
-    yield setup.command(f"bring the alert of {_name(path)} up to date", *group, "update", *words)
+    flags = (f"--set-notification-channels={','.join(channels)}",) if channels else ()
+    words = (existing["name"], file, f"--update-user-labels={LABEL}={checksum}", *flags)
+    yield setup.command(f"update the alert {_name(path)}", *group, "update", *words)
 
 
 def _name(path: Path) -> str:
-    """Of the policy in a file, which is YAML that the standard library cannot read."""
-    found = re.search(r"^displayName: (\S+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
-    if found is None:
-        raise CloudError(f"{path} has no line such as displayName: {PREFIX}Slow. Give it one.")
-    return found[1]
+    """Return the name of the policy in a file, which is YAML that the standard library cannot read."""
+    match = re.search(r"^displayName: (\S+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+    if match is None:
+        raise CloudError(f"{path} has no displayName; expected a line such as displayName: {PREFIX}Slow.")
+    return match[1]
 
 
-def _mark(path: Path) -> str:
-    text = path.read_text(encoding="utf-8")  # so that the ends of lines are the same on every system
+def _checksum(path: Path) -> str:
+    text = path.read_text(encoding="utf-8")  # so that line ends are the same on every system
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def dashboard(setup: Setup) -> Iterator[Command]:
-    """Traffic, errors, time, instances, and what the last checks found."""
+    """Create the dashboard: requests, errors, latency, instances, and the results of the last checks."""
     group = ("monitoring", "dashboards")
-    wanted = json.loads(DASHBOARD.read_text(encoding="utf-8"))
-    found = setup.gcloud.read(setup.command("see which dashboards there are", *group, "list")) or ()
-    there = next((one for one in found if one["displayName"] == wanted["displayName"]), None)
-    if there is None:
-        config = f"--config-from-file={shown(_marked(wanted))}"
-        yield setup.command("make the dashboard", *group, "create", config)
-    elif there.get("labels", {}).get(LABEL) != _mark(DASHBOARD):
-        config = f"--config-from-file={shown(_marked(wanted, etag=there['etag']))}"
-        yield setup.command("bring the dashboard up to date", *group, "update", there["name"], config)
+    settings = json.loads(DASHBOARD.read_text(encoding="utf-8"))
+    dashboards = setup.gcloud.read(setup.command("list the dashboards", *group, "list")) or ()
+    existing = next((one for one in dashboards if one["displayName"] == settings["displayName"]), None)
+    if existing is None:
+        config = f"--config-from-file={shown(_write_labelled(settings))}"
+        yield setup.command("create the dashboard", *group, "create", config)
+    elif existing.get("labels", {}).get(LABEL) != _checksum(DASHBOARD):
+        config = f"--config-from-file={shown(_write_labelled(settings, etag=existing['etag']))}"
+        yield setup.command("update the dashboard", *group, "update", existing["name"], config)
 
 
-def _marked(wanted: dict[str, Any], **more: str) -> Path:
-    """Write it with its mark."""
+def _write_labelled(settings: dict[str, Any], **more: str) -> Path:
+    """Write the dashboard with its checksum as a label, and return the file."""
     path = Path.cwd() / FILLED / DASHBOARD.name
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps({**wanted, **more, "labels": {LABEL: _mark(DASHBOARD)}}, indent=2), encoding="utf-8")
+        labels = {LABEL: _checksum(DASHBOARD)}
+        path.write_text(json.dumps({**settings, **more, "labels": labels}, indent=2), encoding="utf-8")
     except OSError as error:
         raise CloudError(f"{path} cannot be written: {error}.") from error
     return path
 
 
 def uptime(setup: Setup) -> Iterator[Command]:
-    """Whether the page answers, asked from outside. Its address is known when it was deployed."""
-    look = ("run", "services", "describe", FRONTEND, f"--region={setup.place.region}")
-    found = setup.gcloud.find(setup.command("find the page's address", *look))
+    """Create the uptime check of the page, whose URL is known after its deployment."""
+    describe = ("run", "services", "describe", FRONTEND, f"--region={setup.target.region}")
+    page = setup.gcloud.find(setup.command("read the page's URL", *describe))
     group = ("monitoring", "uptime")
-    if found is None and not setup.gcloud.dry_run:
-        setup.left.append(
-            f"Run this again after the first deployment: {FRONTEND} is not there yet, which is to be watched."
-        )
+    if page is None and not setup.gcloud.dry_run:
+        setup.todo.append(f"Run this again after the first deployment, to monitor {FRONTEND}: it does not exist yet.")
         return
-    host = found["status"]["url"].removeprefix("https://") if found else "PAGE"
-    if found is None:
-        setup.left.append(f"PAGE above stands for the host of {FRONTEND}; the check is made once that is deployed.")
-    known = setup.gcloud.read(setup.command("see what is asked from outside", *group, "list-configs")) or ()
-    if any(one["displayName"] == UPTIME for one in known):
+    host = page["status"]["url"].removeprefix("https://") if page else "PAGE"
+    if page is None:
+        setup.todo.append(f"PAGE above stands for the host of {FRONTEND}; the check is created after its deployment.")
+    checks = setup.gcloud.read(setup.command("list the uptime checks", *group, "list-configs")) or ()
+    if any(check["displayName"] == UPTIME for check in checks):
         return
     yield setup.command(
-        "ask every five minutes, from three continents, whether the page is there",
+        "request the page every five minutes from three continents",
         *(*group, "create", UPTIME, "--resource-type=uptime-url"),
-        f"--resource-labels=host={host},project_id={setup.place.project}",
+        f"--resource-labels=host={host},project_id={setup.target.project}",
         *("--protocol=https", "--path=/_stcore/health", "--period=5", "--timeout=30"),
         "--regions=europe,usa-virginia,asia-pacific",
     )

@@ -1,4 +1,4 @@
-"""What goes by itself: builds on a push, a check every day, a training when it asks for one."""
+"""Automation: builds on a push, a retrain check every day, and a training when it requests one."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -8,64 +8,62 @@ from animals.cloud.setup.steps import Setup
 from animals.cloud.target import BUILD_TRIGGER, CHECK, RETRAIN_TRIGGER, TOPIC
 
 BRANCH: Final = r"--branch-pattern=\Amain\z"
-"""Which is that of ^main$, whose first letter is taken away on Windows on its way through gcloud.cmd."""
+"""Same as ^main$, whose first character gcloud.cmd removes on Windows."""
 
 SCHEDULE: Final = "0 5 * * *"
-"""Every day at five, UTC: a day's records are complete then."""
+"""Every day at 5:00 UTC: the records of the day before are complete then."""
 
 
 def topic(setup: Setup) -> Iterator[Command]:
-    """By whose messages a training is asked for."""
+    """Create the topic for training requests."""
     group = ("pubsub", "topics")
-    if not setup.gcloud.exists(setup.command("see whether the topic is there", *group, "describe", TOPIC)):
-        yield setup.command("make the topic that asks for a training", *group, "create", TOPIC)
+    if not setup.gcloud.exists(setup.command("check whether the topic exists", *group, "describe", TOPIC)):
+        yield setup.command("create the topic for training requests", *group, "create", TOPIC)
 
 
 def triggers(setup: Setup) -> Iterator[Command]:
-    """Both run as the deployer: a push to main builds and deploys, a message to the topic trains."""
+    """Create the triggers: a push to main builds and deploys, a message to the topic trains, both as the deployer."""
     if not setup.github:
-        setup.left.append("Give --github OWNER/REPO if a push is to build, and a message to train.")
+        setup.todo.append("Pass --github OWNER/REPO to build on a push, and to train on a message.")
         return
-    group, where = ("builds", "triggers"), f"--region={setup.place.region}"
-    ask = setup.command("see which triggers there are", *group, "list", where, "--format=value(name)")
-    there = set(setup.gcloud.output(ask).split())
-    email = setup.place.account("deployer")
-    run_as = f"--service-account=projects/{setup.place.project}/serviceAccounts/{email}"
-    region = f"--substitutions=_REGION={setup.place.region}"
+    group, where = ("builds", "triggers"), f"--region={setup.target.region}"
+    command = setup.command("list the triggers", *group, "list", where, "--format=value(name)")
+    existing = set(setup.gcloud.output(command).split())
+    email = setup.target.account("deployer")
+    run_as = f"--service-account=projects/{setup.target.project}/serviceAccounts/{email}"
+    region = f"--substitutions=_REGION={setup.target.region}"
     owner, _, name = setup.github.partition("/")
-    if BUILD_TRIGGER not in there:
+    if BUILD_TRIGGER not in existing:
         yield setup.command(
-            "build and deploy what is pushed to main",
+            "build and deploy on a push to main",
             *(*group, "create", "github", f"--name={BUILD_TRIGGER}", where, f"--repo-owner={owner}"),
             *(f"--repo-name={name}", BRANCH, "--build-config=cloudbuild_files/build.yaml"),
-            *(f"{region},_TRAIN_GPU=true", run_as),  # which the next trigger asks for
+            *(f"{region},_TRAIN_GPU=true", run_as),  # the next trigger uses this image
         )
-    if RETRAIN_TRIGGER not in there:
+    if RETRAIN_TRIGGER not in existing:
         repository = (f"--repo=https://github.com/{setup.github}", "--repo-type=GITHUB", "--branch=main")
         yield setup.command(
-            "train when the topic says so",
-            *(*group, "create", "pubsub", f"--name={RETRAIN_TRIGGER}", where, f"--topic={setup.place.topic}"),
+            "train on a message to the topic",
+            *(*group, "create", "pubsub", f"--name={RETRAIN_TRIGGER}", where, f"--topic={setup.target.topic}"),
             *(*repository, "--build-config=cloudbuild_files/retrain.yaml", run_as),
             f"{region},_REQUEST=$(body.message.data.id),_ANNOUNCE=github://{setup.github}",
         )
 
 
 def schedule(setup: Setup) -> Iterator[Command]:
-    """The daily check. Its job may not be deployed yet: until then each start fails, and nothing else."""
-    group, where = ("scheduler", "jobs"), (CHECK, f"--location={setup.place.region}")
-    uri = (
-        f"https://run.googleapis.com/v2/projects/{setup.place.project}/locations/{setup.place.region}/jobs/{CHECK}:run"
-    )
-    email = setup.place.account("report")
+    """Create the schedule of the retrain check, whose starts fail until its job is deployed."""
+    group, where = ("scheduler", "jobs"), (CHECK, f"--location={setup.target.region}")
+    uri = f"https://run.googleapis.com/v2/projects/{setup.target.project}/locations/{setup.target.region}/jobs/{CHECK}:run"
+    email = setup.target.account("report")
     settings = (
         *(f"--schedule={SCHEDULE}", "--time-zone=Etc/UTC", f"--uri={uri}", "--http-method=post"),
         *(f"--oauth-service-account-email={email}", "--attempt-deadline=60s", "--max-retry-attempts=3"),
     )
-    found = setup.gcloud.find(setup.command("see when the check is started", *group, "describe", *where))
-    if found is None:
+    existing = setup.gcloud.find(setup.command("read the schedule of the check", *group, "describe", *where))
+    if existing is None:
         yield setup.command("start the check every day", *group, "create", "http", *where, *settings)
         return
-    target = found.get("httpTarget", {})
-    there = (found.get("schedule"), target.get("uri"), target.get("oauthToken", {}).get("serviceAccountEmail"))
-    if there != (SCHEDULE, uri, email):
-        yield setup.command("start the check every day as it should be", *group, "update", "http", *where, *settings)
+    target = existing.get("httpTarget", {})
+    actual = (existing.get("schedule"), target.get("uri"), target.get("oauthToken", {}).get("serviceAccountEmail"))
+    if actual != (SCHEDULE, uri, email):
+        yield setup.command("update the schedule of the check", *group, "update", "http", *where, *settings)

@@ -1,4 +1,4 @@
-"""The two buckets: private, versioned, and swept by rules."""
+"""The two buckets: private, versioned, and with lifecycle rules."""
 
 import json
 from collections.abc import Iterator
@@ -13,36 +13,36 @@ RULES: Final = {"animals": FILES / "lifecycle" / "animals.json", "pictures": FIL
 
 
 def animals(setup: Setup) -> Iterator[Command]:
-    """The one of models, feedback, predictions, reports and runs."""
-    return _bucket(setup, setup.place.bucket, RULES["animals"])
+    """Create the bucket for models, feedback, predictions, reports and runs."""
+    return _bucket(setup, setup.target.bucket, RULES["animals"])
 
 
 def pictures(setup: Setup) -> Iterator[Command]:
-    """The one of DVC."""
-    return _bucket(setup, setup.place.data_bucket, RULES["pictures"])
+    """Create the bucket for pictures, which DVC manages."""
+    return _bucket(setup, setup.target.data_bucket, RULES["pictures"])
 
 
 def _bucket(setup: Setup, url: str, rules: Path) -> Iterator[Command]:
-    look = setup.command(f"see how {url} is", "storage", "buckets", "describe", url, "--raw")
-    found = setup.gcloud.find(look)
+    describe = setup.command(f"read the settings of {url}", "storage", "buckets", "describe", url, "--raw")
+    existing = setup.gcloud.find(describe)
     private = ("--uniform-bucket-level-access", "--public-access-prevention")
-    if found is None:
-        place = f"--location={setup.place.region}"
-        yield setup.command(f"make the bucket {url}", "storage", "buckets", "create", url, place, *private)
-    if found is None or not _is_right(found, rules):
+    if existing is None:
+        location = f"--location={setup.target.region}"
+        yield setup.command(f"create the bucket {url}", "storage", "buckets", "create", url, location, *private)
+    if existing is None or not _is_configured(existing, rules):
         yield setup.command(
-            f"keep {url} private, with old versions and rules that delete them",
+            f"make {url} private, with versioning and lifecycle rules",
             *("storage", "buckets", "update", url, *private, "--versioning", f"--lifecycle-file={shown(rules)}"),
         )
 
 
-def _is_right(found: Any, rules: Path) -> bool:
-    access = found.get("iamConfiguration", {})
+def _is_configured(existing: Any, rules: Path) -> bool:
+    access = existing.get("iamConfiguration", {})
     return (
         access.get("publicAccessPrevention") == "enforced"
         and access.get("uniformBucketLevelAccess", {}).get("enabled") is True
-        and found.get("versioning", {}).get("enabled") is True
-        and _sorted(found.get("lifecycle", {})) == _sorted(json.loads(rules.read_text(encoding="utf-8")))
+        and existing.get("versioning", {}).get("enabled") is True
+        and _sorted(existing.get("lifecycle", {})) == _sorted(json.loads(rules.read_text(encoding="utf-8")))
     )
 
 

@@ -1,25 +1,24 @@
-"""`invoke gcp-setup`: look at each thing that the project needs, and make it if it is missing."""
+"""`invoke gcp-setup`: check each resource that the project needs, and create it if it is missing."""
 
-import argparse
 import re
 from typing import Final
 
 from animals.cloud.gcloud import Gcloud
 from animals.cloud.setup import accounts, alerting, automation, buckets, federation, images, project, secrets
-from animals.cloud.setup.steps import Setup, Step, take
-from animals.cloud.target import Place
+from animals.cloud.setup.steps import Setup, Step, run_steps
+from animals.cloud.target import Target
 from animals.cloud.template import FILES
 from animals.errors import ConfigError
 
 STEPS: Final = (
-    Step("Project", project.project, needed=True),
-    Step("APIs", project.apis, needed=True),
+    Step("Project", project.project, required=True),
+    Step("APIs", project.apis, required=True),
     Step("Bucket for models, feedback, predictions and reports", buckets.animals),
     Step("Bucket for pictures", buckets.pictures),
     Step("Repository for images", images.repository),
     Step("Secrets", secrets.secrets),
     Step("Topic that asks for a training", automation.topic),
-    Step("Service accounts", accounts.accounts, needed=True),
+    Step("Service accounts", accounts.accounts, required=True),
     Step("What they may do", accounts.grants),
     Step("Log-in from GitHub without a key", federation.pool),
     Step("Who logs in as whom", federation.members),
@@ -31,29 +30,29 @@ STEPS: Final = (
     Step("Dashboard", alerting.dashboard),
     Step("Whether the page answers", alerting.uptime),
 )
-"""In this order: an account must be there before it may do something, and a topic before a trigger listens to it."""
+"""In this order: accounts exist before their roles, and a topic before its trigger."""
 
 _REPOSITORY: Final = re.compile(r"[A-Za-z0-9-]+/(?!\.{1,2}$)[\w.-]+", re.ASCII)
 _ADDRESS: Final = re.compile(r"[\w.+-]+@[\w-]+(\.[\w-]+)+", re.ASCII)
 
 
-def arguments(parser: argparse.ArgumentParser) -> None:
-    """What there is to say beyond the place."""
-    parser.add_argument("--github", default="", metavar="OWNER/REPO", help="whose workflows deploy and read pictures")
-    parser.add_argument("--email", default="", metavar="ADDRESS", help="who hears of alerts")
-
-
-def run(place: Place, gcloud: Gcloud, arguments: argparse.Namespace) -> None:
+def set_up(target: Target, gcloud: Gcloud, *, github: str = "", email: str = "") -> None:
     """Set the project up.
+
+    Args:
+        target: project and region.
+        gcloud: runs the commands, or prints them.
+        github: OWNER/REPO whose workflows deploy and read pictures; empty: none.
+        email: address that gets the alerts; empty: none.
 
     Raises:
         ConfigError: an argument is not what it should be.
         CloudError: something could not be made; the rest was, unless it needs it.
     """
-    if arguments.github and not _REPOSITORY.fullmatch(arguments.github):
-        raise ConfigError(f"--github is {arguments.github!r}; expected OWNER/REPO, without https:// and .git.")
-    if arguments.email and not _ADDRESS.fullmatch(arguments.email):
-        raise ConfigError(f"--email is {arguments.email!r}; expected an address such as somebody@example.org.")
+    if github and not _REPOSITORY.fullmatch(github):
+        raise ConfigError(f"--github is {github!r}; expected OWNER/REPO, without https:// and .git.")
+    if email and not _ADDRESS.fullmatch(email):
+        raise ConfigError(f"--email is {email!r}; expected an address such as somebody@example.org.")
     if not FILES.is_dir():
         raise ConfigError(f"{FILES} is not there, which says how things should be. Run this in a checkout.")
-    take(STEPS, Setup(place, gcloud, github=arguments.github, email=arguments.email))
+    run_steps(STEPS, Setup(target, gcloud, github=github, email=email))

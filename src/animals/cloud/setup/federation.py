@@ -1,6 +1,6 @@
-"""Workload Identity Federation: a workflow at GitHub shows its own token, and becomes a service account for an hour.
+"""Workload Identity Federation: a workflow at GitHub exchanges its own token for one of a service account.
 
-No key is made, so none can leak.
+There is no key that could leak.
 """
 
 from collections.abc import Iterator
@@ -20,17 +20,17 @@ GROUP: Final = ("iam", "workload-identity-pools")
 
 
 def pool(setup: Setup) -> Iterator[Command]:
-    """The pool of identities and GitHub as their provider, for one repository alone."""
+    """Create the pool of identities, with GitHub as provider for only one repository."""
     if not setup.github:
-        setup.left.append("Give --github OWNER/REPO if workflows at GitHub are to deploy and to read pictures.")
+        setup.todo.append("Pass --github OWNER/REPO to let workflows at GitHub deploy and read pictures.")
         return
     where = (POOL, "--location=global")
-    found = setup.gcloud.find(setup.command("see whether the pool is there", *GROUP, "describe", *where))
-    if found is None:
+    existing = setup.gcloud.find(setup.command("check whether the pool exists", *GROUP, "describe", *where))
+    if existing is None:
         name = f"--display-name={POOL}"
-        yield setup.command("make the pool of identities from GitHub", *GROUP, "create", *where, name)
-    elif found.get("state") == "DELETED":
-        yield setup.command("take back the pool that was deleted", *GROUP, "undelete", *where)
+        yield setup.command("create the pool of identities from GitHub", *GROUP, "create", *where, name)
+    elif existing.get("state") == "DELETED":
+        yield setup.command("restore the deleted pool", *GROUP, "undelete", *where)
     yield from _provider(setup)
 
 
@@ -39,50 +39,49 @@ def _provider(setup: Setup) -> Iterator[Command]:
     where = (PROVIDER, "--location=global", f"--workload-identity-pool={POOL}")
     condition = f"assertion.repository=='{setup.github}'"
     settings = (f"--issuer-uri={ISSUER}", f"--attribute-mapping={MAPPING}", f"--attribute-condition={condition}")
-    found = setup.gcloud.find(setup.command("see whom the pool trusts", *group, "describe", *where))
-    if found is None:
+    existing = setup.gcloud.find(setup.command("read the provider of the pool", *group, "describe", *where))
+    if existing is None:
         yield setup.command(f"trust the workflows of {setup.github}", *group, "create-oidc", *where, *settings)
         return
-    if found.get("state") == "DELETED":
-        yield setup.command("take back the provider that was deleted", *group, "undelete", *where)
-    mapping = ",".join(f"{key}={value}" for key, value in found.get("attributeMapping", {}).items())
-    right = (found.get("attributeCondition"), sorted(mapping.split(","))) == (condition, sorted(MAPPING.split(",")))
-    if not right:
-        yield setup.command(f"trust the workflows of {setup.github} alone", *group, "update-oidc", *where, *settings)
+    if existing.get("state") == "DELETED":
+        yield setup.command("restore the deleted provider", *group, "undelete", *where)
+    mapping = ",".join(f"{key}={value}" for key, value in existing.get("attributeMapping", {}).items())
+    if (existing.get("attributeCondition"), sorted(mapping.split(","))) != (condition, sorted(MAPPING.split(","))):
+        yield setup.command(f"trust only the workflows of {setup.github}", *group, "update-oidc", *where, *settings)
 
 
 def members(setup: Setup) -> Iterator[Command]:
-    """Who becomes which account: any branch may read pictures, main alone may deploy and promote."""
+    """Let workflows act as accounts: any branch may read pictures, only main may deploy and promote."""
     if not setup.github:
         return
     anywhere, main = f"attribute.repository/{setup.github}", "attribute.ref/refs/heads/main"
     yield from _member(setup, "reader", anywhere, f"let workflows of {setup.github} read pictures")
     yield from _member(setup, "deployer", main, "let workflows on main deploy")
-    setup.left.append("Tell GitHub, once (https://cli.github.com):")
-    setup.left.extend(
+    setup.todo.append("Set the variables of the repository once (https://cli.github.com):")
+    setup.todo.extend(
         f"gh variable set {name} --repo {setup.github} --body {value}" for name, value in variables(setup).items()
     )
 
 
 def _member(setup: Setup, account: Account, who: str, why: str) -> Iterator[Command]:
-    email = setup.place.account(account)
+    email = setup.target.account(account)
     member = f"principalSet://iam.googleapis.com/{_pool_name(setup)}/{who}"
     group = ("iam", "service-accounts")
-    ask = setup.command(f"see who may become animals-{account}", *group, "get-iam-policy", email)
-    policy = setup.gcloud.read(ask) or {}
+    command = setup.command(f"read who may act as animals-{account}", *group, "get-iam-policy", email)
+    policy = setup.gcloud.read(command) or {}
     if not any(member in binding["members"] for binding in policy.get("bindings", ()) if binding["role"] == ROLE):
         words = (f"--member={member}", f"--role={ROLE}", "--condition=None")
         yield setup.command(why, *group, "add-iam-policy-binding", email, *words)
 
 
 def variables(setup: Setup) -> dict[str, str]:
-    """The repository variables that the workflows read."""
+    """Return the repository variables that the workflows read."""
     return {
-        "GCP_PROJECT": setup.place.project,
-        "GCP_REGION": setup.place.region,
+        "GCP_PROJECT": setup.target.project,
+        "GCP_REGION": setup.target.region,
         "GCP_WORKLOAD_IDENTITY_PROVIDER": f"{_pool_name(setup)}/providers/{PROVIDER}",
-        "GCP_DEPLOYER": setup.place.account("deployer"),
-        "GCP_DATA_READER": setup.place.account("reader"),
+        "GCP_DEPLOYER": setup.target.account("deployer"),
+        "GCP_DATA_READER": setup.target.account("reader"),
     }
 
 

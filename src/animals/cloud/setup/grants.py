@@ -1,6 +1,6 @@
-"""Who may do what: every role of every service account, with its reason, on the narrowest thing that works.
+"""Every role of every service account, with its reason, on the narrowest resource that works.
 
-The table in docs/design/cloud.md is this one; a test holds them together.
+A test compares the table in docs/design/cloud.md with this one.
 """
 
 from dataclasses import dataclass
@@ -36,11 +36,11 @@ class Grant:
     on: On
     why: str
     under: str = ""
-    """Objects of a bucket whose names begin so; all by default."""
+    """Prefix of the objects in a bucket; all by default."""
 
     @property
     def row(self) -> str:
-        """In the table."""
+        """Row of the table in the documentation."""
         return f"| {self.account} | `{self.role}` | {self.on}{f' `{self.under}`' if self.under else ''} | {self.why} |"
 
 
@@ -61,7 +61,7 @@ GRANTS: Final[tuple[Grant, ...]] = (
     Grant("backend", "storage.legacyBucketReader", "bucket", _NAMES),
     Grant("backend", "storage.objectViewer", "bucket", "the model", "models/"),
     Grant("backend", "storage.objectCreator", "bucket", "what it answered", "predictions/"),
-    Grant("backend", "storage.objectUser", "bucket", "a later judgement takes an earlier one's place", "feedback/"),
+    Grant("backend", "storage.objectUser", "bucket", "later feedback replaces earlier feedback", "feedback/"),
     Grant("backend", "secretmanager.secretAccessor", "signing key", "it signs prediction ids"),
     Grant("report", "storage.legacyBucketReader", "bucket", _NAMES),
     Grant("report", "storage.objectViewer", "bucket", "the answers to the test pictures", "models/"),

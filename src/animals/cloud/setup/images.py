@@ -1,4 +1,4 @@
-"""Where the container images are kept, and for how long."""
+"""The repository of container images, and its cleanup policies."""
 
 import json
 from collections.abc import Iterator
@@ -15,38 +15,38 @@ SCAN: Final = "--disable-vulnerability-scanning"
 
 
 def repository(setup: Setup) -> Iterator[Command]:
-    """A repository in Artifact Registry that deletes what is old.
+    """Create a repository in Artifact Registry that deletes old images.
 
-    It does not scan what is pushed: the build does, before anything is deployed, and each scan is paid for.
+    It does not scan pushed images: the build does, before the deployment, and each scan costs money.
     """
-    where = (REPOSITORY, f"--location={setup.place.region}")
+    where = (REPOSITORY, f"--location={setup.target.region}")
     group = ("artifacts", "repositories")
-    found = setup.gcloud.find(setup.command("see whether the repository is there", *group, "describe", *where))
-    if found is None:
+    existing = setup.gcloud.find(setup.command("check whether the repository exists", *group, "describe", *where))
+    if existing is None:
         yield setup.command(
-            "make the repository for images",
+            "create the repository for images",
             *(*group, "create", *where, "--repository-format=docker", SCAN),
         )
-    elif found.get("vulnerabilityScanningConfig", {}).get("enablementConfig") != "DISABLED":
-        yield setup.command("leave the scanning to the build", *group, "update", *where, SCAN)
-    if found is None or not _is_clean(found):
+    elif existing.get("vulnerabilityScanningConfig", {}).get("enablementConfig") != "DISABLED":
+        yield setup.command("turn off scanning, which the build does", *group, "update", *where, SCAN)
+    if existing is None or not _has_policies(existing):
         yield setup.command(
             "keep the newest ten of each image and delete old ones",
             *(*group, "set-cleanup-policies", *where, f"--policy={shown(CLEANUP)}", "--no-dry-run"),
         )
 
 
-def _is_clean(found: Any) -> bool:
-    """Whether its policies are those of the file, and not only tried out.
+def _has_policies(existing: Any) -> bool:
+    """Return whether the cleanup policies are those of the file, and not a dry run.
 
-    The registry answers with other spellings: KEEP for Keep, UNTAGGED for untagged, seconds for days.
+    The registry returns other spellings: KEEP for Keep, UNTAGGED for untagged, seconds for days.
     """
-    wanted = {policy["name"]: _told(policy) for policy in json.loads(CLEANUP.read_text(encoding="utf-8"))}
-    there = {name: _told(policy) for name, policy in found.get("cleanupPolicies", {}).items()}
-    return wanted == there and not found.get("cleanupPolicyDryRun", False)
+    expected = {policy["name"]: _normalize(policy) for policy in json.loads(CLEANUP.read_text(encoding="utf-8"))}
+    actual = {name: _normalize(policy) for name, policy in existing.get("cleanupPolicies", {}).items()}
+    return expected == actual and not existing.get("cleanupPolicyDryRun", False)
 
 
-def _told(policy: Any) -> tuple[str, str, int, int]:
+def _normalize(policy: Any) -> tuple[str, str, int, int]:
     action, condition = policy.get("action", ""), policy.get("condition", {})
     kind = action["type"] if isinstance(action, dict) else action
     days = condition.get("olderThan", "0d")

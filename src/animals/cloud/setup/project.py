@@ -23,33 +23,33 @@ APIS: Final = (
     "storage",
     "sts",
 )
-"""Each before `.googleapis.com`."""
+"""Names of APIs, without `.googleapis.com`."""
 
 
 def project(setup: Setup) -> Iterator[Command]:
-    """Nothing is made: it must be there, and gcloud logged in."""
+    """Check that the project exists and gcloud is logged in; yield nothing."""
     setup.number = _number(setup)
     yield from ()
 
 
 def _number(setup: Setup) -> str:
-    found = setup.gcloud.read(
-        Command(("gcloud", "projects", "describe", setup.place.project), "find the project's number")
+    description = setup.gcloud.read(
+        Command(("gcloud", "projects", "describe", setup.target.project), "read the project's number")
     )
     if setup.gcloud.dry_run:
-        setup.left.append("PROJECT_NUMBER above stands for the projectNumber that `gcloud projects describe` prints.")
+        setup.todo.append("PROJECT_NUMBER above stands for the projectNumber that `gcloud projects describe` prints.")
         return setup.number
-    if not isinstance(found, dict) or found.get("lifecycleState", "ACTIVE") != "ACTIVE":
+    if not isinstance(description, dict) or description.get("lifecycleState", "ACTIVE") != "ACTIVE":
         raise CloudError(
-            f"The project {setup.place.project} is being deleted. Take it back with `gcloud projects undelete "
-            f"{setup.place.project}`, or name another one."
+            f"The project {setup.target.project} is being deleted. Restore it with `gcloud projects undelete "
+            f"{setup.target.project}`, or use another one."
         )
-    return str(found["projectNumber"])
+    return str(description["projectNumber"])
 
 
 def apis(setup: Setup) -> Iterator[Command]:
-    """Switched on; those that are no longer needed stay."""
-    ask = setup.command("see which APIs are on", "services", "list", "--enabled", "--format=value(config.name)")
-    on = set(setup.gcloud.output(ask).split())
-    if missing := [api for api in (f"{name}.googleapis.com" for name in APIS) if api not in on]:
-        yield setup.command("switch on the APIs", "services", "enable", *missing)
+    """Enable missing APIs; others stay enabled."""
+    command = setup.command("list the enabled APIs", "services", "list", "--enabled", "--format=value(config.name)")
+    enabled = set(setup.gcloud.output(command).split())
+    if missing := [api for api in (f"{name}.googleapis.com" for name in APIS) if api not in enabled]:
+        yield setup.command("enable the APIs", "services", "enable", *missing)

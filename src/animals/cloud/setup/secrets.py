@@ -1,4 +1,4 @@
-"""Secrets: the signing key is made here, the others are filled by whoever has them."""
+"""Secrets: the signing key is generated here, a person sets the others."""
 
 import secrets as chance
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from animals.cloud.setup.steps import Setup
 from animals.cloud.target import GITHUB_TOKEN, SIGNING_KEY, WANDB_KEY, Secret
 
 KEY: Final = Input('python3 -c "import secrets; print(secrets.token_hex(32))"', lambda: f"{chance.token_hex(32)}\n")
-"""The value goes through the command's input: arguments are seen by every process of the machine."""
+"""The value goes through standard input: every process of the machine can read arguments."""
 
 OTHERS: Final[dict[Secret, str]] = {
     WANDB_KEY: "To log runs at Weights & Biases, its key",
@@ -19,22 +19,22 @@ OTHERS: Final[dict[Secret, str]] = {
 
 
 def secrets(setup: Setup) -> Iterator[Command]:
-    """Made in the region alone, and the signing key with a value."""
-    ask = setup.command("see which secrets there are", "secrets", "list", "--format=value(name.basename())")
-    there = set(setup.gcloud.output(ask).split())
+    """Create missing secrets, stored only in the region, and the value of the signing key."""
+    command = setup.command("list the secrets", "secrets", "list", "--format=value(name.basename())")
+    existing = set(setup.gcloud.output(command).split())
     for name in (SIGNING_KEY, *OTHERS):
-        if name not in there:
-            where = ("--replication-policy=user-managed", f"--locations={setup.place.region}")
-            yield setup.command(f"make the secret {name}", "secrets", "create", name, *where)
-    add = setup.command("give it a random value", "secrets", "versions", "add", SIGNING_KEY, "--data-file=-")
+        if name not in existing:
+            where = ("--replication-policy=user-managed", f"--locations={setup.target.region}")
+            yield setup.command(f"create the secret {name}", "secrets", "create", name, *where)
+    add = setup.command("set a random value", "secrets", "versions", "add", SIGNING_KEY, "--data-file=-")
     if not _has_value(setup, SIGNING_KEY):
         yield replace(add, stdin=KEY)
     for name, what in OTHERS.items():
         if not _has_value(setup, name):
             fill = setup.command("", "secrets", "versions", "add", name, "--data-file=-")
-            setup.left.append(f"{what}, then Enter and Ctrl-D (on Windows Ctrl-Z and Enter): {fill}")
+            setup.todo.append(f"{what}, then Enter and Ctrl-D (on Windows Ctrl-Z and Enter): {fill}")
 
 
 def _has_value(setup: Setup, name: Secret) -> bool:
     words = ("secrets", "versions", "list", name, "--filter=state=ENABLED", "--format=value(name)")
-    return bool(setup.gcloud.output(setup.command(f"see whether {name} has a value", *words)).strip())
+    return bool(setup.gcloud.output(setup.command(f"check whether {name} has a value", *words)).strip())

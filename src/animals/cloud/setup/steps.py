@@ -1,4 +1,4 @@
-"""The steps of the set-up: each looks at one kind of thing, and says which commands it still needs."""
+"""Steps of the set-up: each checks one kind of resource, and yields the commands that are still needed."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -6,82 +6,83 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from animals.cloud.gcloud import Command, Gcloud
-from animals.cloud.target import Place
+from animals.cloud.target import Target
 from animals.errors import CloudError
 
 
 @dataclass(slots=True)
 class Setup:
-    """What the steps know, and what they leave for a person to do."""
+    """State shared by the steps."""
 
-    place: Place
+    target: Target
     gcloud: Gcloud
     github: str = ""
-    """OWNER/REPO, or nothing."""
+    """OWNER/REPO, or empty."""
     email: str = ""
     number: str = "PROJECT_NUMBER"
-    """Of the project; the first step finds it, but in a dry run."""
-    left: list[str] = field(default_factory=list)
-    """Sentences and commands, printed at the end."""
+    """Number of the project, set by the first step except in a dry run."""
+    todo: list[str] = field(default_factory=list)
+    """Sentences and commands for a person, printed at the end."""
 
     def command(self, why: str, *words: str) -> Command:
-        """One of gcloud's in this project."""
-        return Command(("gcloud", *words, f"--project={self.place.project}"), why)
+        """Return a gcloud command in this project."""
+        return Command(("gcloud", *words, f"--project={self.target.project}"), why)
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One kind of thing."""
+    """One kind of resource."""
 
     title: str
-    missing: Callable[[Setup], Iterator[Command]]
-    """The commands that bring it about: none if all is as it should be. It looks while it goes, so that a command sees
-    what the one before it has done."""
-    needed: bool = False
-    """Whether nothing after it can succeed without it."""
+    commands: Callable[[Setup], Iterator[Command]]
+    """Yields the commands that are needed, if any. Each is run before the generator continues."""
+    required: bool = False
+    """Whether all later steps depend on it."""
 
 
-def take(steps: tuple[Step, ...], setup: Setup) -> None:
-    """Take each step; one that fails does not keep the others from being taken, unless they need it.
+def run_steps(steps: tuple[Step, ...], setup: Setup) -> None:
+    """Run the steps; after a failure, continue with the next one unless the failed one is required.
 
     Raises:
-        CloudError: of the step that failed, or that several did.
+        CloudError: a step failed.
     """
-    failures: dict[str, str] = {}
-    done = 0
+    failures: list[str] = []
+    changes = 0
     for step in steps:
         sys.stdout.write(f"\n# == {step.title}\n" if setup.gcloud.dry_run else f"{step.title}:\n")
         changed = 0
         try:
-            for command in step.missing(setup):
+            for command in step.commands(setup):
                 setup.gcloud.run(command)
                 changed += 1
         except CloudError as error:
             sys.stderr.write(f"failed: {error}\n")
-            failures[step.title] = str(error)
-            if step.needed:
+            failures.append(step.title)
+            if step.required:
                 break
         else:
             if not changed and not setup.gcloud.dry_run:
                 sys.stdout.write("nothing to do\n")
-        done += changed
-    _sum_up(setup, done, failures)
+        changes += changed
+    _summarize(setup, changes, failures)
 
 
-def _sum_up(setup: Setup, done: int, failures: dict[str, str]) -> None:
-    if setup.left:
+def _summarize(setup: Setup, changes: int, failures: list[str]) -> None:
+    if setup.todo:
         sys.stdout.write("\n# == For you to do\n" if setup.gcloud.dry_run else "\nFor you to do:\n")
-        sys.stdout.writelines(f"{line}\n" for line in setup.left)
+        sys.stdout.writelines(f"{line}\n" for line in setup.todo)
     if failures:
         raise CloudError(
-            f"Failed: {', '.join(failures)}. The reasons are above. What was made stays; put right what is wrong and "
-            "run the same command again: it goes on from there."
+            f"Failed: {', '.join(failures)}. The reasons are above. Fix them and run the same command again: it "
+            "continues from there."
         )
     if not setup.gcloud.dry_run:
-        sys.stdout.write(f"\n{f'Changes: {done}.' if done else 'Everything was there already; nothing was changed.'}\n")
+        sys.stdout.write(
+            f"\n{f'Changes: {changes}.' if changes else 'Everything exists already; nothing was changed.'}\n"
+        )
 
 
 def shown(path: Path) -> str:
-    """A path as one would type it from here."""
+    """Return a path relative to the working directory, if it is below it."""
     here = Path.cwd()
     return path.relative_to(here).as_posix() if path.is_relative_to(here) else path.as_posix()

@@ -19,7 +19,7 @@ from animals.animals10 import ANIMALS10_FOLDERS
 from animals.concurrency import in_processes, progress_bar
 from animals.cpus import available_cpus
 from animals.data.sample.drawings import CREDITS, STYLES
-from animals.data.sample.picture import GENERATOR, Origin, Recipe, SamplePicture, origin_of
+from animals.data.sample.picture import GENERATOR, SIGNATURE, Recipe, SamplePicture, file_head
 from animals.errors import ConfigError, DataError
 from animals.files import atomic_write
 
@@ -73,7 +73,8 @@ def make_sample(
         DataError: `root` is no folder, or its label folders hold files that are no sample pictures. Nothing was
             changed.
     """
-    _check_numbers(per_label, seed, workers)
+    if per_label < 1 or seed < 0:
+        raise ConfigError(f"per_label is {per_label} and seed {seed}; expected 1 or more, and 0 or more.")
     recipe = Recipe(seed, _check_styles(styles))
     if root.exists() and not root.is_dir():
         raise DataError(f"{root} is a file; the sample pictures need a folder. Choose another one.")
@@ -115,21 +116,10 @@ def _paint_chunk(pictures: Sequence[SamplePicture], *, root: Path) -> None:
             temporary.write_bytes(picture.paint())
 
 
-def _check_numbers(per_label: int, seed: int, workers: int | None) -> None:
-    if per_label < 1:
-        raise ConfigError(f"per_label is {per_label}; each label needs 1 sample picture or more.")
-    if seed < 0:
-        raise ConfigError(f"seed is {seed}; expected 0 or more.")
-    if workers is not None and workers < 1:
-        raise ConfigError(f"workers is {workers}; expected 1 or more, or None for one on each CPU.")
-
-
 def _check_styles(styles: Sequence[str]) -> tuple[str, ...]:
     """Return the styles once each in the order of `STYLES`."""
-    if unknown := sorted(set(styles) - set(STYLES)):
-        raise ConfigError(f"There is no style {', '.join(map(repr, unknown))}; choose from {', '.join(STYLES)}.")
-    if not styles:
-        raise ConfigError(f"No style is given; choose one or more from {', '.join(STYLES)}.")
+    if not styles or not set(styles) <= set(STYLES):
+        raise ConfigError(f"styles is {', '.join(styles) or 'empty'}; expected one or more of {', '.join(STYLES)}.")
     return tuple(style for style in STYLES if style in styles)
 
 
@@ -155,10 +145,10 @@ def _existing_pictures(
     """
     existing, stale, foreign = set(), [], []
     for path in _files(root):
-        origin = Origin.THIS_RECIPE if finished and path in expected else origin_of(root / path, recipe)
-        if origin is Origin.ELSEWHERE:
+        head = recipe.comment if finished and path in expected else file_head(root / path)
+        if SIGNATURE not in head:
             foreign.append(path)
-        elif origin is Origin.THIS_RECIPE and path in expected:
+        elif recipe.comment in head and path in expected:
             existing.add(path)
         else:
             stale.append(path)

@@ -2,7 +2,6 @@
 
 import io
 from dataclasses import dataclass
-from enum import Enum
 from pathlib import Path
 from typing import Final
 
@@ -17,8 +16,8 @@ GENERATOR: Final = 1
 
 _FOLDERS: Final = tuple(ANIMALS10_FOLDERS)
 _QUALITY: Final = (45, 92)
-_SIGNATURE: Final = b"animals sample picture; "
-_HEAD: Final = 512  # bytes at the beginning of a sample picture that contain its comment
+SIGNATURE: Final = b"animals sample picture; "
+_HEAD: Final = 512  # bytes, enough for the comment
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +32,7 @@ class Recipe:
     @property
     def comment(self) -> bytes:
         """JPEG comment of each picture; no recipe's comment is the beginning of another's."""
-        return _SIGNATURE + f"generator {GENERATOR}; seed {self.seed}; styles {','.join(self.styles)};".encode()
+        return SIGNATURE + f"generator {GENERATOR}; seed {self.seed}; styles {','.join(self.styles)};".encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,18 +67,7 @@ class SamplePicture:
         return drawings[rng.integers(len(drawings))], rng
 
 
-class Origin(Enum):
-    """The origin of a file."""
-
-    THIS_RECIPE = "this recipe"
-    OTHER_RECIPE = "another recipe, or an older generator"
-    ELSEWHERE = "not this package"
-
-
-def origin_of(path: Path, recipe: Recipe) -> Origin:
-    """Return the origin of a file by the comment of every sample picture; a file truncated after it is not noticed."""
+def file_head(path: Path) -> bytes:
+    """Return the beginning of a file: if it is a sample picture, with `SIGNATURE` and the comment of its recipe."""
     with path.open("rb") as file:
-        head = file.read(_HEAD)
-    if recipe.comment in head:
-        return Origin.THIS_RECIPE
-    return Origin.OTHER_RECIPE if _SIGNATURE in head else Origin.ELSEWHERE
+        return file.read(_HEAD)

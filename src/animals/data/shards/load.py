@@ -1,17 +1,14 @@
 """Load shards as the data set of a run: copy val and test to the cache, leave the training pictures in the bucket."""
 
-import shutil
-import uuid
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 import numpy as np
-from filelock import FileLock
 
 from animals.concurrency import progress_bar
 from animals.config.data import DataConfig
-from animals.data.cache import load_pictures
+from animals.data.cache import load_pictures, make_once
 from animals.data.dataset import DataSet
 from animals.data.folders import read_picture
 from animals.data.shards.index import ShardSet, read_shard_set
@@ -54,13 +51,8 @@ def load_shards(config: DataConfig, spec: InputSpec) -> DataSet:
 def _copy_held_out(shards: ShardSet, cache_dir: Path) -> Path:
     """Return the folder of the pictures of val and test and their manifest, after filling it if it does not exist."""
     folder = cache_dir / f"shards-{shards.identity}"
-    temporary = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}")
     try:
-        cache_dir.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder.with_suffix(".lock")):
-            if not folder.is_dir():
-                _copy(temporary, shards)
-                temporary.replace(folder)
+        make_once(folder, lambda temporary: _copy(temporary, shards))
     except AnimalsError:  # an error of the bucket, which may be an OSError too
         raise
     except OSError as error:
@@ -69,8 +61,6 @@ def _copy_held_out(shards: ShardSet, cache_dir: Path) -> Path:
             f"The pictures of val and test ({needed:.0f} MB) could not be stored in {cache_dir}: "
             f"{error.strerror or error}. Free some space or set another data.cache_dir."
         ) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
     return folder
 
 

@@ -6,7 +6,6 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Final
 
 import numpy as np
@@ -17,7 +16,7 @@ from animals.data.dataset import DataSet
 from animals.data.load import load_data_set, spec_without_model
 from animals.data.shards.index import INDEX, Shard, ShardIndex, parse_index
 from animals.data.shards.stream import ShardPicture, pack
-from animals.data.split import SPLITS, ManifestRow, write_manifest
+from animals.data.split import SPLITS, ManifestRow, manifest_sha256
 from animals.data.statistics import pixel_statistics
 from animals.errors import DataError, NoSuchObject, UsageError
 from animals.preprocess import InputSpec
@@ -88,7 +87,7 @@ def write_shards(
         labels={label: {split: data_set.label_counts(split)[label] for split in SPLITS} for label in data_set.labels},
         shards=(),
         pixels=pixels,
-        manifest_sha256=_manifest_sha256(data_set),
+        manifest_sha256=manifest_sha256(data_set.manifest),
         split_seed=data_set.split_seed,
         order_seed=order_seed,
         shard_bytes=shard_bytes,
@@ -101,11 +100,6 @@ def write_shards(
     for name in [name for name in storage.names() if _NAME.fullmatch(name) and name not in listed]:
         storage.delete(name)
     return index
-
-
-def _manifest_sha256(data_set: DataSet) -> str:
-    with TemporaryDirectory() as folder:
-        return write_manifest(Path(folder) / "manifest.csv", data_set.manifest)
 
 
 def _existing_index(storage: Storage, index: ShardIndex) -> ShardIndex | None:

@@ -15,10 +15,11 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO, Final
 
-from animals.data.sources.folder import Source
 from animals.data.sources.label_folders import is_safe
 from animals.errors import AnimalsError, DataError
 
@@ -31,7 +32,7 @@ MAX_MEMBERS: Final = 1_000_000
 PIECE: Final = 1 << 20
 """Bytes that are read at a time."""
 
-_OPENERS: Final[dict[bytes, Callable[[Path], io.BufferedIOBase]]] = {
+_COMPRESSED: Final[dict[bytes, Callable[[Path], io.BufferedIOBase]]] = {
     b"\x1f\x8b": gzip.GzipFile,
     b"BZh": bz2.BZ2File,
     b"\xfd7zXZ\0": lzma.LZMAFile,
@@ -41,100 +42,93 @@ _OPENERS: Final[dict[bytes, Callable[[Path], io.BufferedIOBase]]] = {
 _DAMAGE: Final = (OSError, EOFError, ValueError, zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError)
 
 
-def open_archive(path: Path, *, max_bytes: int = MAX_BYTES) -> Source:
+@dataclass(frozen=True, slots=True)
+class _Member:
+    """A file or folder in an archive; anything else is special."""
+
+    name: str
+    size: int
+    special: bool
+    folder: bool
+    open: Callable[[], IO[bytes] | None]
+
+
+class ArchiveSource:
+    """The files in a zip or tar file, which is read twice: for the sizes and for the contents."""
+
+    def __init__(self, path: Path, members: Callable[[], Iterator[_Member]], max_bytes: int) -> None:
+        self.url = str(path)
+        self._members = members
+        self._max_bytes = max_bytes
+
+    def sizes(self) -> dict[str, int]:  # noqa: D102 - see Source
+        sizes: dict[str, int] = {}
+        total = 0
+        with _readable(self.url):
+            for count, member in enumerate(self._members(), start=1):
+                if member.special or not is_safe(member.name):
+                    raise DataError(
+                        f"{self.url} contains {member.name!r}, which is no plain file below the archive's own folder. "
+                        "Nothing was written. If you trust the archive, unpack it yourself and name the folder."
+                    )
+                total += member.size
+                if total > self._max_bytes or count > MAX_MEMBERS:
+                    raise _too_large(self.url, self._max_bytes)
+                if not member.folder:
+                    sizes[member.name] = member.size
+        return sizes
+
+    def read(self, names: Collection[str]) -> Iterator[tuple[str, Iterable[bytes]]]:  # noqa: D102 - see Source
+        with _readable(self.url):
+            for member in self._members():
+                if member.name in names and (file := member.open()):
+                    with file:
+                        yield member.name, self._pieces(file)
+
+    def _pieces(self, file: IO[bytes]) -> Iterator[bytes]:
+        with _readable(self.url):
+            yield from iter(partial(file.read, PIECE), b"")
+
+
+def open_archive(path: Path, *, max_bytes: int = MAX_BYTES) -> ArchiveSource:
     """Open a zip or tar file, which may be compressed with gzip, bzip2 or xz.
 
     Raises:
         DataError: it is neither, or its beginning is damaged.
     """
-    with _readable(path):
+    with _readable(str(path)):
         if _magic(path).startswith(b"PK"):
-            return ZipSource(path, max_bytes)
+            return ArchiveSource(path, partial(_zip_members, path), max_bytes)
         with contextlib.suppress(tarfile.ReadError), _open_tar(path, max_bytes):
-            return TarSource(path, max_bytes)
+            return ArchiveSource(path, partial(_tar_members, path, max_bytes), max_bytes)
     raise DataError(
         f"{path} is no zip or tar file, or its beginning is damaged. Expected one of these, plain or compressed with "
         "gzip, bzip2 or xz."
     )
 
 
-class ZipSource:
-    """The members of a zip file. Reading one checks its CRC."""
-
-    def __init__(self, path: Path, max_bytes: int) -> None:
-        self.url = str(path)
-        self._path = path
-        self._max_bytes = max_bytes
-
-    def sizes(self) -> dict[str, int]:  # noqa: D102 - see Source
-        check = _Checker(self.url, self._max_bytes)
-        with _readable(self._path), zipfile.ZipFile(self._path) as archive:
-            for member in archive.infolist():
-                kind = stat.S_IFMT(member.external_attr >> 16)  # 0 where the archive was made on Windows
-                plain = kind in (0, stat.S_IFREG, stat.S_IFDIR)
-                folder = member.filename.endswith("/")  # is_dir() fails on an empty name
-                check.add(member.filename, member.file_size, plain=plain, folder=folder)
-        return check.sizes
-
-    def read(self, names: Collection[str]) -> Iterator[tuple[str, Iterable[bytes]]]:  # noqa: D102 - see Source
-        with _readable(self._path), zipfile.ZipFile(self._path) as archive:
-            for name in names:
-                with archive.open(name) as file:
-                    yield name, _pieces(self._path, file)
+def _zip_members(path: Path) -> Iterator[_Member]:
+    with zipfile.ZipFile(path) as archive:
+        for member in archive.infolist():
+            kind = stat.S_IFMT(member.external_attr >> 16)  # 0 if the archive was made on Windows
+            special = kind not in (0, stat.S_IFREG, stat.S_IFDIR)
+            folder = member.filename.endswith("/")  # is_dir() fails for an empty name
+            yield _Member(member.filename, member.file_size, special, folder, partial(archive.open, member))
 
 
-class TarSource:
-    """The members of a tar file, which is read twice from end to end: for the sizes and for the contents."""
-
-    def __init__(self, path: Path, max_bytes: int) -> None:
-        self.url = str(path)
-        self._path = path
-        self._max_bytes = max_bytes
-
-    def sizes(self) -> dict[str, int]:  # noqa: D102 - see Source
-        check = _Checker(self.url, self._max_bytes)
-        with _readable(self._path), _open_tar(self._path, self._max_bytes) as (archive, stream):
-            for member in archive:
-                plain = member.isdir() or (member.isreg() and not member.issparse())
-                check.add(member.name, member.size, plain=plain, folder=member.isdir())
-            # tarfile treats a broken header as the end; the real end is a block of zeros
-            if stream.last != bytes(tarfile.BLOCKSIZE):
-                raise tarfile.ReadError(f"no end after member {len(check.sizes)}")
-            while stream.read(PIECE):  # to the end, where the checksum of compressed data is
-                pass
-        return check.sizes
-
-    def read(self, names: Collection[str]) -> Iterator[tuple[str, Iterable[bytes]]]:  # noqa: D102 - see Source
-        with _readable(self._path), _open_tar(self._path, self._max_bytes) as (archive, _):
-            for member in archive:
-                if member.name in names and member.isreg() and (file := archive.extractfile(member)):
-                    yield member.name, _pieces(self._path, file)
+def _tar_members(path: Path, max_bytes: int) -> Iterator[_Member]:
+    with _open_tar(path, max_bytes) as (archive, stream):
+        for member in archive:
+            special = not member.isdir() and (not member.isreg() or member.issparse())
+            yield _Member(member.name, member.size, special, member.isdir(), partial(archive.extractfile, member))
+        # tarfile treats a broken header as the end; the real end is a block of zeros
+        if stream.last != bytes(tarfile.BLOCKSIZE):
+            raise tarfile.ReadError(f"no end after member {len(archive.getmembers())}")
+        while stream.read(PIECE):  # to the end, where the checksum of compressed data is
+            pass
 
 
-class _Checker:
-    """The sizes of an archive's files; it refuses special files and too much data."""
-
-    def __init__(self, url: str, max_bytes: int) -> None:
-        self.sizes: dict[str, int] = {}
-        self._url = url
-        self._max_bytes = max_bytes
-        self._bytes = self._members = 0
-
-    def add(self, name: str, size: int, *, plain: bool, folder: bool) -> None:
-        if not plain or not is_safe(name):
-            raise DataError(
-                f"{self._url} contains {name!r}, which is no plain file below the archive's own folder. Nothing was "
-                "written. If you trust the archive, unpack it yourself and name the folder."
-            )
-        self._members += 1
-        self._bytes += size
-        if self._bytes > self._max_bytes or self._members > MAX_MEMBERS:
-            raise _too_large(self._url, self._max_bytes)
-        if not folder:
-            self.sizes[name] = size
-
-
-class _Stream(io.BufferedIOBase):
+class _LimitedReader(io.BufferedIOBase):
     """The bytes of a tar file, unpacked up to a limit; tarfile itself would unpack a bomb to its end."""
 
     def __init__(self, file: io.BufferedIOBase, limit: int, url: str) -> None:
@@ -163,24 +157,19 @@ def _magic(path: Path) -> bytes:
         return file.read(6)
 
 
-def _open_plain(path: Path) -> io.BufferedIOBase:
-    return path.open("rb")
-
-
 @contextlib.contextmanager
-def _open_tar(path: Path, max_bytes: int) -> Iterator[tuple[tarfile.TarFile, _Stream]]:
+def _open_tar(path: Path, max_bytes: int) -> Iterator[tuple[tarfile.TarFile, _LimitedReader]]:
     magic = _magic(path)
-    opener = next((opener for start, opener in _OPENERS.items() if magic.startswith(start)), _open_plain)
+    opener = next((opener for start, opener in _COMPRESSED.items() if magic.startswith(start)), _open_plain)
     with opener(path) as unpacked:
         # headers and padding add to the size of the members
-        stream = _Stream(unpacked, max_bytes + MAX_MEMBERS * 2 * tarfile.BLOCKSIZE, str(path))
+        stream = _LimitedReader(unpacked, max_bytes + MAX_MEMBERS * 2 * tarfile.BLOCKSIZE, str(path))
         with tarfile.open(fileobj=stream, mode="r:") as archive:
             yield archive, stream
 
 
-def _pieces(path: Path, file: IO[bytes]) -> Iterator[bytes]:
-    with _readable(path):
-        yield from iter(lambda: file.read(PIECE), b"")
+def _open_plain(path: Path) -> io.BufferedIOBase:
+    return path.open("rb")
 
 
 def _too_large(url: str, max_bytes: int) -> DataError:
@@ -191,15 +180,15 @@ def _too_large(url: str, max_bytes: int) -> DataError:
 
 
 @contextlib.contextmanager
-def _readable(path: Path) -> Iterator[None]:
+def _readable(url: str) -> Iterator[None]:
     """Raise DataError for the standard library's errors about damaged archives."""
     try:
         yield
     except AnimalsError:
         raise
     except RuntimeError as error:  # of zipfile: a password, or an unknown compression
-        raise DataError(f"{path} cannot be read: {error}. Unpack it yourself and name the folder.") from error
+        raise DataError(f"{url} cannot be read: {error}. Unpack it yourself and name the folder.") from error
     except _DAMAGE as error:
         raise DataError(
-            f"{path} cannot be read completely: {error}. Download it again and repeat the command, which then resumes."
+            f"{url} cannot be read completely: {error}. Download it again and repeat the command, which then resumes."
         ) from error

@@ -20,6 +20,7 @@ from pydantic import AwareDatetime, TypeAdapter, ValidationError
 
 from animals import registry
 from animals.concurrency import in_threads
+from animals.config.compose import read_run_config
 from animals.data.sources.bucket import BucketSource
 from animals.data.sources.folder import ImportResult, copy_pictures
 from animals.errors import BrokenRecords, DataError, NoSuchObject, StorageUnavailable
@@ -106,7 +107,7 @@ class FeedbackSource(BucketSource):
         storage = self._storage()
         card = registry.read_card(storage, registry.read_current(storage).version)
         self.version = card.version
-        folders = card.config.get("data", {}).get("folders") or {label: label for label in card.labels}
+        folders = read_run_config(card).data.folders or {label: label for label in card.labels}
         return {label: folder for folder, label in folders.items()}
 
     def _last_labels(self, identities: Collection[str]) -> dict[str, _Label]:

@@ -1,1 +1,1 @@
-"""What a published version is worth: measured on its test pictures, and on what may happen to them."""
+"""The evaluation of a model: metrics, calibration, unknowns, robustness, comparison with another version."""

@@ -1,7 +1,7 @@
-"""How far a model's confidence can be taken at its word, and the one number that improves it.
+"""Calibration: how far confidence and accuracy differ, and the temperature that brings them together.
 
-Temperature scaling (Guo et al. 2017, "On Calibration of Modern Neural Networks"): all logits are divided by one
-number that is fitted on the validation pictures. No answer changes, only how sure it is.
+Temperature scaling (Guo et al. 2017, "On Calibration of Modern Neural Networks") divides all logits by one number that
+is fitted on the validation pictures. The predicted labels stay the same; the confidence changes.
 """
 
 import math
@@ -25,48 +25,47 @@ BOUNDS: Final = (0.1, 10.0)
 
 @dataclass(frozen=True, slots=True)
 class Reliability:
-    """Confidence against accuracy, in bins of confidence; each of shape (`BINS`,), NaN in empty bins."""
+    """Confidence and accuracy in bins of confidence; each of shape (`BINS`,), NaN in empty bins."""
 
     pictures: NDArray[np.int64]
     confidence: NDArray[np.float64]
-    """Mean probability of the given answers."""
+    """Mean probability of the predicted labels."""
     accuracy: NDArray[np.float64]
-    """Share of them that is right."""
+    """Share of them that is correct."""
 
     @property
     def ece(self) -> float:
-        """Expected calibration error: the distance between confidence and accuracy, in the mean over pictures."""
+        """Expected calibration error: the mean distance between confidence and accuracy, over pictures."""
         filled = self.pictures > 0
         gaps = np.abs(self.confidence - self.accuracy)[filled]
         return float(np.average(gaps, weights=self.pictures[filled]))
 
 
 def reliability(probabilities: NDArray[np.float64], targets: NDArray[np.int64]) -> Reliability:
-    """Sort answers by their confidence.
+    """Measure confidence and accuracy in each bin.
 
     Args:
         probabilities: shape (pictures, labels).
-        targets: places of the right labels, shape (pictures,).
+        targets: indices of the correct labels, shape (pictures,).
     """
     confidence = probabilities.max(1)
-    right = (probabilities.argmax(1) == targets).astype(np.float64)
+    correct = (probabilities.argmax(1) == targets).astype(np.float64)
     bins = np.minimum((confidence * BINS).astype(np.int64), BINS - 1)  # a confidence of 1 is in the last bin
     pictures = np.bincount(bins, minlength=BINS)
     filled = np.where(pictures, pictures, np.nan)
-    sums = (np.bincount(bins, values, minlength=BINS) for values in (confidence, right))
+    sums = (np.bincount(bins, values, minlength=BINS) for values in (confidence, correct))
     return Reliability(pictures, *(values / filled for values in sums))
 
 
 def fit_temperature(logits: NDArray[np.float64], targets: NDArray[np.int64]) -> float:
-    """The temperature under which the right labels are likeliest.
+    """Fit the temperature that gives the correct labels the highest likelihood.
 
-    Where a few pictures are all answered right, the likeliest temperature is the lowest there is. So a temperature
-    is also held to be the less likely the further it is from 1 (its logarithm as from a standard normal
-    distribution), which a hundred pictures outweigh by far.
+    Where a few pictures are all labelled correctly, the likelihood is highest at the lowest temperature. So the
+    logarithm of the temperature has a standard normal prior, which a hundred pictures outweigh by far.
 
     Args:
         logits: of pictures that the model was not trained on, shape (pictures, labels).
-        targets: places of the right labels, shape (pictures,).
+        targets: indices of the correct labels, shape (pictures,).
 
     Returns:
         Within `BOUNDS`, the same each time.
@@ -82,11 +81,11 @@ def fit_temperature(logits: NDArray[np.float64], targets: NDArray[np.int64]) -> 
 
 
 def calibrate(val: Evaluation, test: Evaluation) -> tuple[Evaluation, Calibration]:
-    """Fit a temperature on one split, and measure on another what it is good for.
+    """Fit a temperature on one split, and measure the calibration error on another.
 
     Returns:
-        `test` with the temperature, and how well its probabilities hold without and with it.
+        `test` with the temperature, and its calibration error without and with it.
     """
-    after = replace(test, temperature=fit_temperature(val.logits, val.targets))
-    before, now = (reliability(answers.probabilities, test.targets).ece for answers in (test, after))
-    return after, Calibration(pictures=len(val.rows), bins=BINS, ece_before=before, ece_after=now)
+    calibrated = replace(test, temperature=fit_temperature(val.logits, val.targets))
+    before, after = (reliability(it.probabilities, test.targets).ece for it in (test, calibrated))
+    return calibrated, Calibration(pictures=len(val.rows), bins=BINS, ece_before=before, ece_after=after)

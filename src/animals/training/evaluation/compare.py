@@ -1,4 +1,4 @@
-"""Is a version better than another? Both on the same pictures, one by one."""
+"""Comparison of two versions, picture by picture."""
 
 from dataclasses import dataclass
 from io import BytesIO
@@ -17,45 +17,45 @@ from animals.training.evaluation.statistics import SIGNIFICANT, p_mcnemar
 
 
 @dataclass(frozen=True, slots=True)
-class Rival:
-    """Another version, by the answers that it gave when it was made."""
+class Baseline:
+    """The version to compare with, by the predictions that it made when it was published."""
 
     version: str
-    right: NDArray[np.bool_]
-    """Of each test picture in the manifest's order."""
+    correct: NDArray[np.bool_]
+    """For each test picture in the manifest's order."""
 
 
-def find_rival(storage: Storage, card: Card, against: str | None) -> Rival | str:
-    """The version to compare with, or why there is none.
+def find_baseline(storage: Storage, card: Card, against: str | None) -> Baseline | str:
+    """Return the version to compare with, or the reason why there is none.
 
     Args:
         storage: the bucket.
-        card: of the version that is examined.
-        against: another version; None: the one that serves, if it can be compared.
+        card: of the version that is evaluated.
+        against: the version to compare with; None: the one that serves, if it can be compared.
 
     Raises:
         NoModel: the bucket does not have the version asked for.
-        BrokenModel: a card or the table of answers cannot be read.
+        BrokenModel: a card or the table of predictions cannot be read.
         UsageError: the version asked for is the same, or was made with other pictures.
     """
     if against is not None:
-        return read_rival(storage, card, find_card(storage, against))
+        return read_baseline(storage, card, find_card(storage, against))
     try:
         serving = find_card(storage, CURRENT)
         if serving.version == card.version:
             return "It is the version that serves. To compare it with another: --against VERSION."
-        return read_rival(storage, card, serving)
+        return read_baseline(storage, card, serving)
     except NoModel:
         return "No version serves that it could be compared with."
     except DataError as error:
         return str(error)
 
 
-def read_rival(storage: Storage, card: Card, other: Card) -> Rival:
-    """Another version to compare one with.
+def read_baseline(storage: Storage, card: Card, other: Card) -> Baseline:
+    """Read the predictions of another version.
 
     Raises:
-        BrokenModel: the table of its answers is missing or was changed.
+        BrokenModel: the table of its predictions is missing or was changed.
         DataError: it was made with other pictures.
         UsageError: it is the same version.
     """
@@ -67,30 +67,30 @@ def read_rival(storage: Storage, card: Card, other: Card) -> Rival:
             f"(manifests {card.split.manifest_sha256[:12]} and {other.split.manifest_sha256[:12]}). Train one of them "
             "again on the other's pictures."
         )
-    return Rival(other.version, right_answers(storage, other))
+    return Baseline(other.version, correct_predictions(storage, other))
 
 
-def right_answers(storage: Storage, card: Card) -> NDArray[np.bool_]:
-    """Of each test picture, in the manifest's order, whether a version had it right when it was made.
+def correct_predictions(storage: Storage, card: Card) -> NDArray[np.bool_]:
+    """Return which test pictures, in the manifest's order, a version labelled correctly when it was made.
 
     Raises:
-        BrokenModel: the table of its answers is missing or was changed.
+        BrokenModel: the table of its predictions is missing or was changed.
     """
     table = pd.read_parquet(BytesIO(registry.read_file(storage, card, registry.REFERENCE)))
     return (table["prediction"] == table["target"]).to_numpy()
 
 
-def compare(right: NDArray[np.bool_], rival: Rival) -> Comparison:
-    """Judge by the pictures that only one of two versions has right.
+def compare(correct: NDArray[np.bool_], baseline: Baseline) -> Comparison:
+    """Compare two versions by the pictures that only one of them labels correctly.
 
     Args:
-        right: of the version that is examined, shape (pictures,).
-        rival: on the same pictures.
+        correct: of the version that is evaluated, shape (pictures,).
+        baseline: on the same pictures.
     """
-    only_this, only_other = int((right & ~rival.right).sum()), int((rival.right & ~right).sum())
+    only_this, only_other = int((correct & ~baseline.correct).sum()), int((baseline.correct & ~correct).sum())
     p_value = p_mcnemar(only_this, only_other)
     return Comparison(
-        against=rival.version,
+        against=baseline.version,
         only_this=only_this,
         only_other=only_other,
         p_value=p_value,

@@ -1,4 +1,4 @@
-"""What a run looks like: PNG files for its folder and for the reports on it."""
+"""Figures of a run and of an evaluation, as PNG files."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ from animals.training.evaluation.calibration import BINS, Reliability, reliabili
 from animals.training.evaluation.metrics import Evaluation
 
 MISTAKES: Final = 15
-"""Wrong answers, at most, that are shown."""
+"""Wrong predictions, at most, that are shown."""
 
 _COLUMNS: Final = 5
 _THUMBNAIL: Final = (160, 120)
@@ -29,7 +29,7 @@ _GREY: Final = "#8a8a8a"
 
 
 def draw_evaluation(folder: Path, evaluation: Evaluation, data_set: DataSet) -> list[Path]:
-    """Draw what there is to see of a model's answers.
+    """Draw a model's predictions.
 
     Returns:
         The files: confusion matrix, reliability diagram, and the worst mistakes where there are any.
@@ -39,13 +39,13 @@ def draw_evaluation(folder: Path, evaluation: Evaluation, data_set: DataSet) -> 
         "confusion_matrix": plot_confusion(evaluation, data_set.labels),
         "reliability": plot_reliability(evaluation),
     }
-    if not evaluation.right.all():
+    if not evaluation.correct.all():
         figures["worst_mistakes"] = plot_mistakes(evaluation, data_set)
     return [_save(figure, folder / f"{name}.png") for name, figure in figures.items()]
 
 
 def draw_curves(folder: Path, metrics: Path) -> Path:
-    """Draw what `metrics.csv` says of each epoch, into the folder's `curves.png`."""
+    """Draw the epochs of a `metrics.csv` into the folder's `curves.png`."""
     folder.mkdir(parents=True, exist_ok=True)
     return _save(plot_curves(pd.read_csv(metrics)), folder / "curves.png")
 
@@ -62,19 +62,19 @@ def _save(figure: Figure, path: Path) -> Path:
 
 
 def _plain(axes: Axes) -> None:
-    """No box around it, and lines to read values by."""
+    """Draw axes without a box and with a grid."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(alpha=0.25)
     axes.set_axisbelow(True)
 
 
 def _as_text(text: str) -> str:
-    """Text of which nothing is taken for a formula."""
+    """Escape text, so that nothing in it is a formula."""
     return text.replace("$", r"\$")
 
 
 def plot_confusion(evaluation: Evaluation, labels: Sequence[str]) -> Figure:
-    """Which label was taken for which: rows are the truth, in shares of their pictures."""
+    """Plot the confusion matrix: rows are the correct labels, cells are shares of their pictures."""
     size = 3 + 0.5 * len(labels)
     figure = Figure(figsize=(size + 1, size), layout="constrained")
     display = ConfusionMatrixDisplay.from_predictions(
@@ -95,12 +95,12 @@ def plot_confusion(evaluation: Evaluation, labels: Sequence[str]) -> Figure:
 
 
 def plot_curves(metrics: pd.DataFrame) -> Figure:
-    """Loss and accuracy of both splits by epoch.
+    """Plot loss and accuracy of both splits by epoch.
 
     Args:
         metrics: columns `epoch`, `train/loss`, `val/loss`, `train/accuracy` and `val/accuracy`; a row may have some.
     """
-    epochs = metrics.groupby("epoch").first()  # the first value that is there
+    epochs = metrics.groupby("epoch").first()  # the first value that is not missing
     best = epochs.index[int(np.nanargmin(epochs["val/loss"]))]
     figure = Figure(figsize=(10, 4), layout="constrained")
     for axes, quantity in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
@@ -120,15 +120,15 @@ def plot_curves(metrics: pd.DataFrame) -> Figure:
 
 
 def plot_reliability(evaluation: Evaluation) -> Figure:
-    """How often answers of each confidence are right, without and with the temperature, and how many there are."""
+    """Plot accuracy and number of predictions by confidence, without and with the temperature."""
     figure = Figure(figsize=(6, 7), layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     above.plot((0, 1), (0, 1), color=_GREY, linestyle="--", linewidth=1)
     for name, temperature, color in (("before", 1.0, _ORANGE), ("after", evaluation.temperature, _BLUE)):
-        found = reliability(replace(evaluation, temperature=temperature).probabilities, evaluation.targets)
-        label = f"{name}: temperature {temperature:.2f}, error {found.ece:.1%}"
-        _plot_bins(above, below, found, color=color, label=label)
-    above.set(ylabel="share that is right", ylim=(0, 1.05), title=f"Reliability on {len(evaluation.rows)} pictures")
+        bins = reliability(replace(evaluation, temperature=temperature).probabilities, evaluation.targets)
+        label = f"{name}: temperature {temperature:.2f}, error {bins.ece:.1%}"
+        _plot_bins(above, below, bins, color=color, label=label)
+    above.set(ylabel="accuracy", ylim=(0, 1.05), title=f"Reliability on {len(evaluation.rows)} pictures")
     above.yaxis.set_major_formatter("{x:.0%}")
     above.legend(loc="lower right")
     below.set(xlabel="confidence", ylabel="pictures", xlim=(0, 1.02))
@@ -138,39 +138,39 @@ def plot_reliability(evaluation: Evaluation) -> Figure:
     return figure
 
 
-def _plot_bins(above: Axes, below: Axes, found: Reliability, *, color: str, label: str) -> None:
-    filled = found.pictures > 0
-    confidence, accuracy = found.confidence[filled], found.accuracy[filled]
-    area = 15 + 600 * found.pictures[filled] / found.pictures.sum()  # a large dot stands for many pictures
+def _plot_bins(above: Axes, below: Axes, bins: Reliability, *, color: str, label: str) -> None:
+    filled = bins.pictures > 0
+    confidence, accuracy = bins.confidence[filled], bins.accuracy[filled]
+    area = 15 + 600 * bins.pictures[filled] / bins.pictures.sum()  # a large dot stands for many pictures
     above.scatter(confidence, accuracy, area, color=color, alpha=0.6, linewidth=0)
     above.plot([], [], color=color, marker="o", linestyle="", label=label)
-    below.stairs(found.pictures, np.linspace(0, 1, BINS + 1), color=color, fill=True, alpha=0.35)
+    below.stairs(bins.pictures, np.linspace(0, 1, BINS + 1), color=color, fill=True, alpha=0.35)
 
 
 def plot_mistakes(evaluation: Evaluation, data_set: DataSet) -> Figure:
-    """The wrong answers that the model was surest of: each picture with truth and answer."""
+    """Plot the wrong predictions of the highest confidence: each picture with its correct and its predicted label."""
     confidence, worst = evaluation.probabilities.max(1), evaluation.worst_mistakes(MISTAKES)
     rows = math.ceil(len(worst) / _COLUMNS)
     figure = Figure(figsize=(2.2 * _COLUMNS, 2.3 * rows + 0.4), layout="constrained")
-    figure.suptitle(f"The surest of {(~evaluation.right).sum()} wrong answers to {len(evaluation.rows)} pictures")
+    figure.suptitle(f"The {len(worst)} of {(~evaluation.correct).sum()} wrong predictions with the highest confidence")
     cells = figure.subplots(rows, _COLUMNS, squeeze=False).ravel()
     for axes in cells:
         axes.set_axis_off()
-    for axes, place in zip(cells, worst, strict=False):
-        row = data_set.manifest[evaluation.rows[place]]
+    for axes, index in zip(cells, worst, strict=False):
+        row = data_set.manifest[evaluation.rows[index]]
         axes.imshow(ImageOps.pad(open_picture(data_set.root / row.name), _THUMBNAIL, color="white"))
-        answer = f"{data_set.labels[evaluation.predictions[place]]}, {confidence[place]:.0%} sure"
-        said = _as_text(f"is: {row.label}\nsaid: {answer}")
-        axes.text(0.5, -0.03, said, transform=axes.transAxes, ha="center", va="top")
+        predicted = f"{data_set.labels[evaluation.predictions[index]]}, {confidence[index]:.0%}"
+        text = _as_text(f"is: {row.label}\npredicted: {predicted}")
+        axes.text(0.5, -0.03, text, transform=axes.transAxes, ha="center", va="top")
     return figure
 
 
 def plot_robustness(clean: float, accuracy: Mapping[str, Sequence[float]]) -> Figure:
-    """Accuracy by corruption and severity, the corruptions that spoil most below.
+    """Plot the accuracy by corruption and severity, the most harmful corruptions last.
 
     Args:
-        clean: accuracy on the same pictures unspoiled.
-        accuracy: for each corruption, one a severity from the mildest on.
+        clean: accuracy on the same pictures as they are.
+        accuracy: for each corruption, from the mildest severity to the worst.
     """
     names = sorted(accuracy, key=lambda name: -sum(accuracy[name]))
     table = np.array([[clean, *accuracy[name]] for name in names])
@@ -181,7 +181,7 @@ def plot_robustness(clean: float, accuracy: Mapping[str, Sequence[float]]) -> Fi
         axes.text(column, row, f"{share:.0%}", ha="center", va="center", color="white" if share > 0.6 else "black")
     axes.set_xticks(range(table.shape[1]), ["none", *map(str, range(1, table.shape[1]))])
     axes.set_yticks(range(len(names)), names)
-    axes.set(xlabel="severity", title="Accuracy on spoiled pictures")
+    axes.set(xlabel="severity", title="Accuracy on corrupted pictures")
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     return figure

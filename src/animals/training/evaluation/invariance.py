@@ -1,4 +1,4 @@
-"""What should not change an answer: the share of pictures where it does."""
+"""The share of pictures whose predicted label changes with something that should not matter."""
 
 from collections.abc import Callable
 from typing import Final
@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animals.training.evaluation.corruptions import jpeg
-from animals.training.evaluation.predictors import Ask
+from animals.training.evaluation.predictors import Predict
 from animals.training.evaluation.records import Share
 from animals.training.evaluation.statistics import share_of
 
@@ -16,18 +16,18 @@ Pictures = NDArray[np.uint8]
 
 
 def mirror(pixels: Pictures) -> Pictures:
-    """Left and right changed."""
+    """Swap left and right."""
     return np.ascontiguousarray(pixels[:, :, ::-1])
 
 
 def shift(pixels: Pictures) -> Pictures:
-    """To the right by 1/16 of the side; what comes in from the left is the mirror image."""
+    """Shift to the right by 1/16 of the side, and fill the left with the mirror image."""
     by = max(1, pixels.shape[2] // 16)
     return np.pad(pixels, ((0, 0), (0, 0), (by, 0), (0, 0)), "symmetric")[:, :, :-by]
 
 
 def compress(pixels: Pictures) -> Pictures:
-    """As JPEG of quality 70."""
+    """Compress as JPEG of quality 70."""
     return np.stack([jpeg(picture, 70, np.random.default_rng(0)) for picture in pixels])
 
 
@@ -38,7 +38,7 @@ CHANGES: Final[dict[str, Callable[[Pictures], Pictures]]] = {
 }
 
 
-def measure_changes(ask: Ask, pixels: Pictures) -> dict[str, Share]:
-    """For each of `CHANGES`, the pictures that are answered otherwise with it than without."""
-    before = ask(pixels).argmax(1)
-    return {name: share_of(ask(change(pixels)).argmax(1) != before) for name, change in CHANGES.items()}
+def measure_changes(predict: Predict, pixels: Pictures) -> dict[str, Share]:
+    """Measure for each of `CHANGES` the share of the pictures whose predicted label is another one with it."""
+    before = predict(pixels).argmax(1)
+    return {name: share_of(predict(change(pixels)).argmax(1) != before) for name, change in CHANGES.items()}

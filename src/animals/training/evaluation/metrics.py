@@ -1,4 +1,4 @@
-"""What a trained model does on pictures that it has not seen."""
+"""A model's predictions for a split, and the metrics of them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -13,52 +13,52 @@ from animals import inference
 from animals.data.dataset import DataSet
 from animals.features import picture_features
 from animals.records import LabelMetrics, Metrics, probability_columns, projection_columns
-from animals.training.evaluation.predictors import Ask, answer_onnx
+from animals.training.evaluation.predictors import Predict, onnx_predictor_of_all
 from animals.training.loader import evaluation_loader
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """A model's answers on one split, in the manifest's order."""
+    """A model's predictions for one split, in the manifest's order."""
 
     rows: NDArray[np.int64]
-    """Places in the manifest, shape (pictures,)."""
+    """Indices into the manifest, shape (pictures,)."""
     targets: NDArray[np.int64]
-    """Shape (pictures,)."""
+    """Indices of the correct labels, shape (pictures,)."""
     logits: NDArray[np.float64]
     """Shape (pictures, labels)."""
     features: dict[str, NDArray[np.float32]]
-    """Each of shape (pictures,)."""
+    """Features of the pictures, each of shape (pictures,)."""
     temperature: float = 1.0
-    """What the logits are divided by before they become probabilities."""
+    """Divides the logits before they become probabilities."""
 
     @property
     def predictions(self) -> NDArray[np.int64]:
-        """Places of the likeliest labels, shape (pictures,)."""
+        """Indices of the most probable labels, shape (pictures,)."""
         return np.asarray(self.logits.argmax(1))
 
     @property
-    def right(self) -> NDArray[np.bool_]:
-        """Which answers are right, shape (pictures,)."""
+    def correct(self) -> NDArray[np.bool_]:
+        """Which predictions are correct, shape (pictures,)."""
         return np.asarray(self.predictions == self.targets)
 
     @property
     def probabilities(self) -> NDArray[np.float64]:
-        """Shape (pictures, labels)."""
+        """Probabilities of the labels, shape (pictures, labels)."""
         return inference.probabilities(self.logits, self.temperature)
 
     def worst_mistakes(self, most: int) -> NDArray[np.int64]:
-        """Places of the wrong answers that the model was surest of, the surest first, at most so many."""
-        wrong = np.flatnonzero(~self.right)
+        """Return the indices of up to `most` wrong predictions, those of the highest confidence first."""
+        wrong = np.flatnonzero(~self.correct)
         surest = np.argsort(-self.probabilities[wrong].max(1), kind="stable")
         return np.asarray(wrong[surest[:most]])
 
 
-def evaluate(ask: Ask, data_set: DataSet, split: str, *, batch_size: int, workers: int) -> Evaluation:
-    """Ask the model about every picture of a split.
+def evaluate(predict: Predict, data_set: DataSet, split: str, *, batch_size: int, workers: int) -> Evaluation:
+    """Predict every picture of a split.
 
     Args:
-        ask: the model.
+        predict: the model.
         data_set: the pictures.
         split: `val` or `test`.
         batch_size: pictures at once.
@@ -66,7 +66,7 @@ def evaluate(ask: Ask, data_set: DataSet, split: str, *, batch_size: int, worker
     """
     logits, features = [], []
     for pixels, _ in evaluation_loader(data_set, split, batch_size=batch_size, workers=workers):
-        logits.append(ask(pixels.numpy()))
+        logits.append(predict(pixels.numpy()))
         features.append(picture_features(pixels.numpy()))
     rows = data_set.rows(split)
     return Evaluation(
@@ -78,7 +78,7 @@ def evaluate(ask: Ask, data_set: DataSet, split: str, *, batch_size: int, worker
 
 
 def measure(evaluation: Evaluation, labels: Sequence[str]) -> Metrics:
-    """The figures that a card carries."""
+    """Compute the metrics of a card."""
     numbers = range(len(labels))
     report = classification_report(
         evaluation.targets,
@@ -89,7 +89,7 @@ def measure(evaluation: Evaluation, labels: Sequence[str]) -> Metrics:
         zero_division=0.0,
     )
     return Metrics(
-        accuracy=float(evaluation.right.mean()),
+        accuracy=float(evaluation.correct.mean()),
         f1_macro=report["macro avg"]["f1-score"],
         f1_weighted=report["weighted avg"]["f1-score"],
         loss=log_loss(evaluation.targets, evaluation.probabilities, labels=numbers),
@@ -104,25 +104,25 @@ def _label_metrics(row: dict[str, float]) -> LabelMetrics:
     )
 
 
-def as_served(
+def evaluate_served(
     evaluation: Evaluation, model: Path, data_set: DataSet, split: str, *, batch_size: int, workers: int
 ) -> tuple[Evaluation, NDArray[np.float32]]:
-    """The same with the answers of the exported model that will serve, since that is what is compared with it.
+    """Predict the same pictures with the exported model that will serve.
 
     Returns:
-        The evaluation, and the projections of its pictures, of shape (pictures, dimensions); without dimensions where
-        the model gives none.
+        The evaluation with the logits of that model, and the projections, shape (pictures, dimensions), with 0
+        dimensions where the model has no such output.
     """
-    answer = answer_onnx(model, data_set.spec)
+    predict = onnx_predictor_of_all(model, data_set.spec)
     batches = evaluation_loader(data_set, split, batch_size=batch_size, workers=workers)
-    logits, projections = zip(*(answer(pixels.numpy()) for pixels, _ in batches), strict=True)
+    logits, projections = zip(*(predict(pixels.numpy()) for pixels, _ in batches), strict=True)
     return replace(evaluation, logits=np.concatenate(logits)), np.concatenate(projections)
 
 
 def reference_table(evaluation: Evaluation, data_set: DataSet, projections: NDArray[np.float32]) -> pd.DataFrame:
-    """What monitoring compares with: one row a picture.
+    """Return the table that monitoring compares with, one row for each picture.
 
-    Columns: `picture`, `target`, and those of `LoggedPrediction.row` that tell of picture and answer: `prediction`,
+    Columns: `picture`, `target`, and those of `LoggedPrediction.row` on the picture and the prediction: `prediction`,
     `confidence`, `p_<label>` for each label, the picture's features, `width`, `height`, and `projection_<dimension>`.
     """
     labels = np.array(data_set.labels)

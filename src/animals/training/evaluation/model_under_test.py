@@ -1,46 +1,34 @@
-"""What is examined: a version from the bucket, and the pictures that it was made with."""
+"""The model that is evaluated: a version from the bucket, and the pictures that it was made with."""
 
-from dataclasses import dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from dataclasses import dataclass, replace
 from typing import Final
 
-from onnxruntime.capi import onnxruntime_pybind11_state as onnx_errors
-
 from animals import registry
-from animals.config.data import DataConfig
+from animals.config.compose import read_run_config
 from animals.data.dataset import DataSet
 from animals.data.load import load_data_set
-from animals.data.split import sha256_of_test, write_manifest
+from animals.data.split import sha256_of_test
 from animals.errors import BrokenModel, DataError
 from animals.records import Card
 from animals.storage import Storage
-from animals.training.evaluation.predictors import Ask, ask_onnx
+from animals.training.evaluation.metrics import Evaluation, evaluate
+from animals.training.evaluation.predictors import BATCH, Predict, onnx_predictor
 
 CURRENT: Final = "current"
-"""Stands for the version that serves."""
-
-# what a file raises that another version of ONNX Runtime wrote; the exceptions have no common base
-ONNX_ERRORS: Final = (
-    onnx_errors.Fail,
-    onnx_errors.InvalidArgument,
-    onnx_errors.InvalidGraph,
-    onnx_errors.InvalidProtobuf,
-    onnx_errors.NotImplemented,
-)
+"""The version that serves."""
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
-    """A version that answers."""
+class ModelUnderTest:
+    """A published version, ready to predict."""
 
     card: Card
-    ask: Ask
+    predict: Predict
     data_set: DataSet
 
 
 def find_card(storage: Storage, version: str) -> Card:
-    """The card of a version, or of the one that serves for `CURRENT`.
+    """Read the card of a version, or with `CURRENT` of the one that serves.
 
     Raises:
         NoModel: the bucket does not have that version, or none serves.
@@ -49,47 +37,40 @@ def find_card(storage: Storage, version: str) -> Card:
     return registry.read_card(storage, registry.read_current(storage).version if version == CURRENT else version)
 
 
-def load_subject(storage: Storage, card: Card) -> Subject:
-    """Fetch a version's ONNX file and read its pictures.
+def load_model_under_test(storage: Storage, card: Card) -> ModelUnderTest:
+    """Download a version's ONNX file and read its pictures.
 
     Raises:
         BrokenModel: the file cannot be run, or the card's configuration cannot be understood.
-        DataError: the pictures are not there, or not those that the version was made with.
+        DataError: the pictures are missing, or are not those that the version was made with.
     """
-    data_set = load_data_set(_data_config(card), card.input)
-    _check_manifest(card, data_set)
+    data_set = load_data_set(read_run_config(card).data, card.input)
+    _check_test_split(card, data_set)
     try:
-        ask = ask_onnx(registry.read_file(storage, card, card.serving_file), card.input)
-    except ONNX_ERRORS as error:
+        predict = onnx_predictor(registry.read_file(storage, card, card.serving_file), card.input)
+    except BrokenModel as error:
         made_with = card.packages.get("onnxruntime", "unknown")
         raise BrokenModel(
-            f"The ONNX file of {card.version} cannot be loaded: {error} It was checked with onnxruntime {made_with}."
+            f"The ONNX file of {card.version} cannot be used: {error} It was checked with onnxruntime {made_with}."
         ) from error
-    return Subject(card, ask, data_set)
+    return ModelUnderTest(card, predict, data_set)
 
 
-def _data_config(card: Card) -> DataConfig:
-    try:
-        return DataConfig(**card.config["data"])
-    except (KeyError, TypeError) as error:
-        raise BrokenModel(
-            f"The card of {card.version} names its pictures in a way that this version of animals does not know "
-            f"({error}). Evaluate it with the one that made it ({card.packages.get('animals', 'unknown')})."
-        ) from error
+def predict_test_split(model: ModelUnderTest) -> Evaluation:
+    """Return the version's predictions for its test pictures."""
+    evaluation = evaluate(model.predict, model.data_set, "test", batch_size=BATCH, workers=-1)
+    return replace(evaluation, temperature=model.card.temperature)
 
 
-def _check_manifest(card: Card, data_set: DataSet) -> None:
-    if card.split.test_sha256 == sha256_of_test(data_set.manifest):
-        return  # what it was trained on besides may have changed, with the feedback that came since
-    with TemporaryDirectory() as folder:
-        found = write_manifest(Path(folder) / "manifest.csv", data_set.run_manifest)
-    if found != card.split.manifest_sha256:
+def _check_test_split(card: Card, data_set: DataSet) -> None:
+    """Raise where the test pictures are others; training pictures may have come since, from feedback."""
+    if sha256_of_test(data_set.manifest) != card.split.test_sha256:
         raise DataError(
-            f"The pictures in {data_set.root} changed since {card.version} was made with them: its split manifest is "
-            f"{card.split.manifest_sha256[:12]} with {_counted(card.split.counts)}, now it is {found[:12]} with "
-            f"{_counted(data_set.counts())}. Bring the pictures back as they were, or train again."
+            f"The pictures in {data_set.root} changed since {card.version} was made with them: it has "
+            f"{_format_counts(card.split.counts)}, now there are {_format_counts(data_set.counts())}, and the test "
+            "pictures are not the same. Restore the pictures, or train again."
         )
 
 
-def _counted(counts: dict[str, int]) -> str:
+def _format_counts(counts: dict[str, int]) -> str:
     return ", ".join(f"{count} {split}" for split, count in counts.items())

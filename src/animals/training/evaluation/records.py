@@ -1,4 +1,4 @@
-"""What a proof finds: `report.json`."""
+"""The records of an evaluation: `report.json`."""
 
 from typing import Literal
 
@@ -6,7 +6,7 @@ from animals.records import Metrics, Probability, Record
 
 
 class Share(Record):
-    """A part of some pictures, with the interval in which the part of all such pictures probably lies."""
+    """A share of some pictures, with the interval in which the share of all such pictures probably lies."""
 
     count: int
     pictures: int
@@ -18,13 +18,13 @@ class Share(Record):
 
 
 class Robustness(Record):
-    """Accuracy on spoiled pictures."""
+    """Accuracy on corrupted pictures."""
 
     pictures: int
     clean: Probability
-    """Accuracy on the same pictures unspoiled."""
+    """Accuracy on the same pictures as they are."""
     mean: Probability
-    """Accuracy in the mean over all corruptions and severities."""
+    """Mean accuracy over all corruptions and severities."""
     accuracy: dict[str, tuple[Probability, ...]]
     """For each corruption, from the mildest severity to the worst."""
 
@@ -36,32 +36,32 @@ class Slice(Record):
     meaning: str
     accuracy: Share
     p_value: Probability
-    """How probable so few right answers are if the part is like the rest, adjusted for the number of slices."""
+    """Probability of so low an accuracy if the part is like the rest, adjusted for the number of slices."""
     weak: bool
     """Significantly less accurate than the rest."""
 
 
 class Comparison(Record):
-    """Two versions on the same pictures."""
+    """The comparison of two versions on the same pictures."""
 
     against: str
     only_this: int
-    """Pictures that only this version has right."""
+    """Pictures that only this version labels correctly."""
     only_other: int
-    """Pictures that only the other has right."""
+    """Pictures that only the other labels correctly."""
     p_value: Probability
     """Of McNemar's exact test."""
     verdict: Literal["better", "worse", "no difference"]
 
 
-class Proof(Record):
-    """All that was found about a version."""
+class EvaluationReport(Record):
+    """All measurements of a version: `reports/versions/<version>/report.json`."""
 
     version: str
     manifest_sha256: str
     accuracy: Share
     card_accuracy: Probability
-    """What was found when the version was made."""
+    """Accuracy that was measured when the version was made."""
     metrics: Metrics
     temperature: float
     ece_before: Probability
@@ -71,7 +71,7 @@ class Proof(Record):
     robustness: Robustness
     slices: tuple[Slice, ...]
     changed: dict[str, Share]
-    """Pictures whose answer changes with something that should not matter."""
+    """Pictures whose predicted label changes with something that should not matter."""
     comparison: Comparison | None
     not_compared: str
     """Why there is no comparison; empty where there is one."""

@@ -1,4 +1,4 @@
-"""Where a model is weak: accuracy on parts of the test pictures that a person can name."""
+"""Accuracy on parts of the test pictures that have a name, to find where a model is weak."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from animals.training.evaluation.records import Slice
 from animals.training.evaluation.statistics import SIGNIFICANT, adjust, p_lower, share_of
 
 END: Final = 0.2
-"""Part of the pictures that are called dark, or bright, of low contrast, small."""
+"""Share of the pictures that count as dark, as bright, as of low contrast, as small."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +27,15 @@ class Part:
 
 
 def measure_slices(evaluation: Evaluation, data_set: DataSet) -> tuple[Slice, ...]:
-    """Accuracy on each part that has some but not all of the pictures."""
-    right = evaluation.right
+    """Measure the accuracy on each part that has some but not all of the pictures."""
+    correct = evaluation.correct
     parts = [part for part in find_parts(evaluation, data_set) if part.inside.any() and not part.inside.all()]
-    p_values = adjust([p_lower(right[part.inside], right[~part.inside]) for part in parts])
+    p_values = adjust([p_lower(correct[part.inside], correct[~part.inside]) for part in parts])
     return tuple(
         Slice(
             name=part.name,
             meaning=part.meaning,
-            accuracy=share_of(right[part.inside]),
+            accuracy=share_of(correct[part.inside]),
             p_value=p_value,
             weak=p_value < SIGNIFICANT,
         )
@@ -44,7 +44,7 @@ def measure_slices(evaluation: Evaluation, data_set: DataSet) -> tuple[Slice, ..
 
 
 def find_parts(evaluation: Evaluation, data_set: DataSet) -> Iterator[Part]:
-    """All parts that are looked at; they may overlap and be empty."""
+    """Yield all parts; they may overlap or be empty."""
     brightness, contrast = evaluation.features["brightness"], evaluation.features["contrast"]
     width, height = data_set.sizes[evaluation.rows].T
     yield _ranged("dark", "brightness", brightness, _lowest(brightness))
@@ -52,12 +52,12 @@ def find_parts(evaluation: Evaluation, data_set: DataSet) -> Iterator[Part]:
     yield _ranged("low contrast", "contrast", contrast, _lowest(contrast))
     yield _ranged("small", "pixels", width * height, _lowest(width * height))
     yield Part("portrait", "higher than wide", height > width)
-    for place, label in enumerate(data_set.labels):
-        yield Part(label, "label", evaluation.targets == place)
+    for index, label in enumerate(data_set.labels):
+        yield Part(label, "label", evaluation.targets == index)
 
 
 def _lowest(values: NDArray[np.number]) -> NDArray[np.bool_]:
-    """The pictures at the low end; more or fewer than `END` of them where many have the same value."""
+    """Select the pictures at the low end: `END` of them, or another number where many have the same value."""
     end = np.quantile(values, END, method="lower")
     inside = np.asarray(values <= end)
     return inside if inside.mean() <= 0.5 else np.asarray(values < end)
@@ -66,6 +66,6 @@ def _lowest(values: NDArray[np.number]) -> NDArray[np.bool_]:
 def _ranged(name: str, quantity: str, values: NDArray[np.number], inside: NDArray[np.bool_]) -> Part:
     if not inside.any():
         return Part(name, quantity, inside)
-    found = values[inside]
-    low, high = (f"{end:,.2f}".removesuffix(".00") for end in (found.min(), found.max()))
+    ends = values[inside].min(), values[inside].max()
+    low, high = (f"{end:,.2f}".removesuffix(".00") for end in ends)
     return Part(name, f"{quantity} from {low} to {high}", inside)

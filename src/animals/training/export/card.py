@@ -1,4 +1,4 @@
-"""The card of a version: for programs as JSON, and beside it the one for people."""
+"""The card of a version, as JSON for programs and as Markdown for people."""
 
 import importlib.metadata
 import subprocess
@@ -11,13 +11,13 @@ from animals.data.dataset import DataSet
 from animals.data.split import sha256_of_test
 from animals.records import Calibration, Card, ExportCheck, Metrics, Quantized, Rejection, SplitInfo, Training, now
 from animals.registry import CARD, describe
-from animals.training.epochs import METRICS, read_metrics
-from animals.training.export.model_card import card_for_people
+from animals.training.callbacks import METRICS, read_metrics
+from animals.training.export.model_card import format_model_card
 from animals.training.hardware import choose_device, choose_precision, describe_hardware
 
 README: Final = "README.md"
 PACKAGES: Final = ("animals", "torch", "torchvision", "timm", "pytorch-lightning", "onnxruntime", "pillow", "numpy")
-"""Whose versions could change what a run gives."""
+"""Packages whose versions can change the result of a run."""
 
 
 def make_card(
@@ -33,15 +33,16 @@ def make_card(
     export: ExportCheck,
     quantized: Quantized,
 ) -> Card:
-    """Describe the files in the run's `version` folder."""
+    """Return the card of the files in the run's `version` folder."""
     files = {path.name: describe(path.read_bytes()) for path in sorted((run / "version").iterdir())}
-    # Two runs of one name may start in the same second on two machines: the weights' hash tells them apart,
-    # and publishing the same run again gives the same version.
+    # Two runs of one name may start in the same second on two machines: their weights have different hashes.
+    # Publishing the same run again gives the same version.
     version = f"{run.name}-{files['model.safetensors'].sha256[:6]}"
     return Card(
         version=version,
         created=now(),
         run=run.name,
+        data_title=config.data.title,
         architecture=config.model.name,
         labels=data_set.labels,
         input=data_set.spec,
@@ -79,7 +80,7 @@ def _describe_training(run: Path, config: TrainConfig, data_set: DataSet) -> Tra
 
 
 def git_commit() -> str | None:
-    """The commit of the code that runs, with `-dirty` behind it when files differ; None outside a checkout."""
+    """Return the commit of the code, with `-dirty` appended when files differ; None outside a checkout."""
     command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=40", "--match="]
     try:
         return subprocess.run(command, capture_output=True, encoding="utf-8", check=True).stdout.strip()  # noqa: S603 - fixed
@@ -88,6 +89,6 @@ def git_commit() -> str | None:
 
 
 def write_card(card: Card, folder: Path) -> None:
-    """Write both forms beside the files that they describe."""
-    (folder / README).write_text(card_for_people(card), encoding="utf-8")
+    """Write the card as JSON and as Markdown into the folder of the files that it describes."""
+    (folder / README).write_text(format_model_card(card), encoding="utf-8")
     (folder / CARD).write_text(card.model_dump_json(indent=2), encoding="utf-8")

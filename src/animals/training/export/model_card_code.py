@@ -1,4 +1,4 @@
-"""The code on a model card: it runs as it stands, beside the version's files and a picture."""
+"""The code on a model card, which runs in the folder of the version's files and a picture."""
 
 from string import Template
 from typing import Final
@@ -43,7 +43,7 @@ for label, share in zip(card["labels"], powers / powers.sum(), strict=True):
     print(f"{label}: {share:.4f}")
 """)
 
-_ALL: Final = "box = (0, 0, *picture.size)  # all of it, squashed"
+_ALL: Final = "box = (0, 0, *picture.size)  # the whole picture, squashed"
 _CENTER: Final = """\
 kept = min(picture.size) * spec["crop_pct"]
 left, top = (picture.width - kept) / 2, (picture.height - kept) / 2
@@ -51,34 +51,27 @@ box = (left, top, left + kept, top + kept)"""
 
 
 def how_to_use(card: Card) -> str:
-    """All of it, with what it needs."""
-    return f"""\
-In a folder with the files of this version and a `picture.jpg`, with timm:
-
-```python
-{_timm_code(card)}```
-
-Without torch, by ONNX Runtime, with the file that serves:
-
-```python
-{_onnx_code(card)}```
-
-Or by the service that `invoke serve` starts:
-
-```sh
-curl -X POST -F "file=@picture.jpg" http://localhost:8000/classify/
-```"""
-
-
-def _timm_code(card: Card) -> str:
-    return _TIMM.substitute(temperature=card.temperature)
-
-
-def _onnx_code(card: Card) -> str:
-    return _ONNX.substitute(
+    """Return the section on usage, with code for timm and for ONNX Runtime."""
+    onnx_code = _ONNX.substitute(
         box=_CENTER if card.input.resize == "center" else _ALL,
         interpolation=card.input.interpolation.upper(),
         file=card.serving_file,
         output=ONNX_OUTPUT,
         input=ONNX_INPUT,
     )
+    return f"""\
+In a folder with the files of this version and a `picture.jpg`, with timm:
+
+```python
+{_TIMM.substitute(temperature=card.temperature)}```
+
+With ONNX Runtime, without torch, and the file that serves:
+
+```python
+{onnx_code}```
+
+With the backend that `invoke serve` starts:
+
+```sh
+curl -X POST -F "file=@picture.jpg" http://localhost:8000/classify/
+```"""

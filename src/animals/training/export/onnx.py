@@ -1,4 +1,4 @@
-"""The trained model in the forms that others load: timm's hub format and ONNX."""
+"""The export of the trained model to timm's hub format and to ONNX."""
 
 import logging
 from collections.abc import Sequence
@@ -16,8 +16,8 @@ from animals.inference import ONNX_INPUT, ONNX_OUTPUT, ONNX_PROJECTION, probabil
 from animals.preprocess import InputSpec
 from animals.records import ExportCheck
 from animals.registry import ONNX
-from animals.training.evaluation.predictors import ask_onnx
-from animals.training.export.projection import projected
+from animals.training.evaluation.predictors import onnx_predictor
+from animals.training.export.projection import add_projection
 
 TOLERANCE: Final = 1e-4
 """Largest difference of a probability between the trained and the exported model."""
@@ -42,23 +42,23 @@ def export_hub_format(model: nn.Module, labels: Sequence[str], spec: InputSpec, 
 
 
 def export_onnx(model: nn.Module, spec: InputSpec, folder: Path) -> Path:
-    """Write `model.onnx`, which takes any number of pictures at once, in one file; it gives logits and projections."""
+    """Write `model.onnx`, one file that takes any number of pictures at once and returns logits and projections."""
     model.eval()
-    both = projected(model, spec.side)
+    with_projection = add_projection(model, spec.side)
     path = folder / ONNX
     example = torch.zeros(2, 3, spec.side, spec.side)
-    # each rewritten operator would be a line on the terminal
+    # they log a line for each rewritten operator
     logging.getLogger("onnxscript").setLevel(logging.WARNING)
     logging.getLogger("onnx_ir").setLevel(logging.WARNING)
     torch.onnx.export(
-        model if both is None else both.eval(),
+        with_projection.eval() if with_projection else model,
         (example,),
         path,
         dynamo=True,
         external_data=False,
         verbose=False,
         input_names=[ONNX_INPUT],
-        output_names=[ONNX_OUTPUT, *([] if both is None else [ONNX_PROJECTION])],
+        output_names=[ONNX_OUTPUT, *([ONNX_PROJECTION] if with_projection else [])],
         dynamic_shapes=({0: torch.export.Dim("pictures")},),
     )
     return path
@@ -67,7 +67,7 @@ def export_onnx(model: nn.Module, spec: InputSpec, folder: Path) -> Path:
 def check_onnx(
     path: Path, pixels: NDArray[np.uint8], logits: NDArray[np.float64], spec: InputSpec, *, temperature: float
 ) -> ExportCheck:
-    """Hold the exported model's answers against the trained one's.
+    """Compare the exported model's predictions with the trained one's.
 
     Args:
         path: of the ONNX file.
@@ -77,11 +77,11 @@ def check_onnx(
         temperature: of the probabilities that are compared.
 
     Raises:
-        AnimalsError: another label on any picture, or a probability that differs by `TOLERANCE` or more.
+        AnimalsError: a label differs, or a probability by `TOLERANCE` or more.
     """
-    found = ask_onnx(path, spec)(pixels)
-    trained, exported = (probabilities(answers, temperature) for answers in (logits, found))
-    # two labels closer together than the tolerance may change places without that being another answer
+    trained = probabilities(logits, temperature)
+    exported = probabilities(onnx_predictor(path, spec)(pixels), temperature)
+    # labels whose probabilities differ by less than the tolerance count as the same
     chosen = np.take_along_axis(trained, exported.argmax(1)[:, None], 1)[:, 0]
     check = ExportCheck(
         pictures=len(pixels),
@@ -90,7 +90,7 @@ def check_onnx(
     )
     if check.same_label < check.pictures or check.max_probability_difference >= TOLERANCE:
         raise AnimalsError(
-            f"{path} answers otherwise than the trained model: {check.same_label} of {check.pictures} test pictures "
+            f"{path} differs from the trained model: {check.same_label} of {check.pictures} test pictures "
             f"have the same label, the largest difference of a probability is {check.max_probability_difference:.1e}; "
             f"expected all, and under {TOLERANCE:.0e}. It was not published. Try another version of onnxruntime."
         )

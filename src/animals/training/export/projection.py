@@ -1,4 +1,4 @@
-"""A few numbers on what the network sees before it decides: what drift in unlabelled pictures is found by.
+"""A random projection of the pooled features, by which drift in unlabelled pictures is found.
 
 The pooled features are hundreds of numbers a picture. A random projection keeps distances between pictures roughly as
 they are (Johnson and Lindenstrauss, 1984), needs no fitting, and its matrix goes into the exported graph as a constant.
@@ -14,15 +14,15 @@ DIMENSIONS: Final = 8
 SEED: Final = 1984
 
 
-def projected(model: nn.Module, side: int) -> "Projected | None":
-    """A model of timm with a second output, the projection of its pooled features.
+def add_projection(model: nn.Module, side: int) -> "Projected | None":
+    """Return a model of timm with a second output, the projection of its pooled features.
 
     Args:
         model: in evaluation mode.
         side: of its pictures.
 
     Returns:
-        None where the model does not say what it pools; a few of timm's do not.
+        None for the few of timm's models that do not give their pooled features.
     """
     try:
         with torch.inference_mode():
@@ -49,11 +49,11 @@ def _logits(model: Any, features: Tensor) -> Tensor:
 
 
 class Projected(nn.Module):
-    """A model that also gives the projection of its pooled features.
+    """A model with the projection of its pooled features as a second output.
 
     Args:
         model: of timm.
-        width: how many features it pools.
+        width: number of its pooled features.
     """
 
     matrix: Tensor
@@ -66,7 +66,7 @@ class Projected(nn.Module):
         self.register_buffer("matrix", torch.from_numpy(matrix.astype(np.float32)))
 
     def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits of shape (pictures, labels) and projections of shape (pictures, DIMENSIONS)."""
+        """Return logits, shape (pictures, labels), and projections, shape (pictures, DIMENSIONS)."""
         features = _features(self.model, pictures)
-        # the pooling stands twice in the graph; ONNX Runtime does it once
+        # the graph has the pooling twice; ONNX Runtime computes it once
         return _logits(self.model, features), _pooled(self.model, features) @ self.matrix

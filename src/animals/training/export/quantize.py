@@ -1,8 +1,7 @@
-"""The exported model in 8-bit integers, published beside the one in 32-bit numbers where it answers like it."""
+"""Quantization of the exported model to 8-bit integers, which serves where it is as accurate as in 32 bits."""
 
 import logging
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
@@ -11,49 +10,37 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx.checker import ValidationError
-from onnxruntime.capi import onnxruntime_pybind11_state as onnx_errors
-from onnxruntime.quantization import QuantType, quantize_static
+from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from animals.data.dataset import DataSet
-from animals.errors import NotConvertible
-from animals.inference import ONNX_INPUT, ONNX_PROJECTION
+from animals.errors import BrokenModel, NotConvertible
+from animals.inference import ONNX_ERRORS, ONNX_INPUT, ONNX_PROJECTION
 from animals.preprocess import InputSpec, normalize
 from animals.records import Quantized
 from animals.registry import INT8, ONNX
-from animals.training.evaluation.metrics import Evaluation
-from animals.training.evaluation.predictors import BATCH, ask_onnx
-from animals.training.loader import evaluation_loader
+from animals.training.evaluation.metrics import Evaluation, evaluate
+from animals.training.evaluation.predictors import BATCH, onnx_predictor
 
 log = logging.getLogger(__name__)
 
 CALIBRATION: Final = 128
-"""Pictures, at most, that the range of each activation is found on; with ten times as many it is no better."""
+"""Pictures, at most, to find the range of each activation on; ten times as many give no better model."""
 
-AT_ONCE: Final = 16
-"""Pictures whose lowest and highest values are found together."""
+CALIBRATION_BATCH: Final = 16
+"""Pictures whose lowest and highest activations are found together."""
 
 MAX_LOSS: Final = 0.005
-"""Part of the test pictures that may be answered right less often than by the model in 32 bits."""
+"""Accuracy that may be lost."""
 
 MIN_SAME: Final = 0.98
-"""Part of the test pictures that must get the same label."""
+"""Share of the test pictures that must get the same label."""
 
-# What the quantizer raises for a graph that it does not understand, and ONNX Runtime for what comes out of it:
-# there is no common base.
+# the quantizer raises these for a graph that it does not support, without a common base
 _UNKNOWN_GRAPH: Final = (
-    ValueError,
-    TypeError,
-    RuntimeError,
-    AttributeError,
-    KeyError,
-    AssertionError,
-    ValidationError,
-    onnx_errors.Fail,
-    onnx_errors.InvalidArgument,
-    onnx_errors.InvalidGraph,
-    onnx_errors.NotImplemented,
-    onnx_errors.RuntimeException,
+    *ONNX_ERRORS,
+    *(TypeError, RuntimeError, AttributeError, KeyError, AssertionError, ValidationError),
+    BrokenModel,
 )
 
 
@@ -61,30 +48,32 @@ def export_int8(folder: Path, data_set: DataSet, evaluation: Evaluation, *, work
     """Write `model.int8.onnx` beside `model.onnx`, if it is good enough to serve.
 
     Args:
-        folder: that has `model.onnx`, and gets the other.
+        folder: of `model.onnx`.
         data_set: calibrates with training pictures, or validation pictures where those are only streamed.
-        evaluation: what the model in 32 bits says of the test pictures.
+        evaluation: predictions of the model in 32 bits for the test pictures.
         workers: processes that decode when nothing is cached.
 
     Returns:
-        What was measured. A model that cannot be quantized, or loses too much by it, is no error: it serves as it is.
+        The measurements. A model that cannot be quantized, or loses too much accuracy, serves in 32 bits.
     """
     (folder / INT8).unlink(missing_ok=True)  # of a run that was interrupted here
     with TemporaryDirectory() as temporary:
-        made = Path(temporary) / INT8
+        path = Path(temporary) / INT8
         try:
-            quantize(folder / ONNX, made, calibration_pictures(data_set), data_set.spec)
-            found = judge(made, data_set, evaluation, workers=workers)
+            quantize(folder / ONNX, path, calibration_pictures(data_set), data_set.spec)
+            predict = onnx_predictor(path, data_set.spec)
+            in_8_bits = evaluate(predict, data_set, "test", batch_size=BATCH, workers=workers)
+            result = decide(in_8_bits.predictions, evaluation)
         except NotConvertible as error:
-            found = _not_made(str(error), evaluation)
-        if found.passed:
-            shutil.move(made, folder / INT8)
-    log.log(logging.INFO if found.passed else logging.WARNING, found.reason)
-    return found
+            result = _not_convertible(str(error), evaluation)
+        if result.passed:
+            shutil.move(path, folder / INT8)
+    log.log(logging.INFO if result.passed else logging.WARNING, result.reason)
+    return result
 
 
 def calibration_pictures(data_set: DataSet) -> NDArray[np.uint8]:
-    """Pixels of some training pictures of all labels, shape (pictures, side, side, 3): the same ones each time."""
+    """Return pixels of random training pictures, shape (pictures, side, side, 3), the same ones each time."""
     rows = data_set.rows("val" if data_set.shards else "train")
     chosen = np.random.default_rng(0).permutation(rows)[:CALIBRATION]
     return data_set.read_pixels(chosen)
@@ -93,10 +82,10 @@ def calibration_pictures(data_set: DataSet) -> NDArray[np.uint8]:
 def quantize(model: Path, out: Path, pixels: NDArray[np.uint8], spec: InputSpec) -> None:
     """Write a model that computes in 8-bit integers.
 
-    Weights have 7 of the 8 bits. CPUs without VNNI add two products of 8 bits in 16, where those of 8-bit weights do
-    not fit: the model would answer otherwise there than here, where it is measured. It costs next to nothing, as each
-    channel of a weight has a scale of its own. That and the moving average of the activations' ranges, which single
-    bright pixels do not decide, gave the most equal answers: docs/design/export.md.
+    Weights have 7 of the 8 bits. CPUs without VNNI add two products of 8 bits in 16, where those of 8-bit weights
+    overflow: the model would predict something else there than here, where it is measured. It costs next to nothing,
+    as each channel of a weight has a scale of its own. That and the moving average of the activations' ranges, which
+    single bright pixels do not decide, came closest to the model in 32 bits: docs/design/export.md.
 
     Args:
         model: the ONNX file in 32 bits.
@@ -105,12 +94,12 @@ def quantize(model: Path, out: Path, pixels: NDArray[np.uint8], spec: InputSpec)
         spec: how they are normalized.
 
     Raises:
-        NotConvertible: the quantizer does not know what to do with this model.
+        NotConvertible: the quantizer does not support this model.
     """
     with TemporaryDirectory() as temporary:
         prepared = Path(temporary) / ONNX
         try:
-            # symbolic shapes are for sequences of any length; the only open number here is that of pictures
+            # symbolic shapes are for sequences of any length; here only the number of pictures is open
             quant_pre_process(model, prepared, skip_symbolic_shape=True)
             quantize_static(
                 prepared,
@@ -120,30 +109,30 @@ def quantize(model: Path, out: Path, pixels: NDArray[np.uint8], spec: InputSpec)
                 weight_type=QuantType.QInt8,
                 per_channel=True,
                 reduce_range=True,
-                nodes_to_exclude=_projecting(prepared),
+                nodes_to_exclude=_projection_nodes(prepared),
                 extra_options={"CalibMovingAverage": True},
             )
-            ask_onnx(out, spec)(pixels[:1])
+            onnx_predictor(out, spec)(pixels[:1])
         except _UNKNOWN_GRAPH as error:
             raise NotConvertible(f"ONNX Runtime cannot bring this model to 8 bits ({_first_line(error)})") from error
 
 
-def _projecting(model: Path) -> list[str]:
-    """Names of the nodes that give the projection: in 8 bits it would end where that of the calibration pictures does.
+def _projection_nodes(model: Path) -> list[str]:
+    """Return the names of the nodes that give the projection.
 
-    Drift is found by what lies beyond.
+    In 8 bits it would be clipped to the range of the calibration pictures, and drift is what lies beyond.
     """
     return [node.name for node in onnx.load(model).graph.node if ONNX_PROJECTION in node.output]
 
 
 def _first_line(error: Exception) -> str:
-    """The start of a message that may be a page long."""
+    """Return the start of a message that may be a page long."""
     lines = str(error).strip().splitlines()
     return f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__
 
 
-class PictureReader:
-    """Pictures as the quantizer asks for them (its `CalibrationDataReader`): one input after the other, then None.
+class PictureReader(CalibrationDataReader):  # type: ignore[misc] # it has no types
+    """Batches of normalized pictures for the quantizer.
 
     Args:
         pixels: shape (pictures, side, side, 3).
@@ -151,52 +140,35 @@ class PictureReader:
     """
 
     def __init__(self, pixels: NDArray[np.uint8], spec: InputSpec) -> None:
-        self._inputs = _inputs(pixels, spec)
+        self._batches = (
+            {ONNX_INPUT: normalize(pixels[first : first + CALIBRATION_BATCH], spec)}
+            for first in range(0, len(pixels), CALIBRATION_BATCH)
+        )
 
     def get_next(self) -> dict[str, Any] | None:
-        """The next input."""
-        return next(self._inputs, None)
-
-
-def _inputs(pixels: NDArray[np.uint8], spec: InputSpec) -> Iterator[dict[str, Any]]:
-    for first in range(0, len(pixels), AT_ONCE):
-        yield {ONNX_INPUT: normalize(pixels[first : first + AT_ONCE], spec)}
-
-
-def judge(model: Path, data_set: DataSet, evaluation: Evaluation, *, workers: int) -> Quantized:
-    """Ask a quantized model about every test picture, and compare.
-
-    Args:
-        model: its ONNX file.
-        data_set: the pictures.
-        evaluation: what the model in 32 bits says of them.
-        workers: processes that decode when nothing is cached.
-    """
-    ask = ask_onnx(model, data_set.spec)
-    batches = evaluation_loader(data_set, "test", batch_size=BATCH, workers=workers)
-    predictions = np.concatenate([ask(pixels.numpy()).argmax(1) for pixels, _ in batches])
-    return decide(predictions, evaluation)
+        """Return the next batch, or None at the end."""
+        return next(self._batches, None)
 
 
 def decide(predictions: NDArray[np.int64], evaluation: Evaluation) -> Quantized:
-    """Whether a quantized model is good enough to serve.
+    """Decide whether a quantized model is good enough to serve.
 
     Args:
-        predictions: its answers to the test pictures, shape (pictures,).
-        evaluation: the answers in 32 bits.
+        predictions: its labels of the test pictures, shape (pictures,).
+        evaluation: the predictions in 32 bits.
     """
     pictures = len(predictions)
-    right, before = int((predictions == evaluation.targets).sum()), int(evaluation.right.sum())
+    correct, before = int((predictions == evaluation.targets).sum()), int(evaluation.correct.sum())
     same = int((predictions == evaluation.predictions).sum())
-    # in whole pictures, so that no rounding decides
-    passed = before - right <= MAX_LOSS * pictures and same >= MIN_SAME * pictures
+    # in whole pictures, so that rounding decides nothing
+    passed = before - correct <= MAX_LOSS * pictures and same >= MIN_SAME * pictures
     figures = (
-        f"{right / pictures:.1%} of {pictures} test pictures are right in 8 bits and {before / pictures:.1%} in 32, "
+        f"{correct / pictures:.1%} of {pictures} test pictures are right in 8 bits and {before / pictures:.1%} in 32, "
         f"and {same / pictures:.1%} get the same label"
     )
     bounds = f"up to {100 * MAX_LOSS:g} points less and at least {MIN_SAME:.0%} the same are allowed"
     return Quantized(
-        accuracy=right / pictures,
+        accuracy=correct / pictures,
         accuracy_fp32=before / pictures,
         same_label=same / pictures,
         pictures=pictures,
@@ -205,12 +177,12 @@ def decide(predictions: NDArray[np.int64], evaluation: Evaluation) -> Quantized:
     )
 
 
-def _not_made(why: str, evaluation: Evaluation) -> Quantized:
+def _not_convertible(reason: str, evaluation: Evaluation) -> Quantized:
     return Quantized(
         accuracy=None,
-        accuracy_fp32=float(evaluation.right.mean()),
+        accuracy_fp32=float(evaluation.correct.mean()),
         same_label=None,
         pictures=len(evaluation.rows),
         passed=False,
-        reason=f"{ONNX} serves: {why}.",
+        reason=f"{ONNX} serves: {reason}.",
     )

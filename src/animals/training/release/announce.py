@@ -1,14 +1,11 @@
-"""Tell a repository at GitHub that a version is published, so that a workflow tests and promotes it.
+"""Announce a published version to a repository at GitHub, whose workflow tests and promotes it.
 
-`invoke announce VERSION` does it again for a version whose announcement failed.
+`invoke announce VERSION` repeats it for a version whose announcement failed.
 """
 
-import argparse
-import sys
 from typing import Final
 
 from animals import registry
-from animals.cli import exit_on_error
 from animals.config.settings import BucketSettings, GitHubSettings, read_settings
 from animals.errors import AnimalsError, ConfigError
 from animals.github import Dispatch, open_dispatch, repository_of
@@ -20,46 +17,65 @@ EVENT: Final = "model-published"
 
 
 class AnnounceSettings(GitHubSettings):
-    """Who is told, and by which right; taken from the environment."""
+    """The repository to announce versions to, and the token for it, from the environment."""
 
     announce: str | None = None
-    """github://OWNER/REPOSITORY; by default nobody."""
+    """github://OWNER/REPOSITORY; by default none."""
     github_token_name: str | None = None
-    """Where Secret Manager keeps it, if it is not set: projects/PROJECT/secrets/NAME/versions/latest."""
+    """Where Secret Manager keeps the token, if it is not set: projects/PROJECT/secrets/NAME/versions/latest."""
 
 
-def check(settings: AnnounceSettings) -> None:
-    """Find out before hours of training that nobody could be told.
+def check_announce_settings() -> None:
+    """Raise before hours of training if a version could not be announced afterwards.
 
     Raises:
-        ConfigError: the settings are wrong, or the token cannot be had.
+        ConfigError: the settings are wrong, or the token cannot be read.
     """
+    settings = AnnounceSettings()
     if settings.announce:
-        _dispatch(settings.announce, settings)
+        _open_dispatch(settings.announce, settings)
 
 
-def _dispatch(announce: str, settings: AnnounceSettings) -> Dispatch:
-    repository = repository_of(announce)
-    if not repository:
-        raise ConfigError(f"ANIMALS_ANNOUNCE is {announce}; expected github://OWNER/REPOSITORY.")
-    return open_dispatch(repository, _token(settings), api=settings.github_api)
-
-
-def announce(settings: AnnounceSettings, version: str, bucket: str) -> str | None:
-    """Tell of a version.
+def announce(version: str, bucket: str) -> str | None:
+    """Announce a version to the repository that ANIMALS_ANNOUNCE names.
 
     Returns:
-        Who was told; None where nobody is to be.
+        The repository; None if none is configured.
 
     Raises:
-        ConfigError: the settings are wrong, or the token cannot be had.
-        ServiceError: GitHub is away.
-        RequestRefused: GitHub does not take it.
+        ConfigError: the settings are wrong, or the token cannot be read.
+        ServiceError: GitHub cannot be reached.
+        RequestRefused: GitHub rejects the event.
     """
+    settings = AnnounceSettings()
     if not settings.announce:
         return None
-    _dispatch(settings.announce, settings)(EVENT, {"version": version, "bucket": bucket})
+    send = _open_dispatch(settings.announce, settings)
+    send(EVENT, {"version": version, "bucket": bucket})
     return repository_of(settings.announce)
+
+
+def try_announce(version: str, bucket: str) -> str:
+    """Announce a version that was published just now, and return lines for the terminal.
+
+    A failure does not fail the training: the version is published, and training again would not help.
+    """
+    try:
+        repository = announce(version, bucket)
+    except AnimalsError as error:
+        return (
+            f"Not announced: {error}\n"
+            f"          {version} is published, but no workflow tests and promotes it. Announce it by hand:\n"
+            f"          ANIMALS_ANNOUNCE=github://OWNER/REPOSITORY uv run invoke announce {version}\n"
+        )
+    return f"Announced to {repository}, whose workflow tests and promotes it\n" if repository else ""
+
+
+def _open_dispatch(target: str, settings: AnnounceSettings) -> Dispatch:
+    repository = repository_of(target)
+    if not repository:
+        raise ConfigError(f"ANIMALS_ANNOUNCE is {target}; expected github://OWNER/REPOSITORY.")
+    return open_dispatch(repository, _token(settings), api=settings.github_api)
 
 
 def _token(settings: AnnounceSettings) -> str | None:
@@ -68,35 +84,15 @@ def _token(settings: AnnounceSettings) -> str | None:
     return settings.github_token.get_secret_value() if settings.github_token else None
 
 
-def announced(version: str, bucket: str) -> str:
-    """Tell of a version that was published just now, and say how that went, in lines for a person.
+def announce_published(version: str) -> str:
+    """Announce a version of the bucket in ANIMALS_BUCKET, and return a line for the terminal.
 
-    A failure is no error of the training: the version is published, and to train again would not help.
+    Raises:
+        AnimalsError: the bucket does not have the version, no repository is configured, or GitHub rejects the event.
     """
-    try:
-        repository = announce(AnnounceSettings(), version, bucket)
-    except AnimalsError as error:
-        return (
-            f"Told      nobody: {error}\n"
-            f"          {version} is published, but no workflow tests and promotes it. Tell it by hand:\n"
-            f"          ANIMALS_ANNOUNCE=github://OWNER/REPOSITORY uv run invoke announce {version}\n"
-        )
-    return f"Told      {repository}, whose workflow tests and promotes it\n" if repository else ""
-
-
-def main() -> None:
-    """Tell the repository that ANIMALS_ANNOUNCE names that a version is published."""
-    parser = argparse.ArgumentParser(prog="invoke announce", description=main.__doc__)
-    parser.add_argument("version", help="a published version")
-    arguments = parser.parse_args()
-    with exit_on_error():
-        storage = open_storage(read_settings(BucketSettings).bucket)
-        version = registry.read_card(storage, arguments.version).version
-        repository = announce(AnnounceSettings(), version, storage.url)
-        if repository is None:
-            raise ConfigError("ANIMALS_ANNOUNCE is not set; expected github://OWNER/REPOSITORY.")
-        sys.stdout.write(f"{repository} was told that {version} is published in {storage.url}.\n")
-
-
-if __name__ == "__main__":
-    main()
+    storage = open_storage(read_settings(BucketSettings).bucket)
+    version = registry.read_card(storage, version).version
+    repository = announce(version, storage.url)
+    if repository is None:
+        raise ConfigError("ANIMALS_ANNOUNCE is not set; expected github://OWNER/REPOSITORY.")
+    return f"Announced to {repository}: {version} is published in {storage.url}.\n"

@@ -1,17 +1,12 @@
-"""Which version serves: `python -m animals.training.release.promote promote VERSION`, and `… rollback`.
+"""`animals promote VERSION`: let a version serve, unless it is worse than the one that does.
 
-Here and not in serving, because the gate compares tables, and pandas is in the trainer's environment.
+It is part of training, not of serving, because the gate compares tables, and pandas is in the trainer's environment.
 """
 
-import argparse
-import sys
-
 from animals import registry
-from animals.cli import exit_on_error
-from animals.config.settings import BucketSettings, read_settings
 from animals.errors import BrokenModel, DataError, NoModel, PromotionRefused, UsageError
 from animals.records import Card, Current
-from animals.storage import Storage, open_storage
+from animals.storage import Storage
 
 
 def promote(storage: Storage, version: str, *, reason: str = "", force: bool = False) -> Current:
@@ -19,21 +14,21 @@ def promote(storage: Storage, version: str, *, reason: str = "", force: bool = F
 
     Args:
         storage: the bucket.
-        version: published.
-        reason: why, kept in the pointer.
-        force: promote it although the gate objects; what it said is kept too.
+        version: a published version.
+        reason: why, which the pointer keeps.
+        force: promote it although the gate objects; the pointer keeps the objection too.
 
     Raises:
         UsageError: force without a reason.
         PromotionRefused: the gate objects.
         NoModel: the bucket does not have that version.
-        BrokenModel: it cannot be served.
-        ObjectChanged: somebody else promoted another version at the same moment.
+        BrokenModel: the version cannot be served.
+        ObjectChanged: another version was promoted at the same moment.
     """
     if force and not reason:
         raise UsageError('Forcing needs a reason, which is kept: --force --reason "why"')
     card = registry.read_card(storage, version)
-    registry.read_file(storage, card, card.serving_file)  # forced or not, a damaged file could only be refused
+    registry.read_file(storage, card, card.serving_file)  # a damaged file is refused, forced or not
     objection = find_objection(storage, card)
     if objection and not force:
         raise PromotionRefused(f'{objection} To let {version} serve nevertheless: --force --reason "why"')
@@ -42,61 +37,35 @@ def promote(storage: Storage, version: str, *, reason: str = "", force: bool = F
 
 
 def find_objection(storage: Storage, card: Card) -> str | None:
-    """Why a version should not replace the one that serves, in one sentence; None: nothing speaks against it."""
+    """Return why a version should not replace the one that serves, in one sentence; None if there is no reason."""
     try:
         serving = registry.read_card(storage, registry.read_current(storage).version)
     except NoModel:
         return None
     except BrokenModel as error:
-        return f"The version that serves cannot be compared with: {error}"
+        return f"The version that serves cannot be read for a comparison: {error}"
     if serving.version == card.version:
         return None
-    if set(serving.labels) != set(card.labels):
-        other = ", ".join(sorted(set(serving.labels) ^ set(card.labels)))
-        return f"{card.version} and {serving.version}, which serves, differ in their labels ({other})."
+    if other := card.differing_labels(serving):
+        return f"{card.version} and {serving.version}, which serves, differ in their labels ({', '.join(other)})."
     return _compare(storage, card, serving)
 
 
 def _compare(storage: Storage, card: Card, serving: Card) -> str | None:
     from animals.training.evaluation.compare import (  # pandas takes a second to import
         compare,
-        read_rival,
-        right_answers,
+        correct_predictions,
+        read_baseline,
     )
 
     try:
-        found = compare(right_answers(storage, card), read_rival(storage, card, serving))
+        comparison = compare(correct_predictions(storage, card), read_baseline(storage, card, serving))
     except (BrokenModel, DataError) as error:
         return str(error)
-    if found.verdict != "worse":
+    if comparison.verdict != "worse":
         return None
     return (
-        f"{card.version} is worse than {serving.version}, which serves: of the same test pictures {found.only_other} "
-        f"are right with {serving.version} alone and {found.only_this} with {card.version} alone "
-        f"(p = {found.p_value:.2g}, McNemar's test)."
+        f"{card.version} is worse than {serving.version}, which serves: of the same test pictures "
+        f"{comparison.only_other} are right with {serving.version} alone and {comparison.only_this} with "
+        f"{card.version} alone (p = {comparison.p_value:.2g}, McNemar's test)."
     )
-
-
-def main() -> None:
-    """Say which version of the model serves."""
-    parser = argparse.ArgumentParser(prog="invoke", description=main.__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
-    promoting = commands.add_parser("promote", help="let a version serve, unless it is worse than the one that does")
-    promoting.add_argument("version", help="a published version")
-    promoting.add_argument("--force", action="store_true", help="even if it is worse; needs a reason")
-    rolling = commands.add_parser("rollback", help="let the version serve again that did before")
-    for command in (promoting, rolling):
-        command.add_argument("--reason", default="", help="why, which the pointer keeps")
-    arguments = parser.parse_args()
-    with exit_on_error():
-        storage = open_storage(read_settings(BucketSettings).bucket)
-        if arguments.command == "promote":
-            current = promote(storage, arguments.version, reason=arguments.reason, force=arguments.force)
-        else:
-            current = registry.rollback(storage, reason=arguments.reason or "rolled back by hand")
-        before = f", instead of {current.previous}" if current.previous else ""
-        sys.stdout.write(f"{current.version} serves in {storage.url} from now on{before}: {current.reason}.\n")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,25 +1,20 @@
-"""From a run's folder to the bucket; may be repeated until it succeeds.
+"""Publish a run's version to the bucket; it may be repeated until it succeeds.
 
-`python -m animals.training.release.publish RUN` does it again for a run whose bucket was out of reach.
+`animals publish RUN` repeats it for a run whose bucket could not be reached.
 """
 
-import argparse
-import sys
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from animals import registry
-from animals.cli import exit_on_error
-from animals.config.settings import BucketSettings, read_settings
 from animals.errors import BrokenModel, NoModel, UsageError
 from animals.records import Card
-from animals.storage import Storage, open_storage
-from animals.training.release.announce import announced
+from animals.storage import Storage
 
 
 def read_run(run: Path) -> Card:
-    """The card of a finished run.
+    """Return the card of a finished run.
 
     Raises:
         UsageError: the folder holds no finished run.
@@ -34,7 +29,7 @@ def read_run(run: Path) -> Card:
 
 
 def publish(run: Path, storage: Storage, *, promote: bool) -> Card:
-    """Write a finished run's version to the bucket, and let it serve if asked to.
+    """Write a finished run's version to the bucket, and with `promote` let it serve.
 
     Raises:
         UsageError: the folder holds no finished run.
@@ -50,7 +45,7 @@ def publish(run: Path, storage: Storage, *, promote: bool) -> Card:
 
 
 def is_best(card: Card, storage: Storage) -> bool:
-    """Whether the version that serves was not more accurate on the same pictures.
+    """Return whether no version serves that was more accurate on the same pictures.
 
     Raises:
         StorageUnavailable: the bucket cannot be reached.
@@ -60,19 +55,3 @@ def is_best(card: Card, storage: Storage) -> bool:
     except (NoModel, BrokenModel):
         return True
     return serving.split.test_sha256 != card.split.test_sha256 or card.metrics.accuracy >= serving.metrics.accuracy
-
-
-def main() -> None:
-    """Publish a finished run to the bucket that `ANIMALS_BUCKET` names."""
-    parser = argparse.ArgumentParser(prog="invoke publish", description=main.__doc__)
-    parser.add_argument("run", type=Path, help="a finished run's folder under runs/")
-    parser.add_argument("--no-promote", action="store_true", help="do not let it serve")
-    arguments = parser.parse_args()
-    with exit_on_error():
-        storage = open_storage(read_settings(BucketSettings).bucket)
-        card = publish(arguments.run, storage, promote=not arguments.no_promote)
-        sys.stdout.write(f"{card.version} is published in {storage.url}.\n{announced(card.version, storage.url)}")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,51 +1,51 @@
-"""`python -m animals.training.release.verify VERSION`: fetch a published version, and find out whether it may serve.
+"""`animals check-version VERSION`: fetch a published version, and verify that it may serve.
 
-Nothing is taken on trust that can be looked at: each file by its checksum, the labels by those that are served now, the
-table of answers by the card, and the ONNX file by the table, as far as the test pictures are to be had here.
+It checks each file against its checksum, the labels against the version that serves, the table of answers against the
+card, and the answers of the ONNX file against the table, if the test pictures can be read here.
 """
 
-import argparse
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from io import BytesIO
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from animals import registry
-from animals.cli import exit_on_error
-from animals.config.settings import BucketSettings, read_settings
+from animals.config.compose import read_run_config
 from animals.errors import BrokenModel, DataError, NoModel, PicturesUnavailable, StorageError
 from animals.records import Card, probability_columns
-from animals.storage import FolderStorage, Storage, open_storage
+from animals.storage import FolderStorage, Storage
 
-INTO: Final = Path("build", "candidate")
+if TYPE_CHECKING:
+    import pandas as pd
 
-SAME: Final = 0.02
-"""How far a probability may be from the table's: other processors add numbers in another order, 8 bits are coarse."""
 
-MOST_OTHERWISE: Final = 0.01
-"""Share of the pictures, at most, whose answers may be further away: their pixels lie between two steps of 8 bits."""
+TOLERANCE: Final = 0.02
+"""Difference of a probability from the table's that counts as equal: other CPUs round differently, 8 bits coarsely."""
+
+MAX_DIFFERENT: Final = 0.01
+"""Share of the pictures that may differ by more: their pixels lie between two steps of 8 bits."""
 
 
 def fetch(storage: Storage, version: str, folder: Path) -> Card:
-    """Bring a version into a folder that is a bucket of its own, in which it serves.
+    """Copy a version into a folder, which becomes a bucket in which it serves.
 
     Raises:
         NoModel: the bucket does not have that version.
-        BrokenModel: a file is missing, or not what was published.
-        StorageError: the bucket is away, or the folder has another version of the same name.
+        BrokenModel: a file is missing or damaged.
+        StorageError: the bucket cannot be reached, or the folder has another version of the same name.
     """
     card = registry.read_card(storage, version)
     files = {file: registry.read_file(storage, card, file) for file in card.files}
-    own = FolderStorage(folder)
-    registry.write_version(own, card, files)
-    registry.promote(own, version, reason=f"fetched from {storage.url} to be checked")
+    candidate = FolderStorage(folder)
+    registry.write_version(candidate, card, files)
+    registry.promote(candidate, version, reason=f"fetched from {storage.url} to be checked")
     return card
 
 
-def check(storage: Storage, card: Card, folder: Path) -> Iterator[str]:
-    """Find out whether a fetched version may serve; a line for each thing that was found right, or not looked at.
+def verify(storage: Storage, card: Card, folder: Path) -> Iterator[str]:
+    """Verify that a fetched version may serve; yield a line for each check that passed or was left out.
 
     Args:
         storage: the bucket that it came from.
@@ -53,129 +53,112 @@ def check(storage: Storage, card: Card, folder: Path) -> Iterator[str]:
         folder: that it was fetched into.
 
     Raises:
-        BrokenModel: it may not.
+        BrokenModel: the version may not serve.
     """
+    candidate = FolderStorage(folder)
+    table = _read_table(candidate, card)
     yield f"files       {len(card.files)}, each with the checksum on the card"
     yield _check_labels(storage, card)
-    yield _check_table(folder, card)
-    yield _check_answers(folder, card)
+    yield _check_table(table, card)
+    yield _check_answers(candidate, card, table)
+
+
+def _read_table(candidate: Storage, card: Card) -> "pd.DataFrame":
+    """Return the answers to the test pictures that were recorded at the export, one row per picture."""
+    import pandas as pd
+
+    return pd.read_parquet(BytesIO(registry.read_file(candidate, card, registry.REFERENCE)))
 
 
 def _check_labels(storage: Storage, card: Card) -> str:
     try:
         serving = registry.read_card(storage, registry.read_current(storage).version)
     except NoModel:
-        return f"labels      {len(card.labels)}; nothing serves that has others"
-    if other := sorted(set(serving.labels) ^ set(card.labels)):
+        return f"labels      {len(card.labels)}; no version serves yet"
+    if other := card.differing_labels(serving):
         raise BrokenModel(
             f"{card.version} has other labels than {serving.version}, which serves ({', '.join(other)}). A running "
-            "service would refuse it: start it anew if that is wanted, and promote by hand."
+            "service would refuse it. If the labels are meant to change, promote the version by hand and restart the "
+            "service."
         )
     return f"labels      {len(card.labels)}, the same as those of {serving.version}, which serves"
 
 
-def _check_table(folder: Path, card: Card) -> str:
-    """The table of answers against the card.
-
-    Raises:
-        BrokenModel: they do not fit each other.
-    """
-    import pandas as pd
-
-    table = pd.read_parquet(BytesIO(registry.read_file(FolderStorage(folder), card, registry.REFERENCE)))
-    columns = list(probability_columns(dict.fromkeys(card.labels)))
-    if len(table) != card.metrics.pictures or not {*columns, "prediction", "target"} <= set(table.columns):
+def _check_table(table: "pd.DataFrame", card: Card) -> str:
+    columns = {*probability_columns(dict.fromkeys(card.labels)), "prediction", "target"}
+    if len(table) != card.metrics.pictures or not columns <= set(table.columns):
         raise BrokenModel(
             f"{registry.REFERENCE} of {card.version} has {len(table)} rows of {len(table.columns)} columns; expected "
             f"{card.metrics.pictures}, with a probability for each label. Publish the run again."
         )
-    right = float((table["prediction"] == table["target"]).mean())
-    said = card.quantized.accuracy if card.quantized.passed else card.metrics.accuracy
-    if said is None or abs(right - said) > max(0.005, 1.5 / len(table)):
+    accuracy = float((table["prediction"] == table["target"]).mean())
+    expected = card.quantized.accuracy if card.quantized.passed else card.metrics.accuracy
+    if expected is None or abs(accuracy - expected) > max(0.005, 1.5 / len(table)):
         raise BrokenModel(
-            f"{registry.REFERENCE} of {card.version} has {right:.1%} right, but its card says {said or 0:.1%}. "
-            "They are not of the same run: publish it again."
+            f"{registry.REFERENCE} of {card.version} has an accuracy of {accuracy:.1%}; expected {expected:.1%}, as on "
+            "its card. They are not of the same run: publish it again."
         )
-    return f"table       {len(table)} test pictures, {right:.1%} right, as the card says"
+    return f"table       {len(table)} test pictures, {accuracy:.1%} right, as on the card"
 
 
-def _check_answers(folder: Path, card: Card) -> str:
-    """The ONNX file against the table of what it answered when it was made.
+def _check_answers(candidate: Storage, card: Card, table: "pd.DataFrame") -> str:
+    """Compare the answers of the ONNX file with the table.
 
     Raises:
-        BrokenModel: it cannot be run, or answers otherwise.
+        BrokenModel: the file cannot be run, or its answers differ.
     """
     import numpy as np
-    import pandas as pd
 
-    from animals.training.evaluation.examine import answer_all
-    from animals.training.evaluation.model_under_test import load_subject
+    from animals.training.evaluation.model_under_test import load_model_under_test, predict_test_split
 
-    own = FolderStorage(folder)
     try:
-        subject = load_subject(own, _without_extra(card))
+        model = load_model_under_test(candidate, _without_extra(card))
     except (DataError, PicturesUnavailable, StorageError) as error:
-        _check_runs(own, card)
-        return f"answers     one finite number a label; not compared with the table, since: {error}"
-    with _runs(card):
-        evaluation = answer_all(subject)
-    table = pd.read_parquet(BytesIO(registry.read_file(own, card, registry.REFERENCE)))
-    before = table.set_index("picture")[list(probability_columns(dict.fromkeys(card.labels)))]
-    names = [subject.data_set.manifest[row].name for row in evaluation.rows]
-    if set(names) != set(before.index):
+        _check_runs(candidate, card)
+        return f"answers     one finite number per label; not compared with the table: {error}"
+    with _explain_onnx_errors(card):
+        evaluation = predict_test_split(model)
+    expected = table.set_index("picture")[list(probability_columns(dict.fromkeys(card.labels)))]
+    names = [model.data_set.manifest[row].name for row in evaluation.rows]
+    if set(names) != set(expected.index):
         raise BrokenModel(
             f"{registry.REFERENCE} of {card.version} is of other pictures than those that its card names. "
             "Publish the run again."
         )
-    far = np.abs(evaluation.probabilities - before.loc[names].to_numpy()).max(axis=1) > SAME
-    if far.mean() > MOST_OTHERWISE:
+    differences = np.abs(evaluation.probabilities - expected.loc[names].to_numpy()).max(axis=1)
+    different = int((differences > TOLERANCE).sum())
+    if different > MAX_DIFFERENT * len(names):
         raise BrokenModel(
-            f"{card.serving_file} of {card.version} answers {far.sum()} of {len(names)} test pictures otherwise than "
-            f"{registry.REFERENCE} says. Publish the run again."
+            f"{card.serving_file} of {card.version} answers {different} of {len(names)} test pictures differently from "
+            f"{registry.REFERENCE}. Publish the run again."
         )
-    return f"answers     {len(names) - int(far.sum())} of {len(names)} test pictures as the table says"
+    return f"answers     {len(names) - different} of {len(names)} test pictures as in the table"
 
 
 def _without_extra(card: Card) -> Card:
-    """What was trained on besides is not asked about, and may have been deleted since."""
-    data = {**card.config.get("data", {}), "extra": ""}
-    return card.model_copy(update={"config": {**card.config, "data": data}})
+    """Return the card without `data.extra`: these pictures were only trained on, and may have been deleted since."""
+    config = read_run_config(card)
+    config.data.extra = ""
+    return card.model_copy(update={"config": asdict(config)})
 
 
-def _check_runs(storage: Storage, card: Card) -> None:
+def _check_runs(candidate: Storage, card: Card) -> None:
     import numpy as np
 
-    from animals.training.evaluation.predictors import ask_onnx
+    from animals.training.evaluation.predictors import onnx_predictor
 
     pixels = np.random.default_rng(0).integers(0, 256, (8, card.input.side, card.input.side, 3), np.uint8)
-    with _runs(card):
-        answers = ask_onnx(registry.read_file(storage, card, card.serving_file), card.input)(pixels)
-    if answers.shape != (len(pixels), len(card.labels)) or not np.isfinite(answers).all():
-        raise BrokenModel(f"{card.serving_file} of {card.version} does not answer one finite number for each label.")
+    with _explain_onnx_errors(card):
+        logits = onnx_predictor(registry.read_file(candidate, card, card.serving_file), card.input)(pixels)
+    if logits.shape != (len(pixels), len(card.labels)) or not np.isfinite(logits).all():
+        raise BrokenModel(f"{card.serving_file} of {card.version} does not give one finite number for each label.")
 
 
 @contextmanager
-def _runs(card: Card) -> Iterator[None]:
-    from animals.training.evaluation.model_under_test import ONNX_ERRORS
+def _explain_onnx_errors(card: Card) -> Iterator[None]:
+    from animals.inference import ONNX_ERRORS
 
     try:
         yield
-    except ONNX_ERRORS as error:
+    except (BrokenModel, *ONNX_ERRORS) as error:
         raise BrokenModel(f"{card.serving_file} of {card.version} cannot be run: {error}") from error
-
-
-def main() -> None:
-    """Fetch a published version from ANIMALS_BUCKET, and find out whether it may serve."""
-    parser = argparse.ArgumentParser(prog="invoke check-version", description=main.__doc__)
-    parser.add_argument("version", help="a published version")
-    parser.add_argument("--into", type=Path, default=INTO, help=f"folder that becomes a bucket [{INTO.as_posix()}]")
-    arguments = parser.parse_args()
-    with exit_on_error():
-        storage = open_storage(read_settings(BucketSettings).bucket)
-        card = fetch(storage, arguments.version, arguments.into)
-        sys.stdout.writelines(f"{line}\n" for line in check(storage, card, arguments.into))
-        sys.stdout.write(f"{card.version} may serve. To try it: ANIMALS_BUCKET={arguments.into} uv run invoke serve\n")
-
-
-if __name__ == "__main__":
-    main()

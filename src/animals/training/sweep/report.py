@@ -1,9 +1,9 @@
-"""What a sweep found: a table, files for programs, an experiment file, figures."""
+"""The results of a sweep: a table, files for programs, an experiment file and figures."""
 
 import logging
+import sys
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,94 +17,103 @@ from rich.table import Column, Table
 from animals.config.compose import compose_train_config
 from animals.config.training import CONF_DIR, TrainConfig
 from animals.errors import ConfigError, UsageError
-from animals.training.sweep.space import overrides
-from animals.training.sweep.study import LOSS, asked_before, counted
-from animals.training.sweep.work import shown
+from animals.training.sweep.space import format_value, overrides
+from animals.training.sweep.study import LOSS, load_study, settings_of, sweep_folder
 
 log = logging.getLogger(__name__)
 
-SHOWN: Final = 10
+ROWS: Final = 10
 """Trials in the table."""
 
 EXPERIMENTS: Final = CONF_DIR / "experiment"
 
-_NOT_KEPT: Final = ("bucket", "promote", "tracking")
+_NOT_KEPT: Final = ("bucket", "promote", "tracking", "name")
 """Settings that say nothing of how good a model is."""
 
 
+def write_report(name: str, save_as: str = "") -> None:
+    """Print the best trials of a sweep, and write trials.csv, best.yaml and figures into its folder.
+
+    Args:
+        name: of the sweep.
+        save_as: name of the experiment to save the best trial's settings as; empty: none.
+
+    Raises:
+        UsageError: there is no such sweep, or nothing to save, or an experiment of that name.
+    """
+    with load_study(name) as study:
+        report(study, sweep_folder(name), Console())
+        if save_as:
+            sys.stdout.write(f"Experiment {save(study, save_as)}; train with: experiment={save_as}\n")
+
+
 def report(study: Study, folder: Path, console: Console) -> None:
-    """Print the best trials; write trials.csv, best.yaml and the figures into the sweep's folder."""
-    trials = counted(study)
-    states = {state: sum(trial.state == state for trial in trials) for state in TrialState}
+    """Print the best trials, and write trials.csv, best.yaml and figures into a folder."""
+    states = [trial.state for trial in study.get_trials(deepcopy=False)]
     console.print(
-        f"Sweep {study.study_name}: {states[TrialState.COMPLETE]} trials finished, {states[TrialState.PRUNED]} pruned, "
-        f"{states[TrialState.FAIL]} failed, {states[TrialState.RUNNING]} running"
+        f"Sweep {study.study_name}: {states.count(TrialState.COMPLETE)} trials finished, "
+        f"{states.count(TrialState.PRUNED)} pruned, {states.count(TrialState.FAIL)} failed or interrupted, "
+        f"{states.count(TrialState.RUNNING)} running"
     )
-    table = study.trials_dataframe(attrs=("number", "state", "value", "duration", "params", "user_attrs"))
-    table.to_csv(folder / "trials.csv", index=False)
-    done = ranked(study)
-    if not done:
+    frame = study.trials_dataframe(attrs=("number", "state", "value", "duration", "params", "user_attrs"))
+    frame.to_csv(folder / "trials.csv", index=False)
+    best = ranked(study)
+    if not best:
         console.print("No trial has finished yet, so there is no best one.")
         return
-    console.print(_table(study, done))
+    console.print(_table(study, best))
     (folder / "best.yaml").write_text(experiment(study), encoding="utf-8")
     console.print(
         f"Best     {folder / 'best.yaml'}, an experiment file: keep it with --report --save NAME", soft_wrap=True
     )
-    if len(done) < 2:
+    if len(best) < 2:
         console.print("Figures need two finished trials or more.")
         return
     console.print(f"Figures  {', '.join(str(path) for path in draw(study, folder))}", soft_wrap=True)
 
 
 def ranked(study: Study) -> list[FrozenTrial]:
-    """The finished trials, the best first; of equals, as few pictures give many, the one with the lower loss."""
+    """Return the finished trials, the best first; of equals, which are common on few pictures, the lower loss first."""
     sign = -1 if study.direction == StudyDirection.MAXIMIZE else 1
-    done = study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])
-    return sorted(done, key=lambda trial: (sign * (trial.value or 0.0), trial.user_attrs[LOSS], trial.number))
+    finished = study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])
+    return sorted(finished, key=lambda trial: (sign * (trial.value or 0.0), trial.user_attrs[LOSS], trial.number))
 
 
-def _table(study: Study, done: list[FrozenTrial]) -> Table:
-    names = list(asked_before(study)["space"])
-    titles = ("trial", asked_before(study)["metric"], "loss", "seconds", *names)
+def _table(study: Study, best: list[FrozenTrial]) -> Table:
+    settings = settings_of(study)
+    titles = ("trial", settings["metric"], "loss", "seconds", *settings["space"])
     table = Table(*(Column(title, overflow="fold") for title in titles))
-    for trial in done[:SHOWN]:
+    for trial in best[:ROWS]:
         seconds = trial.duration.total_seconds() if trial.duration else 0
-        values = [shown(trial.params[name]) for name in names]
         table.add_row(
-            str(trial.number), f"{trial.value:.4f}", f"{trial.user_attrs[LOSS]:.4f}", f"{seconds:.0f}", *values
+            *(str(trial.number), f"{trial.value:.4f}", f"{trial.user_attrs[LOSS]:.4f}", f"{seconds:.0f}"),
+            *(format_value(trial.params[name]) for name in settings["space"]),
         )
     return table
 
 
 def experiment(study: Study) -> str:
-    """The best trial's whole configuration, as far as it is not the default, as an experiment file for Hydra."""
-    asked, best = asked_before(study), ranked(study)[0]
-    config = compose_train_config([*asked["args"], *overrides(best.params)])
-    settings = _other(_plain(config), _plain(TrainConfig))
-    kept = {key: value for key, value in settings.items() if key not in _NOT_KEPT} | {"name": study.study_name}
+    """Return the best trial's configuration, where it is not the default, as an experiment file for Hydra."""
+    settings, best = settings_of(study), ranked(study)[0]
+    config = compose_train_config([*settings["args"], *overrides(best.params)])
+    changed = _changed(_as_dict(config), _as_dict(TrainConfig))
+    kept = {key: value for key, value in changed.items() if key not in _NOT_KEPT} | {"name": study.study_name}
     return (
         "# @package _global_\n"
-        f"# Trial {best.number} of the sweep {study.study_name}: {asked['metric']} {best.value:.4f} "
+        f"# Trial {best.number} of the sweep {study.study_name}: {settings['metric']} {best.value:.4f} "
         f"after {config.trainer.epochs} epochs.\n{OmegaConf.to_yaml(OmegaConf.create(kept))}"
     )
 
 
-def _plain(config: TrainConfig | type[TrainConfig]) -> Any:
+def _as_dict(config: TrainConfig | type[TrainConfig]) -> Any:
     return OmegaConf.to_container(OmegaConf.structured(config))
 
 
-def _other(settings: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
-    """The settings that differ from the defaults."""
-    other: dict[str, Any] = {}
-    for key, value in settings.items():
-        default = defaults.get(key)
-        if isinstance(value, dict) and isinstance(default, dict):
-            if inner := _other(value, default):
-                other[key] = inner
-        elif value != default:
-            other[key] = value
-    return other
+def _changed(value: Any, default: Any) -> Any:
+    """Return the settings that differ from the defaults, section by section."""
+    if not isinstance(value, dict) or not isinstance(default, dict):
+        return value
+    return {key: _changed(value[key], default.get(key)) for key in value if value[key] != default.get(key)}
 
 
 def save(study: Study, name: str) -> Path:
@@ -128,34 +137,24 @@ def draw(study: Study, folder: Path) -> list[Path]:
     """Draw Optuna's figures: how the best value rose, what each setting gave, and which settings matter."""
     from optuna.visualization import matplotlib as plots
 
-    name = asked_before(study)["metric"]
-    figures: dict[str, Callable[[], Any]] = {
-        "history": lambda: plots.plot_optimization_history(study, target_name=name),
-        "slice": lambda: plots.plot_slice(study, target_name=name),
-    }
-    if len({trial.value for trial in ranked(study)}) > 1:  # where all are equally good, nothing matters
-        figures["importances"] = lambda: plots.plot_param_importances(study, target_name=name)
+    figures: dict[str, Callable[..., Any]] = {"history": plots.plot_optimization_history, "slice": plots.plot_slice}
+    if len({trial.value for trial in ranked(study)}) > 1:
+        figures["importances"] = plots.plot_param_importances
     else:
         log.warning("All finished trials are equally good, so no setting can be called important.")
-    return [_save(figure, folder / f"{title}.png") for title, figure in figures.items()]
+    metric = settings_of(study)["metric"]
+    return [_save_figure(plot, study, metric, folder / f"{name}.png") for name, plot in figures.items()]
 
 
-def _save(draw_figure: Callable[[], Any], path: Path) -> Path:
+def _save_figure(plot: Callable[..., Any], study: Study, metric: str, path: Path) -> Path:
     from matplotlib import pyplot
 
-    with _optuna_style(), pyplot.rc_context():
-        draw_figure()
+    with warnings.catch_warnings(), pyplot.rc_context():  # Optuna sets a style for all figures that follow
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        # of a setting that had the same value in all finished trials
+        warnings.filterwarnings("ignore", "Attempting to set identical low and high")
+        plot(study, target_name=metric)
         figure = pyplot.gcf()
         figure.savefig(path, dpi=100, bbox_inches="tight")
         pyplot.close(figure)
     return path
-
-
-@contextmanager
-def _optuna_style() -> Iterator[None]:
-    """Optuna calls its figures experimental, and sets a style for all that follow."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        # of a setting that had the same value in all finished trials
-        warnings.filterwarnings("ignore", "Attempting to set identical low and high")
-        yield

@@ -1,25 +1,29 @@
-"""What a sweep searches: a YAML file of settings, each with a range or with choices."""
+"""The search space of a sweep: a YAML file of settings, each with a range or with choices."""
 
 import difflib
 import json
-import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import is_dataclass
 from pathlib import Path
-from typing import Any, Final, get_type_hints
+from typing import Annotated, Any, Final, Generic, TypeVar, get_type_hints
 
 import yaml
 from omegaconf import OmegaConf
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.trial import Trial
+from pydantic import BaseModel, Field, ValidationError
 
 from animals.config.compose import compose_train_config
 from animals.config.training import CONF_DIR, TrainConfig
 from animals.errors import ConfigError
+from animals.records import explain
 
 Space = dict[str, BaseDistribution]
 """Dotted setting -> the values it may take."""
 
 Value = bool | int | float | str | None
+
+Number = TypeVar("Number", int, float)
 
 SPACES: Final = CONF_DIR / "sweep"
 
@@ -33,8 +37,22 @@ SAME_FOR_ALL: Final = (
 """Settings that decide which pictures validate: trials on different ones could not be compared."""
 
 
+class _Range(BaseModel, Generic[Number], extra="forbid", strict=True, allow_inf_nan=False):
+    """All numbers from `low` to `high`."""
+
+    low: Number
+    high: Number
+    log: bool = False
+
+
+class _Choices(BaseModel, extra="forbid", strict=True, allow_inf_nan=False):
+    """A few values."""
+
+    choices: Annotated[list[Value], Field(min_length=2)]
+
+
 def read_space(name: str) -> Space:
-    """The search space of a name in `conf/sweep`, or of a path to a YAML file.
+    """Read a search space from a name in `conf/sweep`, or from a path to a YAML file.
 
     Raises:
         ConfigError: there is none, or it says something impossible.
@@ -47,7 +65,7 @@ def read_space(name: str) -> Space:
     if not isinstance(content, dict) or not content:
         raise ConfigError(f"{path} names no setting to search. Expected, say: optimizer.lr: {{low: 1e-4, high: 1e-2}}")
     try:
-        return {str(key): _distribution(str(key), said) for key, said in content.items()}
+        return {str(key): _distribution(str(key), entry) for key, entry in content.items()}
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error
 
@@ -60,83 +78,81 @@ def _find(name: str) -> Path:
     known = sorted(path.stem for path in SPACES.glob("*.yaml"))
     if name not in known:
         raise ConfigError(
-            f"There is no search space {name}.{_nearest(name, known)} "
+            f"There is no search space {name}.{_suggest_nearest(name, known)} "
             f"Expected a path to a .yaml file or one of {', '.join(known)} (in {SPACES})."
         )
     return SPACES / f"{name}.yaml"
 
 
-def _nearest(name: str, known: Collection[str]) -> str:
+def _suggest_nearest(name: str, known: Collection[str]) -> str:
     close = difflib.get_close_matches(name, known, n=1)
     return f" Did you mean {close[0]}?" if close else ""
 
 
-def known_settings(schema: type = TrainConfig, prefix: str = "") -> dict[str, Any]:
-    """Each setting of a run, dotted, and its type."""
-    found: dict[str, Any] = {}
+def _setting_types(schema: type = TrainConfig, prefix: str = "") -> dict[str, Any]:
+    """Return each setting of a run, dotted, and its type."""
+    types: dict[str, Any] = {}
     for name, kind in get_type_hints(schema).items():
         if isinstance(kind, type) and is_dataclass(kind):
-            found |= known_settings(kind, f"{prefix}{name}.")
+            types |= _setting_types(kind, f"{prefix}{name}.")
         else:
-            found[prefix + name] = kind
-    return found
+            types[prefix + name] = kind
+    return types
 
 
-def _distribution(key: str, said: Any) -> BaseDistribution:
-    kinds = known_settings()
-    if key not in kinds:
-        raise ConfigError(f"There is no setting {key}.{_nearest(key, kinds)}")
+def _distribution(key: str, entry: Any) -> BaseDistribution:
+    types = _setting_types()
+    if key not in types:
+        raise ConfigError(f"There is no setting {key}.{_suggest_nearest(key, types)}")
     if key.startswith(NOT_SEARCHED):
         raise ConfigError(f"{key} is not for searching: it does not change what is learned, or it is the sweep's own.")
     if key in SAME_FOR_ALL:
         raise ConfigError(f"{key} must be the same for all trials, which are compared on the same validation pictures.")
-    if not isinstance(said, dict) or not ({"low", "high"} <= said.keys() or "choices" in said):
-        raise ConfigError(f"{key} is {said}; expected {{low: ..., high: ...}} or {{choices: [...]}}.")
-    allowed = ("choices",) if "choices" in said else ("low", "high", "log")
-    for name in said:
-        if name not in allowed:
-            raise ConfigError(f"{key} has an entry {name}; expected {', '.join(allowed)} only.")
-    return _choices(key, said["choices"]) if "choices" in said else _range(key, said, kinds[key])
-
-
-def _choices(key: str, choices: Any) -> BaseDistribution:
-    plain = isinstance(choices, list) and all(isinstance(choice, Value) for choice in choices)
-    if not plain or len(set(choices)) < max(2, len(choices)):
-        raise ConfigError(f"{key} has the choices {choices}; expected a list of two or more different plain values.")
-    return CategoricalDistribution(choices)
-
-
-def _range(key: str, said: Mapping[str, Any], kind: Any) -> BaseDistribution:
-    low, high, log = said["low"], said["high"], said.get("log", False)
-    if kind not in (int, float):
+    if not isinstance(entry, dict):
+        raise ConfigError(f"{key} is {entry}; expected {{low: ..., high: ...}} or {{choices: [...]}}.")
+    if "choices" not in entry and types[key] not in (int, float):
         raise ConfigError(f"{key} is no number, so it has no low and high; give it {{choices: [...]}}.")
-    for name, value in (("low", low), ("high", high)):
-        number = isinstance(value, kind | int) and not isinstance(value, bool) and math.isfinite(value)
-        if not number:
-            expected = "a whole number" if kind is int else "a number"
-            raise ConfigError(f"{key} has {name}: {value}; expected {expected}.")
-    if not isinstance(log, bool):
-        raise ConfigError(f"{key} has log: {log}; expected true or false.")
-    if low == high:
-        raise ConfigError(f"{key} ranges from {low} to {high}, which is empty; give a single value by --args.")
-    if low > high:
-        raise ConfigError(f"{key} has low: {low} above high: {high}; expected low below high.")
-    if log and low <= 0:
-        raise ConfigError(f"{key} has log: true and low: {low}; expected low above 0.")
-    return IntDistribution(low, high, log=log) if kind is int else FloatDistribution(low, high, log=log)
+    try:
+        if "choices" in entry:
+            return CategoricalDistribution(_Choices.model_validate(entry).choices)
+        if types[key] is int:
+            return IntDistribution(**_Range[int].model_validate(entry).model_dump())
+        return FloatDistribution(**_Range[float].model_validate(entry).model_dump())
+    except ValidationError as error:
+        raise ConfigError(f"{key} is {entry}, where {explain(error)}.") from error
+    except ValueError as error:  # of Optuna, which compares the numbers
+        raise ConfigError(f"{key} is {entry}: {error}") from error
+
+
+def suggest(trial: Trial, space: Space) -> dict[str, Value]:
+    """Choose the values of one trial."""
+    for name, values in space.items():
+        match values:
+            case FloatDistribution():
+                trial.suggest_float(name, values.low, values.high, log=values.log)
+            case IntDistribution():
+                trial.suggest_int(name, values.low, values.high, log=values.log)
+            case CategoricalDistribution():
+                trial.suggest_categorical(name, values.choices)
+    return trial.params
 
 
 def overrides(values: Mapping[str, Any]) -> list[str]:
-    """Values of settings as Hydra overrides."""
-    return [f"{key}={_text(value)}" for key, value in values.items()]
+    """Return values of settings as Hydra overrides."""
+    return [f"{key}={_as_text(value)}" for key, value in values.items()]
 
 
-def _text(value: Value) -> str:
+def format_value(value: Any) -> str:
+    """Return a setting's value for people."""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _as_text(value: Value) -> str:
     return json.dumps(value, ensure_ascii=False) if isinstance(value, str | bool | None) else repr(value)
 
 
 def check_space(space: Space, args: Sequence[str]) -> list[TrainConfig]:
-    """Find out before the first trial that no value of the space is impossible.
+    """Check before the first trial that each value of the space is possible.
 
     Returns:
         Configurations that together hold each lowest, each highest and each choice.
@@ -144,7 +160,7 @@ def check_space(space: Space, args: Sequence[str]) -> list[TrainConfig]:
     Raises:
         ConfigError: an override of `args` or a value of the space is impossible.
     """
-    ends = {key: _ends(distribution) for key, distribution in space.items()}
+    ends = {key: _ends(values) for key, values in space.items()}
     configs = [
         compose_train_config([*args, *overrides({key: end[number % len(end)] for key, end in ends.items()})])
         for number in range(max(map(len, ends.values())))
@@ -154,7 +170,5 @@ def check_space(space: Space, args: Sequence[str]) -> list[TrainConfig]:
     return configs
 
 
-def _ends(distribution: Any) -> Sequence[Any]:
-    if isinstance(distribution, CategoricalDistribution):
-        return distribution.choices
-    return (distribution.low, distribution.high)
+def _ends(values: Any) -> Sequence[Any]:
+    return values.choices if isinstance(values, CategoricalDistribution) else (values.low, values.high)

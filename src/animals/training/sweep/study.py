@@ -1,11 +1,7 @@
-"""A sweep's memory on disk, `runs/sweeps/<name>/study.db`, which several processes share.
-
-All that counts trials or hands them out happens under one lock. A worker holds a lock of its own for as long as it
-lives, which its system takes from it however it ends: so it is known at once which running trials nobody works on.
-"""
+"""The study of a sweep: a database in its folder, `runs/sweeps/<name>/study.db`, which several processes share."""
 
 import json
-import uuid
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,11 +9,12 @@ from pathlib import Path
 from typing import Any, Final
 
 import optuna
-from filelock import FileLock, Timeout
+from filelock import FileLock
 from optuna.distributions import distribution_to_json
-from optuna.storages import RDBStorage
+from optuna.exceptions import ExperimentalWarning
+from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
 from optuna.study import Study, StudyDirection
-from optuna.trial import FrozenTrial, Trial, TrialState
+from optuna.trial import FrozenTrial
 
 from animals.errors import ConfigError, UsageError
 from animals.training.runs import RUNS
@@ -27,28 +24,26 @@ METRICS: Final[dict[str, StudyDirection]] = {
     "val/accuracy": StudyDirection.MAXIMIZE,
     "val/loss": StudyDirection.MINIMIZE,
 }
-"""What a sweep may look for, and which way."""
+"""What a sweep may optimize, and in which direction."""
 
-TRIES: Final = 3
-"""A trial whose worker was killed so often counts as failed: it may be what kills it."""
+RETRIES: Final = 3
+"""Times that a trial is repeated when its process is killed: it may be what kills it."""
 
-FOLDER: Final = "folder"
-"""Attribute of a trial that names its folder."""
+HEARTBEAT_SECONDS: Final = 5
+GRACE_SECONDS: Final = 30
+"""Seconds without a heartbeat after which a trial's process counts as killed."""
 
 LOSS: Final = "loss"
-"""Attribute of a trial that holds its lowest validation loss."""
+"""Attribute of a trial: its lowest validation loss."""
 
+_SETTINGS: Final = "settings"
 _STUDY: Final = "study.db"
 _BUSY_SECONDS: Final = 60
-_ASKED: Final = "asked"
-_INTERRUPTED: Final = "interrupted"
-_WORKER: Final = "worker"
-_TRIED: Final = "tried"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Sweep:
-    """What was asked for."""
+    """The settings of a sweep."""
 
     name: str
     space: Space
@@ -57,22 +52,37 @@ class Sweep:
     metric: str = "val/accuracy"
     seed: int = 0
     trials: int = 20
-    """Of the whole sweep, by all workers and calls together."""
+    """Trials to finish or prune, by all processes and calls together."""
 
     @property
     def folder(self) -> Path:
-        """Where all of it lies."""
+        """The folder of the study and the trials."""
         return sweep_folder(self.name)
 
     @property
-    def asked(self) -> dict[str, Any]:
-        """What must be the same in each call of the same name."""
+    def settings(self) -> dict[str, Any]:
+        """What must be the same in each call with the same name."""
         space = {key: json.loads(distribution_to_json(values)) for key, values in self.space.items()}
         return {"space": space, "args": list(self.args), "metric": self.metric, "seed": self.seed}
 
 
+class NumberedSampler(optuna.samplers.TPESampler):
+    """Optuna's TPE, with random numbers that follow from a seed and the trial's number.
+
+    With one generator for each process, all would begin with the same values, and so would a sweep that is resumed.
+    """
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(seed=seed)
+        self._seed = seed
+
+    def before_trial(self, study: Study, trial: FrozenTrial) -> None:  # noqa: ARG002 - Optuna's signature
+        """Begin anew with the trial's own seed."""
+        super().__init__(seed=self._seed * 100_003 + trial.number)
+
+
 def sweep_folder(name: str) -> Path:
-    """The folder of a sweep.
+    """Return the folder of a sweep.
 
     Raises:
         ConfigError: the name cannot be part of a path and of a run's name.
@@ -83,41 +93,36 @@ def sweep_folder(name: str) -> Path:
 
 
 @contextmanager
-def opened(sweep: Sweep) -> Iterator[Study]:
-    """The sweep's study, made if it is not there.
+def open_study(sweep: Sweep) -> Iterator[Study]:
+    """Yield the sweep's study; create it where there is none.
 
     Raises:
-        ConfigError: a sweep of this name was started with something else.
+        ConfigError: a sweep of this name was started with other settings.
     """
     sweep.folder.mkdir(parents=True, exist_ok=True)
-    with _lock(sweep.folder):  # two processes that make the tables at once would fail
-        storage = _storage(sweep.folder)
+    with _storage(sweep.folder) as storage:
         study = optuna.create_study(
             storage=storage,
             study_name=sweep.name,
             direction=METRICS[sweep.metric],
+            sampler=NumberedSampler(sweep.seed),
             # worse than the median of five others; in its first epoch no trial has warmed up
             pruner=optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=1),
             load_if_exists=True,
         )
-        before = study.user_attrs.get(_ASKED)
-        if before is None:
-            study.set_user_attr(_ASKED, sweep.asked)
-    try:
-        if before not in (None, sweep.asked):
-            different = [f"--{key}" for key, value in sweep.asked.items() if before[key] != value]
+        before = study.user_attrs.get(_SETTINGS, sweep.settings)
+        study.set_user_attr(_SETTINGS, before)
+        if different := [f"--{key}" for key, value in sweep.settings.items() if before[key] != value]:
             raise ConfigError(
                 f"The sweep {sweep.name} was started with another {', '.join(different)}, whose trials could not be "
                 "compared with these. Give the same again, or this sweep another --name."
             )
         yield study
-    finally:
-        _close(storage)
 
 
 @contextmanager
-def existing(name: str) -> Iterator[Study]:
-    """The study of a sweep that was started before, to look at.
+def load_study(name: str) -> Iterator[Study]:
+    """Yield the study of a sweep that was started before.
 
     Raises:
         UsageError: there is none of this name.
@@ -126,99 +131,29 @@ def existing(name: str) -> Iterator[Study]:
     if not (folder / _STUDY).is_file():
         known = sorted(path.parent.name for path in folder.parent.glob(f"*/{_STUDY}"))
         raise UsageError(f"There is no sweep {name} under {folder.parent}. Known: {', '.join(known) or 'none'}.")
-    storage = _storage(folder)
-    try:
+    with _storage(folder) as storage:
         yield optuna.load_study(storage=storage, study_name=name)
-    finally:
-        _close(storage)
-
-
-def asked_before(study: Study) -> dict[str, Any]:
-    """`Sweep.asked` of the call that started the study."""
-    asked: dict[str, Any] = study.user_attrs[_ASKED]
-    return asked
-
-
-def _storage(folder: Path) -> RDBStorage:
-    url = f"sqlite:///{(folder / _STUDY).as_posix()}"
-    return RDBStorage(url, engine_kwargs={"connect_args": {"timeout": _BUSY_SECONDS}})
-
-
-def _close(storage: RDBStorage) -> None:
-    storage.remove_session()
-    storage.engine.dispose()
-
-
-def _lock(folder: Path) -> FileLock:
-    return FileLock(folder / "study.lock")
 
 
 @contextmanager
-def signed_in(folder: Path) -> Iterator[str]:
-    """Be a worker of the sweep as long as the block lasts; gives its name."""
-    worker = uuid.uuid4().hex[:8]
-    path = _sign(folder, worker)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(path):
-        yield worker
-    path.unlink(missing_ok=True)
-
-
-def _sign(folder: Path, worker: str) -> Path:
-    return folder / "workers" / f"{worker}.lock"
-
-
-def _works(folder: Path, worker: str) -> bool:
-    path = _sign(folder, worker)
-    if not path.is_file():
-        return False
+def _storage(folder: Path) -> Iterator[RDBStorage]:
+    with FileLock(folder / "study.lock"), warnings.catch_warnings():  # two processes cannot create the tables at once
+        warnings.simplefilter("ignore", ExperimentalWarning)  # the heartbeat
+        storage = RDBStorage(
+            f"sqlite:///{(folder / _STUDY).as_posix()}",
+            engine_kwargs={"connect_args": {"timeout": _BUSY_SECONDS}},
+            heartbeat_interval=HEARTBEAT_SECONDS,
+            grace_period=GRACE_SECONDS,
+            heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(max_retry=RETRIES),
+        )
     try:
-        with FileLock(path, timeout=0):
-            pass
-    except Timeout:
-        return True
-    path.unlink(missing_ok=True)
-    return False
+        yield storage
+    finally:
+        storage.remove_session()
+        storage.engine.dispose()
 
 
-def next_trial(study: Study, sweep: Sweep, worker: str) -> Trial | None:
-    """A trial to run, with its values chosen; None when all are done or being done."""
-    with _lock(sweep.folder):
-        _take_back(study, sweep.folder)
-        trials = study.get_trials(deepcopy=False)
-        if len(counted(study)) >= sweep.trials:
-            return None
-        # Of the seed and the number alone: workers with one generator each would begin with the same values, and so
-        # would a sweep that goes on.
-        study.sampler = optuna.samplers.TPESampler(seed=sweep.seed * 100_003 + len(trials))
-        trial = study.ask(sweep.space)
-        trial.set_user_attr(_WORKER, worker)
-        return trial
-
-
-def counted(study: Study) -> list[FrozenTrial]:
-    """The trials that count: those that are done or being done, without those that were interrupted."""
-    interrupted = study.user_attrs.get(_INTERRUPTED, [])
-    trials = study.get_trials(deepcopy=False)
-    return [trial for trial in trials if trial.state != TrialState.WAITING and trial.number not in interrupted]
-
-
-def _take_back(study: Study, folder: Path) -> None:
-    """Queue the trials of workers that are no more."""
-    for trial in study.get_trials(deepcopy=False, states=[TrialState.RUNNING]):
-        # without a worker's name: killed between asking and signing, both under the lock that is held now
-        if not _works(folder, trial.user_attrs.get(_WORKER, "none")):
-            _queue_again(study, trial.number, trial.params, tried=trial.user_attrs.get(_TRIED, 0) + 1)
-
-
-def give_back(study: Study, sweep: Sweep, trial: Trial) -> None:
-    """Queue a trial that was interrupted on purpose."""
-    with _lock(sweep.folder):
-        _queue_again(study, trial.number, trial.params, tried=trial.user_attrs.get(_TRIED, 0))
-
-
-def _queue_again(study: Study, number: int, values: dict[str, Any], *, tried: int) -> None:
-    study.tell(number, state=TrialState.FAIL)
-    if tried < TRIES:
-        study.set_user_attr(_INTERRUPTED, [*study.user_attrs.get(_INTERRUPTED, []), number])
-        study.enqueue_trial(values, user_attrs={_TRIED: tried})
+def settings_of(study: Study) -> dict[str, Any]:
+    """Return `Sweep.settings` of the call that started the study."""
+    settings: dict[str, Any] = study.user_attrs[_SETTINGS]
+    return settings

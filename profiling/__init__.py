@@ -1,0 +1,1 @@
+"""Benchmarks. They write their results to reports/ and everything else to runs/."""

@@ -1,0 +1,1 @@
+"""Benchmarks of reports and drift tests."""

@@ -1,0 +1,1 @@
+"""Benchmarks of training, and of the data that it reads."""

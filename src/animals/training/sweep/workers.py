@@ -1,0 +1,194 @@
+"""The processes that work on a sweep, each on one trial after the other until the study has all of them.
+
+A trial that runs writes a heartbeat into the study. When it stops, because the process was killed, Optuna queues the
+trial's values again.
+"""
+
+import io
+import logging
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import time
+import warnings
+from dataclasses import replace
+from datetime import datetime
+from typing import Final
+
+import optuna
+from optuna.exceptions import ExperimentalWarning
+from optuna.storages import fail_stale_trials
+from optuna.study import MaxTrialsCallback, Study
+from optuna.trial import FrozenTrial, Trial, TrialState
+
+from animals.cli import exit_on_error
+from animals.config.compose import compose_train_config
+from animals.cpus import available_cpus
+from animals.errors import AnimalsError, Interrupted, UsageError
+from animals.training.sweep.space import format_value, overrides, suggest
+from animals.training.sweep.study import HEARTBEAT_SECONDS, LOSS, Sweep, open_study, sweep_folder
+
+log = logging.getLogger(__name__)
+
+FAILURES: Final = 3
+"""Trials that fail one after the other before the sweep ends with an error."""
+
+STOP_SECONDS: Final = 60.0
+"""Time that a process has to finish its step and its files after Ctrl-C."""
+
+_ERROR: Final = "error"
+"""Attribute of a trial that failed: the first line of the error."""
+
+_FINISHED: Final = (TrialState.COMPLETE, TrialState.PRUNED)
+
+
+class TrialFailed(Exception):
+    """One trial failed; the next one may not."""
+
+
+def run_workers(sweep: Sweep, workers: int) -> None:
+    """Run trials in several processes until the study has as many as the sweep asks for.
+
+    Raises:
+        AnimalsError: a process was killed.
+        KeyboardInterrupt: Ctrl-C; the trials in progress are queued again.
+        SystemExit: a process ended with an error, which it has printed, and this exit code.
+    """
+    with open_study(sweep):
+        pass  # so that an error is raised once, not in each process
+    context = multiprocessing.get_context("spawn")
+    threads = max(1, available_cpus() // workers)
+    processes = [
+        context.Process(target=_work, args=(sweep, threads), name=f"worker {number + 1}") for number in range(workers)
+    ]
+    for process in processes:
+        process.start()
+    try:
+        for process in processes:
+            process.join()
+    except KeyboardInterrupt:  # which the terminal sends to all processes
+        for process in processes:
+            process.join(STOP_SECONDS)
+            process.terminate()
+        raise
+    codes = [process.exitcode or 0 for process in processes]
+    if failed := [code for code in codes if code > 0]:
+        raise SystemExit(min(failed))
+    if killed := min(codes):
+        raise AnimalsError(
+            f"A worker was killed (signal {-killed}), usually for lack of memory. The results so far are kept; "
+            "resume with the same command and fewer --workers."
+        )
+
+
+def configure_logging() -> None:
+    """Log the sweep's own lines and all warnings to stderr; a trial's own log is in its folder."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    handler.addFilter(lambda record: record.name.startswith(__package__) or record.levelno >= logging.WARNING)
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+
+
+def _work(sweep: Sweep, threads: int) -> None:
+    """Run trials in a process of their own, which ends when the process that started it is killed."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    sys.stderr = _NoTerminal(open(2, "wb", closefd=False), line_buffering=True)  # noqa: SIM115 - for its life
+    configure_logging()
+    with exit_on_error():
+        import torch
+
+        torch.set_num_threads(threads)
+        run_trials(sweep)
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+class _NoTerminal(io.TextIOWrapper):
+    """A terminal that several processes write lines to, so that none of them draws a progress bar on it."""
+
+    def isatty(self) -> bool:
+        return False
+
+
+def run_trials(sweep: Sweep) -> None:
+    """Run trials in this process until the study has as many as the sweep asks for.
+
+    Raises:
+        Interrupted: Ctrl-C or SIGTERM; the trial in progress is queued again.
+        AnimalsError: several trials failed one after the other.
+        UsageError: something that would be wrong in all trials.
+    """
+    enough = MaxTrialsCallback(sweep.trials, (*_FINISHED, TrialState.RUNNING))
+    with open_study(sweep) as study:
+        while (missing := sweep.trials - len(study.get_trials(deepcopy=False, states=_FINISHED))) > 0:
+            if missing > _running(study):
+                study.optimize(
+                    lambda trial: _objective(trial, sweep),
+                    catch=(TrialFailed,),
+                    callbacks=(_stop_after_failures, enough),
+                )
+            else:
+                _wait_for_others(study)
+
+
+def _running(study: Study) -> int:
+    """Count the trials in progress, but for one whose process was killed before its first heartbeat."""
+    return sum(bool(trial.params) for trial in study.get_trials(deepcopy=False, states=[TrialState.RUNNING]))
+
+
+def _wait_for_others(study: Study) -> None:
+    """Wait a moment for the last trials of other processes, and queue those whose processes were killed."""
+    time.sleep(HEARTBEAT_SECONDS)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        fail_stale_trials(study)
+
+
+def _objective(trial: Trial, sweep: Sweep) -> float:
+    """Run one trial, log how it ends, and return the sweep's metric in its best epoch."""
+    from animals.training.sweep.trial import run_trial  # torch takes seconds to import, and a report needs none of it
+
+    values = suggest(trial, sweep.space)
+    shown = "  ".join(f"{name}={format_value(value)}" for name, value in values.items())
+    log.info("trial %3d  starts    %s", trial.number, shown)
+    config = compose_train_config([*sweep.args, *overrides(values)])
+    config = replace(config, name=sweep.name, tracking=replace(config.tracking, group=sweep.name))
+    folder = sweep.folder / "trials" / f"{datetime.now().astimezone():%Y%m%d-%H%M%S}-{sweep.name}-{trial.number:03}"
+    trial.set_user_attr("folder", folder.as_posix())
+    try:
+        loss, value = run_trial(trial, config, folder, sweep.metric)
+    except optuna.TrialPruned as pruned:
+        log.info("trial %3d  pruned    %s", trial.number, pruned)
+        raise
+    except (Interrupted, KeyboardInterrupt) as interrupt:
+        trial.study.enqueue_trial(values)
+        raise Interrupted(
+            f"Interrupted in trial {trial.number}, which is queued again. Resume with the same command."
+        ) from interrupt
+    except UsageError:
+        raise
+    except Exception as error:  # out of memory has many names; an error of this program comes back in three trials
+        message = str(error).strip().partition("\n")[0] or type(error).__name__
+        trial.set_user_attr(_ERROR, message)
+        log.warning("trial %3d  failed    %s", trial.number, message)
+        raise TrialFailed(message) from error
+    trial.set_user_attr(LOSS, loss)
+    log.info("trial %3d  finished  %s %.4f", trial.number, sweep.metric, value)
+    return value
+
+
+def _stop_after_failures(study: Study, _: FrozenTrial) -> None:
+    last = [trial for trial in study.get_trials(deepcopy=False) if trial.state.is_finished()][-FAILURES:]
+    if len(last) == FAILURES and all(_ERROR in trial.user_attrs for trial in last):
+        raise AnimalsError(
+            f"{FAILURES} trials failed one after the other, the last one with: {last[-1].user_attrs[_ERROR]}. The logs "
+            f"are in the folders of {sweep_folder(study.study_name) / 'trials'}. Resume with the same command."
+        )
