@@ -135,7 +135,7 @@ def test_every_epoch_is_reported_and_checkpoints_and_figures_are_kept(trained: T
 def test_wandb_keeps_the_run_offline_and_says_how_to_send_it(trained: Trained) -> None:
     (folder,) = (trained.run / "wandb").glob("offline-run-*")
     assert (folder / f"run-{trained.run.name}.wandb").stat().st_size > 1000
-    assert f"Send it later with: wandb sync {folder}" in trained.log
+    assert f"Upload it later with: wandb sync {folder}" in trained.log
 
 
 def test_the_same_seed_gives_the_same_metrics_and_another_seed_others(pictures: Path, tmp_path: Path) -> None:
