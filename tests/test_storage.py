@@ -392,7 +392,7 @@ def test_a_bucket_that_does_not_answer_is_given_up_in_time(
 
 def test_a_bucket_without_credentials_says_how_to_log_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path))
-    with pytest.raises(StorageUnavailable, match=r"gs://bucket permission denied .* Log in with `gcloud auth"):
+    with pytest.raises(StorageUnavailable, match=r"gs://bucket: permission denied .* Log in with `gcloud auth"):
         GcsStorage("bucket").read("x")
 
 

@@ -92,7 +92,10 @@ def _make_environment(folder: Path, packages: list[str]) -> str:
         raise NotInstalled("uv is not installed; it makes the environment.")
     python = folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    for words in (("venv", "--python", version, str(folder)), ("pip", "install", "--python", str(python), *packages)):
+    for words in (
+        ("venv", "--allow-existing", "--python", version, str(folder)),
+        ("pip", "install", "--python", str(python), *packages),
+    ):
         done = subprocess.run([uv, *words], capture_output=True, encoding="utf-8", check=False)  # noqa: S603 - ours
         if done.returncode:
             raise NotInstalled(f"uv {words[0]} failed: {done.stderr.strip().splitlines()[-1:]}")

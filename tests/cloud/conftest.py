@@ -1,4 +1,4 @@
-"""What the tests of the cloud share: a stand-in for gcloud, and the real one's help."""
+"""Fixtures of the tests of the cloud: a stand-in for gcloud, the real one's help, and a backend."""
 
 import os
 from collections.abc import Iterator
@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from animals.storage import FolderStorage
 from tests.support.flags import GCLOUD, Flags
+from tests.support.process import running
+from tests.support.published import KEY, publish
 from tests.support.recorder import Recorder
 
 
@@ -28,3 +31,14 @@ def flags(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory)
     known: dict[str, str] = pytestconfig.cache.get(key, {})
     yield Flags(known, tmp_path_factory.mktemp("gcloud"))
     pytestconfig.cache.set(key, {**pytestconfig.cache.get(key, {}), **known})
+
+
+@pytest.fixture(scope="session")
+def backend(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """The port of a real backend with a tiny model."""
+    folder = tmp_path_factory.mktemp("backend")
+    bucket = FolderStorage(folder / "bucket")
+    publish(bucket, "r1")
+    with running(folder, ANIMALS_BUCKET=bucket.url, ANIMALS_SECRET=KEY) as process:
+        process.wait_until_ready()
+        yield process.port

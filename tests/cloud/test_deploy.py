@@ -18,13 +18,10 @@ from animals.cloud.deploy import PARTS, SERVICES, Deployment, Pace, traffic_targ
 from animals.cloud.gcloud import Gcloud
 from animals.cloud.target import BACKEND, FRONTEND, REPORT, Part, Target
 from animals.errors import CloudError
-from animals.storage import FolderStorage
 from tests.support.cloud_run import TOKEN, CloudRun, Front
-from tests.support.cloud_servers import started
 from tests.support.findings import summary
 from tests.support.flags import Flags
 from tests.support.http import Response, json_response
-from tests.support.published import KEY, publish
 from tests.support.stand_in import StandIn
 
 TARGET = Target(project="my-animals")
@@ -32,26 +29,17 @@ PACE = Pace(watch=0.0, every=0.1, patience=0.5, pause=0.1)
 OLD = f"{BACKEND}-old"
 
 
-@pytest.fixture(scope="module")
-def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """Of a real backend with a tiny model, in a process of its own."""
-    bucket = tmp_path_factory.mktemp("bucket")
-    publish(FolderStorage(bucket), "r1")
-    with started("animals.serving", "/readyz", ANIMALS_BUCKET=str(bucket), ANIMALS_SECRET=KEY) as listening:
-        yield listening
-
-
 @pytest.fixture
-def old(port: int) -> Iterator[Front]:
+def old(backend: int) -> Iterator[Front]:
     """The service's own address."""
-    with Front(port) as front:
+    with Front(backend) as front:
         yield front
 
 
 @pytest.fixture
-def new(port: int) -> Iterator[Front]:
+def new(backend: int) -> Iterator[Front]:
     """The address of the revision with the tag."""
-    with Front(port) as front:
+    with Front(backend) as front:
         yield front
 
 

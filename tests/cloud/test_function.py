@@ -18,34 +18,38 @@ from animals.cloud.target import REPORT, Target
 from animals.errors import ConfigError
 from animals.monitoring.settings import ReportSettings
 from animals.storage import FolderStorage
-from tests.support.cloud_servers import running
 from tests.support.emulator import free_port
 from tests.support.flags import Flags
 from tests.support.http import HOST
+from tests.support.process import running
 from tests.support.records import make_feedback, publish, put_feedback
 
 TARGET = Target(project="my-animals")
-LIBRARIES = sysconfig.get_path("purelib")
-
-
-def alone(**more: str) -> dict[str, str]:
-    """An environment in which Python finds libraries, and nothing of this checkout."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "COVERAGE"))}
-    return {**kept, "PYTHONPATH": LIBRARIES, "PYTHONSAFEPATH": "1", **more}
 
 
 PYTHON = (sys.executable, "-S")
-"""Without what the environment adds to the path, which is this checkout."""
+"""Python without the additions of the virtual environment to the path, which include this checkout."""
 
 
+@pytest.fixture
+def _without_checkout(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An environment in which Python finds libraries, but nothing of this checkout."""
+    for name in [name for name in os.environ if name.startswith(("PYTHON", "COVERAGE"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("PYTHONPATH", sysconfig.get_path("purelib"))
+    monkeypatch.setenv("PYTHONSAFEPATH", "1")
+
+
+@pytest.mark.usefixtures("_without_checkout")
 def test_the_folder_makes_a_report_by_itself(tmp_path: Path) -> None:
     folder, bucket, port = function.assemble(tmp_path / "function"), FolderStorage(tmp_path / "bucket"), free_port()
     publish(bucket)
     now = datetime.now(UTC)
     put_feedback(bucket, *(make_feedback(str(number), answered=now, time=now) for number in range(3)))
     source = ("--source", str(folder / "main.py"), "--target", function.TARGET)
-    command = [*PYTHON, "-m", "functions_framework", *source, "--host", HOST, "--port", str(port)]
-    with running(command, alone(ANIMALS_BUCKET=bucket.url), port, "/healthz"):
+    command = (*PYTHON, "-m", "functions_framework", *source, "--host", HOST, "--port", str(port))
+    with running(tmp_path, *command, ANIMALS_BUCKET=bucket.url) as process:
+        process.wait_until_ready(f"http://{HOST}:{port}/healthz")
         smoke.report(Client(f"http://{HOST}:{port}", ""))
         # on Google Cloud the function's own address is the report's
         with urllib.request.urlopen(f"http://{HOST}:{port}/", timeout=120) as answer:
@@ -53,10 +57,9 @@ def test_the_folder_makes_a_report_by_itself(tmp_path: Path) -> None:
     assert {"index.html", "summary.json"} <= set(names)
 
 
+@pytest.mark.usefixtures("_without_checkout")
 def test_nothing_else_of_this_checkout_is_found_there(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [*PYTHON, "-c", "import animals"], env=alone(), cwd=tmp_path, capture_output=True, check=False
-    )
+    done = subprocess.run([*PYTHON, "-c", "import animals"], cwd=tmp_path, capture_output=True, check=False)
     assert b"No module named 'animals'" in done.stderr, "the test above would prove nothing"
 
 
@@ -66,7 +69,7 @@ def test_it_holds_what_the_report_imports_and_nothing_else(tmp_path: Path) -> No
     assert {"monitoring", "config"} <= rooms
     assert not rooms & {"training", "serving", "frontend", "data", "cloud", "bulk", "local"}
     assert not (folder / "animals" / "config" / "training.py").exists()
-    assert not (folder / "animals" / "monitoring" / "check.py").exists(), "the daily check runs as a job"
+    assert not (folder / "animals" / "monitoring" / "retrain_check.py").exists(), "the retrain check runs as a job"
     pinned = (Path(__file__).parents[2] / "requirements_report.txt").read_bytes()
     assert (folder / "requirements.txt").read_bytes() == pinned
 

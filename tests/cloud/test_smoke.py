@@ -3,32 +3,21 @@
 import json
 import socket
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 from animals.cloud import smoke
 from animals.cloud.smoke import Client
 from animals.errors import ServiceError
-from animals.storage import FolderStorage
 from tests.support.cards import make_card
 from tests.support.cloud_run import TOKEN, Front
-from tests.support.cloud_servers import started
 from tests.support.emulator import free_port
 from tests.support.findings import summary
-from tests.support.http import Response, json_response
-from tests.support.published import KEY, publish
+from tests.support.http import HOST, Response, json_response
+from tests.support.process import FRONTEND, running
 from tests.support.stand_in import StandIn
-
-
-@pytest.fixture(scope="module")
-def backend(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """The port of a real backend with a tiny model, in a process of its own."""
-    bucket = tmp_path_factory.mktemp("bucket")
-    publish(FolderStorage(bucket), "r1")
-    with started("animals.serving", "/readyz", ANIMALS_BUCKET=str(bucket), ANIMALS_SECRET=KEY) as port:
-        yield port
 
 
 def test_a_backend_that_serves_passes(backend: int) -> None:
@@ -81,9 +70,11 @@ def test_a_response_that_is_not_a_prediction_does_not_pass(answer: object) -> No
         smoke.backend(Client(service.url, TOKEN))
 
 
-def test_the_real_page_passes() -> None:
-    with started("animals.frontend", "/_stcore/health") as port:
-        smoke.page(Client(f"http://127.0.0.1:{port}", ""))
+def test_the_real_page_passes(tmp_path: Path) -> None:
+    port = free_port()
+    with running(tmp_path, *FRONTEND, PORT=str(port)) as process:
+        process.wait_until_ready(f"http://{HOST}:{port}/_stcore/health")
+        smoke.page(Client(f"http://{HOST}:{port}", ""))
 
 
 @pytest.mark.parametrize("health", [Response(503, b"unavailable"), Response(200, b"<html>another server")])

@@ -1,4 +1,4 @@
-"""`python -m animals.data check`: what a person sees, what is written, and the exit code."""
+"""`animals data --check`: what a person sees, what is written, and the exit code."""
 
 import csv
 import sys

@@ -28,11 +28,11 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(
     ("page", "texts"),
     [
-        ("tasks", ('id="load-test"', "uv run invoke train --args", "--users")),
+        ("tasks", ('id="load-test"', 'id="train"', "--users")),
         ("settings", ("optimizer.lr", "Highest learning rate.", "experiment=sample")),
         ("environment", ("ANIMALS_SECRET", "GITHUB_TOKEN", "A local folder or gs://name/prefix.")),
         ("metrics", ("animals_requests_total", "<code>route</code>, <code>status</code>", "animals_drift_size")),
-        ("bucket", ('id="animals.records.Card"', "gate", "animals.monitoring.trigger.RetrainRequest")),
+        ("bucket", ('id="animals.records.Card"', 'id="animals.api.Summary"', "trigger.RetrainRequest")),
         ("errors", ('id="animals.errors.PictureTooLarge"', "A picture with more bytes or pixels than allowed.")),
     ],
 )

@@ -105,7 +105,7 @@ def test_version_metrics_and_feedback_are_shown(page: AppTest) -> None:
 
 def test_drift_and_the_decision_to_retrain_are_warnings(page: AppTest) -> None:
     assert values(page.warning) == [
-        "Pictures are darker\\. For 3 days.",
+        "Pictures are darker\\. Drift for 3 days.",
         "**Retraining is recommended.**\n\n- Drift for 3 days\\.\n- Accuracy is significantly under the reference\\.",
     ]
 

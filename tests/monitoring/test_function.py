@@ -1,12 +1,9 @@
 """The report function, in functions-framework's own application and as a process."""
 
-import contextlib
 import json
 import os
-import socket
 import subprocess
 import sys
-import time
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -66,17 +63,6 @@ def fill(storage: Storage, *, judgements: int = 40, answers: int = 200) -> None:
     put_predictions(
         storage, (make_prediction(f"{number}", random, time=datetime.now(UTC)) for number in range(answers))
     )
-
-
-def wait_for(port: int) -> None:
-    """Wait until a server listens on the port."""
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        with contextlib.suppress(ConnectionRefusedError):
-            socket.create_connection(("127.0.0.1", port)).close()
-            return
-        time.sleep(0.05)
-    raise TimeoutError
 
 
 def test_the_summary_is_json(client: Client, folder: FolderStorage) -> None:
@@ -243,7 +229,7 @@ def test_the_framework_s_own_command_makes_a_report_from_google_s_storage(gcs_ur
     fill(storage)
     port = free_port()
     with running(tmp_path, *FRAMEWORK, "--port", str(port), ANIMALS_BUCKET=gcs_url) as process:
-        wait_for(port)
+        process.wait_until_ready(f"http://127.0.0.1:{port}/healthz")
         answer = httpx.get(f"http://127.0.0.1:{port}/{TARGET}", timeout=120)
         assert answer.status_code == 200, answer.text
         assert answer.headers["Content-Disposition"] == "attachment; filename=reports.zip"
@@ -253,8 +239,8 @@ def test_the_framework_s_own_command_makes_a_report_from_google_s_storage(gcs_ur
     assert list(files) == ["index.html", "performance.html", "drift.html", "summary.json"]
     assert json.loads(files["summary.json"])["feedback"]["right"] == 40
     assert min(len(files["performance.html"]), len(files["drift.html"])) > 3_000_000, "the plots are inside"
-    place = next(name for name in storage.names("reports/") if name.endswith("/index.html")).removesuffix("index.html")
-    assert {name: storage.read(f"{place}{name}").data for name in files} == files
+    prefix = next(name for name in storage.names("reports/") if name.endswith("/index.html")).removesuffix("index.html")
+    assert {name: storage.read(f"{prefix}{name}").data for name in files} == files
     assert storage.read(LATEST).data == files["summary.json"]
 
 

@@ -6,20 +6,18 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from io import BytesIO
 from typing import Any
 
 import httpx2
 import pytest
 from fastapi.testclient import TestClient
-from PIL import Image
 
 from animals.api import FEEDBACK_PATH, FeedbackResponse, Problem
-from animals.records import Feedback, picture_name
+from animals.records import Feedback
 from animals.serving.settings import BackendSettings
 from animals.serving.tokens import Tokens
 from animals.storage import FolderStorage
-from tests.support.feedback import PICTURE, TOKENS, base64_of, pictures, send_feedback, stored, token
+from tests.support.feedback import PICTURE, TOKENS, base64_of, send_feedback, stored, token
 from tests.support.published import Started, plain
 
 
@@ -158,65 +156,6 @@ def test_a_body_of_another_form_is_refused_with_the_right_form(client: TestClien
 
 def test_a_body_that_is_too_large_is_refused(client: TestClient) -> None:
     assert send_feedback(client, "red", token(), picture="A" * 50_000).status_code == 413
-
-
-def test_a_picture_is_kept_only_if_it_is_sent(client: TestClient, folder: FolderStorage) -> None:
-    prediction_id = token(PICTURE)
-    assert send_feedback(client, "red", prediction_id).json()["picture"] is False
-    assert pictures(folder) == []
-    assert send_feedback(client, "red", prediction_id, picture=base64_of(PICTURE)).json()["picture"] is True
-    assert counts(client) == {'{label="red",right="true"}': 1}
-    [record] = stored(folder).values()
-    assert record.picture == picture_name(record.answered, record.id, record.time)
-    assert pictures(folder) == [record.picture]
-    with Image.open(BytesIO(folder.read(record.picture).data)) as kept:
-        assert (kept.format, kept.size) == ("JPEG", (30, 20))
-
-
-@pytest.mark.parametrize(("path", "field"), [("/classify/", "file"), ("/classify/batch", "files")])
-def test_the_picture_that_was_classified_can_be_kept(
-    client: TestClient, folder: FolderStorage, path: str, field: str
-) -> None:
-    response = client.post(path, files={field: ("red.jpg", PICTURE)}).json()
-    prediction_id = (response[0] if isinstance(response, list) else response)["prediction_id"]
-    refused = send_feedback(client, "red", prediction_id, picture=base64_of(plain("blue")))
-    assert (refused.status_code, pictures(folder)) == (422, [])
-    assert send_feedback(client, "red", prediction_id, picture=base64_of(PICTURE)).json()["picture"] is True
-    assert len(pictures(folder)) == 1
-
-
-@pytest.mark.parametrize("deleted", [False, True], ids=["stored", "deleted already"])
-def test_later_feedback_without_the_picture_deletes_it(
-    client: TestClient, folder: FolderStorage, deleted: bool
-) -> None:
-    prediction_id = token(PICTURE)
-    send_feedback(client, "red", prediction_id, picture=base64_of(PICTURE))
-    if deleted:
-        folder.delete(pictures(folder)[0])
-    assert send_feedback(client, "red", prediction_id).json()["picture"] is False
-    [record] = stored(folder).values()
-    assert (record.picture, pictures(folder)) == (None, [])
-
-
-@pytest.mark.parametrize(
-    ("signed", "sent", "status", "message"),
-    [
-        (PICTURE, base64_of(plain("blue")), 422, "This is not the picture that was classified"),
-        (PICTURE, base64_of(PICTURE)[:-3], 422, 'The field "picture" is not base64'),
-        (PICTURE, "é", 422, 'The field "picture" is not base64'),
-        (PICTURE, "", 422, "This is not the picture that was classified"),
-        (None, base64_of(PICTURE), 422, "not made from a picture's file"),
-        (b"no picture", base64_of(b"no picture"), 415, "This is no picture"),
-        (plain("red", (200, 200)), base64_of(plain("red", (200, 200))), 413, "the limit is 10,000"),
-    ],
-)
-def test_another_picture_is_refused_and_nothing_is_stored(
-    client: TestClient, folder: FolderStorage, signed: bytes | None, sent: str, status: int, message: str
-) -> None:
-    refused = send_feedback(client, "red", token(signed), picture=sent)
-    assert refused.status_code == status
-    assert message in reason(refused)
-    assert (stored(folder), pictures(folder)) == ({}, [])
 
 
 def test_while_the_bucket_is_unavailable_nothing_is_acknowledged_and_a_repetition_is_stored(

@@ -1,6 +1,5 @@
 """The prediction log: everything that was answered is stored or counted as lost, and nobody waits for it."""
 
-import json
 import logging
 import threading
 import time
@@ -9,9 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
-import onnx
 import pytest
-from onnx import TensorProto, helper
 
 from animals.api import Prediction
 from animals.errors import StorageUnavailable
@@ -21,12 +18,10 @@ from animals.serving import prediction_log
 from animals.serving.decoder import ModelInput
 from animals.serving.metrics import Metrics
 from animals.serving.prediction_log import PredictionLog
-from animals.serving.settings import BackendSettings
-from animals.serving.tokens import Tokens
 from animals.storage import FolderStorage, Storage
 from tests.support.cards import INPUT, SIDE
 from tests.support.hooked_storage import HookedStorage, ignore, on
-from tests.support.published import KEY, Started, colour_model, plain, publish, until
+from tests.support.published import until
 
 
 def made(storage: Storage, **changes: Any) -> tuple[PredictionLog, Metrics]:
@@ -83,6 +78,7 @@ def hanging(hooked: HookedStorage) -> Iterator[threading.Event]:
 
 
 def test_an_entry_says_what_was_asked_and_answered(bucket: Storage) -> None:
+    assert not list(bucket.names())  # imports Google's client, for which a busy machine needs more than the log waits
     log, metrics = made(bucket)
     before = datetime.now(UTC)
     with log:
@@ -240,36 +236,3 @@ def test_with_no_memory_for_it_the_log_is_off(folder: FolderStorage) -> None:
         add(log, "a")
     assert not list(folder.names())
     assert (count(metrics, "written"), count(metrics, "dropped")) == (0, 0)
-
-
-def with_projection(model: bytes) -> bytes:
-    """The model with a second output: what the mean of all pixels is, and twice that."""
-    made = onnx.load_from_string(model)
-    weights = np.full((3 * SIDE * SIDE, 2), 1 / (3 * SIDE * SIDE), np.float32) * np.array([1, 2], np.float32)
-    made.graph.initializer.append(helper.make_tensor("matrix", TensorProto.FLOAT, weights.shape, weights.ravel()))
-    made.graph.node.append(helper.make_node("MatMul", ["flat", "matrix"], ["projection"]))
-    made.graph.output.append(helper.make_tensor_value_info("projection", TensorProto.FLOAT, ["batch", 2]))
-    return bytes(made.SerializeToString())
-
-
-@pytest.mark.parametrize(("model", "expected"), [(colour_model(), ()), (with_projection(colour_model()), (2.0, 4.0))])
-def test_the_service_logs_each_answer_with_the_projection_where_the_model_gives_one(
-    started: Started, settings: BackendSettings, folder: FolderStorage, model: bytes, expected: tuple[float, ...]
-) -> None:
-    publish(folder, model=model)
-    with started(settings) as client:
-        until(lambda: client.get("/readyz").status_code == 200)
-        answer = client.post("/classify/", files={"file": ("secret name.png", plain("white"))}).json()
-        client.post("/classify/", files={"file": b"no picture"})
-    [entry] = stored(folder)
-    assert entry.id == Tokens(KEY).read(answer["prediction_id"]).id
-    assert (entry.version, entry.prediction) == (answer["model_version"], answer["prediction"])
-    assert entry.probabilities == pytest.approx(answer["probabilities"], abs=1e-6)
-    assert (entry.width, entry.height) == (40, 30)
-    assert entry.brightness == pytest.approx(1, abs=1e-5)
-    assert entry.projection == pytest.approx(expected, abs=1e-4)
-    [name] = folder.names("predictions/")
-    text = folder.read(name).data.decode()
-    assert "secret" not in text
-    assert answer["prediction_id"] not in text
-    assert set(json.loads(text)) == set(LoggedPrediction.model_fields)

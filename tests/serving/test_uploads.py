@@ -112,7 +112,7 @@ def test_what_is_no_whole_picture_is_answered_with_415(client: TestClient, conte
 
 def test_a_picture_with_too_many_pixels_is_answered_with_413(client: TestClient) -> None:
     detail = refusal(client, 413, files={"file": plain("red", (101, 100))})
-    assert "101x100 pixels; up to 10,000" in detail
+    assert "101x100 pixels; the limit is 10,000" in detail
 
 
 def test_a_picture_of_the_allowed_pixels_is_answered(client: TestClient) -> None:

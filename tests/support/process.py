@@ -45,10 +45,13 @@ class Process:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def wait_until_ready(self) -> None:
-        deadline = time.monotonic() + 60
-        while (answer := httpx.get(f"{self.url}/readyz")).status_code != 200:
-            assert time.monotonic() < deadline, answer.text
+    def wait_until_ready(self, url: str = "") -> None:
+        """Wait until the response at a URL, by default that of /readyz, is 200."""
+        url = url or f"{self.url}/readyz"
+        deadline = time.monotonic() + 90
+        while not _is_ready(url):
+            assert self.popen.poll() is None, self.log
+            assert time.monotonic() < deadline, self.log
             time.sleep(0.02)
 
     def end(self, number: signal.Signals = signal.SIGTERM) -> int:
@@ -56,6 +59,13 @@ class Process:
             pytest.skip("Windows has no signals that tell another process to end; until here it went well.")
         self.popen.send_signal(number)
         return self.popen.wait(9)  # Cloud Run kills after ten
+
+
+def _is_ready(url: str) -> bool:
+    try:
+        return httpx.get(url, timeout=10).status_code == 200
+    except httpx.TransportError:
+        return False
 
 
 @contextmanager

@@ -63,8 +63,6 @@ SERVICES: Final[Mapping[str, Service]] = {
 }
 """Services in the order of deployment: the page sends requests to the other two."""
 
-JOB: Final = "check"
-
 PARTS: Final = get_args(Part)
 
 
@@ -91,7 +89,7 @@ class Deployment:
             CloudError: a test or a command failed.
             Interrupted: by Ctrl-C or SIGTERM.
         """
-        if part == JOB:
+        if part == "check":
             self._gcloud.run(self._job())
             return
         service = SERVICES[part]

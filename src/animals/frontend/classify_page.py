@@ -47,14 +47,13 @@ def _show_introduction(model: ModelInfo) -> None:
 def _show_result(session: Session, backend: Backend, model: ModelInfo, picture: Picture) -> None:
     with st.spinner(text.CLASSIFYING):
         result = session.classify(backend, picture)
-    if isinstance(result, AnimalsError):
-        _show_picture(session, picture)
-        show_error(result, f"again-{picture.digest[:12]}", session.forget_failures, ([picture],))
-        return
     left, right = st.columns([2, 3], gap="medium")
     with left:
         _show_picture(session, picture)
     with right:
+        if isinstance(result, AnimalsError):
+            show_error(result, f"again-{picture.digest[:12]}", session.forget_failures, ([picture],))
+            return
         shown = _show_prediction(result, model)
     show_feedback_form(session, backend, picture, result.prediction, rejected=shown.kind == "rejected")
 

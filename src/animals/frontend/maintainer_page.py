@@ -114,7 +114,7 @@ def _show_feedback(feedback: FeedbackSummary) -> None:
 
 def _show_drift(drift: Drift, days: int) -> None:
     show, icon = (st.warning, ":material/trending_up:") if drift.drifted else (st.info, ":material/trending_flat:")
-    duration = f" For {days} days." if drift.drifted and days > 1 else ""
+    duration = f" Drift for {days} days." if drift.drifted and days > 1 else ""
     show(escape_markdown(drift.reason) + duration, icon=icon)
     if drift.features:
         with st.expander("Drift by feature"):

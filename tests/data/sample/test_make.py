@@ -137,7 +137,7 @@ def test_ctrl_c_or_a_kill_ends_all_processes_and_leaves_whole_pictures(name: str
         assert process.poll() is None
         time.sleep(0.05)
     kill(process.pid, sent)
-    process.communicate(timeout=10)  # waits for the workers, too: they hold the other end of stderr
+    process.communicate(timeout=60)  # waits for the workers, too: they hold the other end of stderr
     assert process.returncode == -sent
     assert not (tmp_path / MARKER).exists()
     for path in tmp_path.glob("*/*.jpg"):
