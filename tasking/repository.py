@@ -25,13 +25,13 @@ GROUPS = {
 @task(
     help={
         "args": 'of pytest, as in --args "tests/data -k split"',
-        "everything": "also run the tests that take minutes: trainings from scratch, kills by the hundred",
+        "all": "also run the tests that take minutes: trainings from scratch, kills by the hundred",
     }
 )
-def test(_: Context, args: str = "", everything: bool = False) -> None:
+def test(_: Context, args: str = "", all: bool = False) -> None:
     """Run the tests with coverage, or those of --args without.
 
-    Tests marked `minutes` are left out unless --everything is given.
+    Tests marked `minutes` are left out unless --all is given.
 
     For example: invoke test --args "tests/test_storage.py -k generation"
     """
@@ -41,10 +41,10 @@ def test(_: Context, args: str = "", everything: bool = False) -> None:
     python("coverage", "erase")
     # files, not tests, are spread over the CPUs: what a file's tests share is made once
     spread = ("--numprocesses=logical", "--maxprocesses=4", "--dist=loadfile", "--no-loadscope-reorder")
-    python("pytest", "--cov", "--cov-report=", *spread, *(() if everything else ("-m", "not minutes")))
+    python("pytest", "--cov", "--cov-report=", *spread, *(() if all else ("-m", "not minutes")))
     python("coverage", "report")
-    if not everything:
-        sys.stdout.write(f"Left out: the tests marked `minutes` ({_slow_tests()}). Run all: invoke test --everything\n")
+    if not all:
+        sys.stdout.write(f"Left out: the tests marked `minutes` ({_slow_tests()}). Run all: invoke test --all\n")
 
 
 def _slow_tests() -> str:
