@@ -94,7 +94,7 @@ def test_without_drift_there_is_no_warning(page: AppTest, report_function: Stand
     run(page)
     assert not page.warning
     assert values(page.info) == ["Too few pictures\\."]
-    assert values(page.success) == ["**No retraining is needed.**\n"]
+    assert values(page.success) == ["**No retraining is needed.**"]
 
 
 def test_another_period_is_requested(page: AppTest, report_function: StandIn) -> None:
