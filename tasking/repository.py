@@ -22,9 +22,16 @@ GROUPS = {
 """Dependency group -> ending of its requirements file. The first holds all others, which follow its versions."""
 
 
-@task(help={"args": 'of pytest, as in --args "tests/data -k split"'})
-def test(_: Context, args: str = "") -> None:
-    """Run the tests: all with coverage, or those of --args.
+@task(
+    help={
+        "args": 'of pytest, as in --args "tests/data -k split"',
+        "all": "also run the tests that take minutes: trainings from scratch, kills by the hundred",
+    }
+)
+def test(_: Context, args: str = "", all: bool = False) -> None:
+    """Run the tests with coverage, or those of --args without.
+
+    Tests marked `minutes` are left out unless --all is given.
 
     For example: invoke test --args "tests/test_storage.py -k generation"
     """
@@ -34,8 +41,16 @@ def test(_: Context, args: str = "") -> None:
     python("coverage", "erase")
     # files, not tests, are spread over the CPUs: what a file's tests share is made once
     spread = ("--numprocesses=logical", "--maxprocesses=4", "--dist=loadfile", "--no-loadscope-reorder")
-    python("pytest", "--cov", "--cov-report=", *spread)
+    python("pytest", "--cov", "--cov-report=", *spread, *(() if all else ("-m", "not minutes")))
     python("coverage", "report")
+    if not all:
+        sys.stdout.write(f"Left out: the tests marked `minutes` ({_slow_tests()}). Run all: invoke test --all\n")
+
+
+def _slow_tests() -> str:
+    """Return the files that have tests marked `minutes`."""
+    files = [path for path in (ROOT / "tests").rglob("test_*.py") if "mark.minutes" in path.read_text(encoding="utf-8")]
+    return ", ".join(sorted(path.relative_to(ROOT).as_posix() for path in files))
 
 
 SCHEMA = ("check-jsonschema", "--builtin-schema")

@@ -47,7 +47,7 @@ def test_feedback_on_wrong_predictions_makes_the_next_version_better(loop: Feedb
 
         loop.run("-m", "animals", "data", "--source", "feedback", "--root", "feedback")
         output = loop.run(*TRAINING, "data.extra=feedback", "promote=false")
-        assert "90 pictures of feedback are trained on too" in output
+        assert "Training on 90 more pictures, of feedback" in output
         [second] = set(registry.versions(loop.bucket)) - {first}
         assert loop.served_version() == first
         output = loop.run("-m", "animals", "promote", second)

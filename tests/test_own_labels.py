@@ -89,7 +89,7 @@ def test_the_page_shows_them_and_no_animals(loop: FeedbackLoop, monkeypatch: pyt
     monkeypatch.setenv("ANIMALS_BACKEND", loop.url("backend"))
     page = AppTest.from_file(str(APP), default_timeout=60).run()
     assert not page.exception
-    assert r"recognises: Unreif\, grün, half ripe, prediction." in "".join(it.value for it in page.markdown)
+    assert r"recognises: Unreif\, grün\, half ripe\, prediction." in "".join(it.value for it in page.markdown)
     assert not [button for button in page.button if button.key and button.key.startswith("example-")]
     data = (loop.folder / "with feedback" / LABELS[0] / "100.jpg").read_bytes()
     page.file_uploader(key="uploads").set_value([("mine.jpg", data, "image/jpeg")])

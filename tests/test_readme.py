@@ -102,4 +102,4 @@ def test_the_first_ten_minutes_work_in_a_fresh_clone(clone: Path, environment: d
 
 def test_the_tests_are_run_by_the_command_that_it_names() -> None:
     assert ["uv", "run", "invoke", "test"] in commands("Contributing")
-    assert "uv run invoke test\n" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    assert "uv run invoke test --all\n" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")

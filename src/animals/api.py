@@ -99,8 +99,8 @@ class ModelInfo(ApiModel):
     labels: Annotated[tuple[str, ...], Field(min_length=1)]
     """In the order of the model's outputs."""
     input: InputSpec
-    data_title: str | None
-    """Title of the data set that the version was trained on; None where the run has none."""
+    data_title: str
+    """Title of the data set that the version was trained on; empty if it has none."""
     metrics: Metrics
     unknown_below: Probability
     """A prediction with less confidence counts as none of the labels."""

@@ -59,7 +59,7 @@ GOOD = {
 )
 def test_a_response_that_is_not_a_prediction_does_not_pass(answer: object) -> None:
     card = make_card()
-    model = {**card.model_dump(mode="json"), "promoted": "2026-11-24T08:00:00Z", "unknown_below": 0, "data_title": None}
+    model = {**card.model_dump(mode="json"), "promoted": "2026-11-24T08:00:00Z", "unknown_below": 0}
     with StandIn() as service:
         service.responses = {"/v2/health/ready": [json_response({})], "/model": [json_response(model)]}
         text = answer.encode() if isinstance(answer, str) else json.dumps(answer).encode()

@@ -8,28 +8,18 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from animals.frontend.__main__ import APP
+from animals.records import LabelMetrics, Metrics
+from tests.support.cards import make_card
 from tests.support.http import json_response
 from tests.support.stand_in import StandIn
 
 LABELS = ("cat", "cow", "dog")
-METRICS = {
-    "accuracy": 0.87,
-    "f1_macro": 0.861,
-    "f1_weighted": 0.86,
-    "loss": 0.4,
-    "pictures": 30,
-    "per_label": {"cat": {"precision": 0.9, "recall": 0.8, "f1": 0.85, "pictures": 15}},
-}
+PER_LABEL = {"cat": LabelMetrics(precision=0.9, recall=0.8, f1=0.85, pictures=15)}
+METRICS = Metrics(accuracy=0.87, f1_macro=0.861, f1_weighted=0.86, loss=0.4, pictures=30, per_label=PER_LABEL)
 MODEL = {
-    "version": "r1",
-    "labels": LABELS,
-    "architecture": "resnet18",
-    "created": "2026-11-20T12:00:00Z",
-    "promoted": "2026-11-21T12:00:00Z",
-    "input": {"side": 8, "mean": [0.5] * 3, "std": [0.5] * 3},
-    "data_title": "Animals sample (drawings)",
-    "metrics": METRICS,
-    "unknown_below": None,
+    **make_card(labels=LABELS, metrics=METRICS, data_title="Animals sample (drawings)").model_dump(mode="json"),
+    "promoted": "2026-11-22T12:00:00Z",
+    "unknown_below": 0,
 }
 
 

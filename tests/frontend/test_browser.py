@@ -158,17 +158,6 @@ def test_another_label_and_the_picture_are_stored(
     assert open_picture(services.bucket.read(record.picture).data).size == (40, 30)
 
 
-def test_changed_feedback_replaces_the_first(page: Page, new_feedback: Callable[[], list[Feedback]]) -> None:
-    upload(page, "red")
-    click(page, "Yes")
-    expect_text(page, "Your feedback red is stored.")
-    click(page, "Change feedback")
-    click(page, "No")
-    choose_label(page, "green")
-    expect_text(page, "Your feedback green is stored.")
-    assert [record.label for record in new_feedback()] == ["green"]
-
-
 @pytest.fixture
 def transfer(page: Page) -> JSHandle:
     """The data of a clipboard or a drag with two pictures."""
@@ -206,11 +195,6 @@ def test_a_photo_from_the_camera_is_classified(browser: Browser, services: Servi
         click(page, "Take Photo")
         expect_text(page, "camera.jpg")
         expect_text(page, "Version r1 responded in")
-
-
-def test_a_refused_file_shows_the_backends_reason(page: Page) -> None:
-    upload_file(page, "hello.png", b"hello")
-    expect_text(page, "This is no picture")
 
 
 def test_a_file_name_is_shown_as_text(page: Page) -> None:

@@ -45,7 +45,7 @@ def test_the_first_sentences_name_the_labels_and_the_data_set(page: AppTest) -> 
 
 
 def test_a_data_set_without_a_title_is_not_mentioned(page: AppTest, stand_in: StandIn) -> None:
-    stand_in.responses["/model"] = [json_response(MODEL | {"data_title": None})]
+    stand_in.responses["/model"] = [json_response(MODEL | {"data_title": ""})]
     assert "Trained on" not in text_of(run(page))
 
 

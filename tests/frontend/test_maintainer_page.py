@@ -1,48 +1,27 @@
 """The page for maintainers, run without a browser."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from animals.api import DayOfFeedback, Decision, Summary
 from animals.serving.metrics import Metrics
 from tests.frontend.conftest import MODEL, click, run
+from tests.support.findings import DRIFTED, UNCHECKED, feedback, findings, summary
 from tests.support.http import Request, Response, json_response
 from tests.support.stand_in import StandIn
 
 PATH = "/generate_performance_report"
-FEATURE = {"feature": "brightness", "test": "ks", "statistic": 0.4, "threshold": 0.1, "p_value": 0.0, "drifted": True}
-SUMMARY: dict[str, Any] = {
-    "created": "2026-11-24T12:00:00Z",
-    "days": 7,
-    "version": "r1",
-    "feedback": {
-        "records": 40,
-        "right": 30,
-        "accuracy": 0.75,
-        "interval": [0.6, 0.86],
-        "reference_accuracy": 0.87,
-        "by_day": [{"date": "2026-11-23", "records": 40, "right": 30}],
-        "labels": {"cat": 30, "dog": 10},
-        "versions": {"r1": 40},
-        "sampled": 40,
-        "broken": [],
-        "broken_count": 2,
-        "needed": 100,
-    },
-    "predictions": {
-        "records": 500,
-        "sampled": 500,
-        "by_day": [{"date": "2026-11-23", "records": 500, "median_milliseconds": 8.0}],
-        "broken_count": 0,
-    },
-    "drift": {"checked": True, "drifted": True, "reason": "Pictures are darker.", "features": [FEATURE]},
-    "days_drifted": 3,
-    "pictures": 12,
-    "decision": {"retrain": True, "reasons": ["Drift for 3 days.", "Accuracy is significantly under the reference."]},
-}
+WEEK = (DayOfFeedback(date=date(2026, 11, 23), records=40, right=30),)
+CHANGES = {"by_day": WEEK, "broken_count": 2, "needed": 100, "reference_accuracy": 0.87}
+FEEDBACK = feedback(40, 30, (0.6, 0.86)).model_copy(update=CHANGES)
+SUMMARY = Summary(
+    **dict(findings(feedback=FEEDBACK, drift=DRIFTED, days_drifted=3)),
+    decision=Decision(retrain=True, reasons=("Drift for 3 days.", "Accuracy is significantly under the reference.")),
+).model_dump(mode="json")
 
 
 def respond(request: Request) -> Response:
@@ -89,7 +68,7 @@ def values(elements: Any) -> list[str]:
 
 
 def test_version_metrics_and_feedback_are_shown(page: AppTest) -> None:
-    assert page.markdown[0].value == "**r1** · resnet18 · created 20 November 2026 · promoted 21 November 2026"
+    assert page.markdown[0].value == "**r1** · resnet18 · created 21 November 2026 · promoted 22 November 2026"
     shown = figures(page)
     assert shown.pop("p50").endswith("ms")
     assert shown.pop("p95").endswith("ms")
@@ -105,19 +84,17 @@ def test_version_metrics_and_feedback_are_shown(page: AppTest) -> None:
 
 def test_drift_and_the_decision_to_retrain_are_warnings(page: AppTest) -> None:
     assert values(page.warning) == [
-        "Pictures are darker\\. Drift for 3 days.",
+        "400 pictures drifted\\, in brightness\\. Drift for 3 days.",
         "**Retraining is recommended.**\n\n- Drift for 3 days\\.\n- Accuracy is significantly under the reference\\.",
     ]
 
 
 def test_without_drift_there_is_no_warning(page: AppTest, report_function: StandIn) -> None:
-    drift = {"checked": False, "drifted": False, "reason": "Too few pictures."}
-    decision = {"retrain": False, "reasons": ["All well."]}
-    report_function.responses[PATH] = [json_response(SUMMARY | {"drift": drift, "decision": decision})]
+    report_function.responses[PATH] = [json_response(summary() | {"drift": UNCHECKED.model_dump()})]
     run(page)
     assert not page.warning
     assert values(page.info) == ["Too few pictures\\."]
-    assert values(page.success) == ["**No retraining is needed.**\n\n- All well\\."]
+    assert values(page.success) == ["**No retraining is needed.**"]
 
 
 def test_another_period_is_requested(page: AppTest, report_function: StandIn) -> None:

@@ -18,16 +18,16 @@ from tests.frontend.conftest import predicted
 @pytest.mark.parametrize(
     ("confidence", "unknown_below", "kind", "title", "detail"),
     [
-        (0.995, None, "confident", "Cat", "Almost certain: over 99 %"),
-        (0.9, None, "confident", "Cat", "Very likely: 90 %"),
-        (0.89, None, "confident", "Cat", "Likely: 89 %"),
+        (0.995, 0, "confident", "Cat", "Almost certain: over 99 %"),
+        (0.9, 0, "confident", "Cat", "Very likely: 90 %"),
+        (0.89, 0, "confident", "Cat", "Likely: 89 %"),
         (0.55, 0.55, "confident", "Cat", "Possible: 55 %"),
-        (0.45, None, "unsure", "Cat?", "Uncertain: 45 %. It may also be dog."),
+        (0.45, 0, "unsure", "Cat?", "Uncertain: 45 %. It may also be dog."),
         (0.54, 0.55, "rejected", "None of the 3 labels", "No label fits well. The closest is cat: 54 %"),
     ],
 )
 def test_the_text_of_a_prediction_fits_its_confidence(
-    confidence: float, unknown_below: float | None, kind: str, title: str, detail: str
+    confidence: float, unknown_below: float, kind: str, title: str, detail: str
 ) -> None:
     rest = 1 - confidence
     response = predicted(cat=confidence, dog=rest * 0.75, cow=rest * 0.25)

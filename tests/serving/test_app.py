@@ -80,7 +80,7 @@ def test_the_model_is_described_by_the_public_part_of_its_card(
         response = client.get("/model")
     info = ModelInfo.model_validate_json(response.content)
     assert (info.version, info.labels, info.architecture) == ("r1", LABELS, "colour")
-    assert (info.input.side, info.metrics.accuracy, info.unknown_below, info.data_title) == (8, 0.9, 0.4, None)
+    assert (info.input.side, info.metrics.accuracy, info.unknown_below, info.data_title) == (8, 0.9, 0.4, "")
     assert "secret_of_the_run" not in response.text
 
 

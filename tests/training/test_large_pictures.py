@@ -53,5 +53,5 @@ def test_the_cache_knows_the_size_of_the_whole_picture(trained: Trained, tmp_pat
     (root / "b").mkdir()
     open_picture(root / "a" / "lying.jpg").save(root / "b" / "standing.jpg", exif=turned(6))
     spec = trained.card.input
-    _, found = load_cached(root, find_pictures(root, {}), spec, cache_dir=tmp_path / "cache", workers=0)
-    assert [(it.width, it.height) for it in found] == [SIZE, SIZE[::-1]]
+    _, decoded = load_cached(root, find_pictures(root, {}), spec, cache_dir=tmp_path / "cache", workers=0)
+    assert [(it.width, it.height) for it in decoded] == [SIZE, SIZE[::-1]]

@@ -30,9 +30,9 @@ def url(pictures: Path, emulator: Emulator, tmp_path_factory: pytest.TempPathFac
     """Shards in the emulator."""
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("STORAGE_EMULATOR_HOST", emulator.url)
-        found = f"gs://{emulator.make_bucket()}/shards"
-        write_tiny_shards(pictures, found, tmp_path_factory.mktemp("cache"))
-        yield found
+        url = f"gs://{emulator.make_bucket()}/shards"
+        write_tiny_shards(pictures, url, tmp_path_factory.mktemp("cache"))
+        yield url
 
 
 @pytest.fixture
@@ -56,12 +56,12 @@ def names(data_set: DataSet, batches: StreamedBatches, epoch: int) -> list[list[
     assert data_set.shards
     known = {key(picture.data, data_set.spec): picture.name for picture in read_split(data_set.shards, "train")}
     batches.set_epoch(epoch)
-    found = []
+    result = []
     for pixels, targets in batches:
-        found.append([known[picture.numpy().tobytes()] for picture in pixels])
+        result.append([known[picture.numpy().tobytes()] for picture in pixels])
         labels = [data_set.labels[target] for target in targets]
-        assert labels == [name.split("/")[0] for name in found[-1]]
-    return found
+        assert labels == [name.split("/")[0] for name in result[-1]]
+    return result
 
 
 def key(data: bytes, spec: InputSpec) -> bytes:
@@ -83,10 +83,10 @@ def everything(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Coun
 def test_every_training_picture_is_seen_once_an_epoch(data_set: DataSet, everything: Counter[str]) -> None:
     batches = loader(data_set)
     for epoch in range(2):
-        found = names(data_set, batches, epoch)
-        assert flat(found) == everything
-        assert len(found) == len(batches) == 5
-        assert sorted(map(len, found)) == [9, 9, 10, 10, 10]
+        epoch_names = names(data_set, batches, epoch)
+        assert flat(epoch_names) == everything
+        assert len(epoch_names) == len(batches) == 5
+        assert sorted(map(len, epoch_names)) == [9, 9, 10, 10, 10]
 
 
 @pytest.mark.parametrize("workers", [1, 3])

@@ -69,7 +69,7 @@ def _show_picture(session: Session, picture: Picture) -> None:
 def _show_prediction(result: TimedPrediction, model: ModelInfo) -> PredictionText:
     prediction = result.prediction
     # another version may have been promoted since, and a threshold holds for its own version only
-    threshold = model.unknown_below if model.version == prediction.model_version else None
+    threshold = model.unknown_below if model.version == prediction.model_version else 0.0
     shown = describe_prediction(prediction, threshold)
     st.subheader(escape_markdown(shown.title), anchor=False)
     st.markdown(escape_markdown(shown.detail))

@@ -60,7 +60,7 @@ def _show_model(model: ModelInfo) -> None:
     ]
     st.markdown(" · ".join(parts))
     figures = {"Test accuracy": format_percent(model.metrics.accuracy), "Macro F1": f"{model.metrics.f1_macro:.3f}"}
-    if model.unknown_below is not None:
+    if model.unknown_below:
         figures["Rejection threshold"] = format_percent(model.unknown_below)
     _show_figures(figures)
     with st.expander(f"Precision and recall by label, on {model.metrics.pictures:,} test pictures"):

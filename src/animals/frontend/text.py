@@ -66,16 +66,16 @@ class PredictionText:
     detail: str
 
 
-def describe_prediction(prediction: Prediction, unknown_below: float | None) -> PredictionText:
+def describe_prediction(prediction: Prediction, unknown_below: float) -> PredictionText:
     """Return the text for a prediction.
 
     Args:
         prediction: of the backend.
-        unknown_below: the version's rejection threshold; with less confidence the picture counts as unknown.
+        unknown_below: the version's rejection threshold: with less confidence the picture counts as unknown.
     """
     label, confidence = capitalize(prediction.prediction), prediction.confidence
     share = format_percent(confidence)
-    if unknown_below is not None and confidence < unknown_below:
+    if confidence < unknown_below:
         title = f"None of the {len(prediction.probabilities)} labels"
         return PredictionText("rejected", title, f"No label fits well. The closest is {prediction.prediction}: {share}")
     for lowest, words in CONFIDENCE_WORDS:

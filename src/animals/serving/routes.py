@@ -70,7 +70,7 @@ async def model(served: Served) -> ModelInfo:
         architecture=card.architecture,
         labels=card.labels,
         input=card.input,
-        data_title=card.data_title or None,
+        data_title=card.data_title,
         metrics=card.metrics,
         unknown_below=card.rejection.threshold,
     )
