@@ -108,9 +108,9 @@ class Training(Record):
     """`bf16`, `fp16` or `fp32`."""
     labels: dict[str, int]
     """Training pictures by label."""
-    weights: StartingWeights | None
+    weights: StartingWeights | None = None
     """What the training began with; None: from scratch."""
-    frozen: bool
+    frozen: bool = False
     """Whether only a head was fitted on the features of these weights."""
 
 

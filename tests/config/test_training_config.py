@@ -105,7 +105,7 @@ def test_a_single_label_is_refused(tmp_path: Path) -> None:
     [
         ("optimizer.lrr=3", "There is no setting optimizer.lrr. Did you mean lr?"),
         ("seeds=3", "There is no setting seeds. Did you mean seed?"),
-        ("model.zzz=3", "There is no setting model.zzz. Known settings: name, pretrained, drop_rate."),
+        ("model.zzz=3", "There is no setting model.zzz. Known settings: name, pretrained, weights, drop_rate."),
         ("data.folders.mus=mouse", "There is no setting data.folders.mus. To add an entry, put a + before it: +data."),
         ("optimizer.lr=abc", "optimizer.lr: Value 'abc' of type 'str' could not be converted to Float."),
         ("experiment=foo", "In 'train': Could not find 'experiment/foo' Available options in 'experiment': animals10"),

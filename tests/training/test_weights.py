@@ -88,7 +88,7 @@ def content(kind: str, model: torch.nn.Module) -> bytes:
         "empty": b"",
         "cut off": whole[: len(whole) // 2],
         "text": b"not weights at all",
-        "code": pickle.dumps(Evil()),
+        "code": pickle.dumps(Evil(), protocol=2),
         "other shapes": safetensors.torch.save(
             timm.create_model("test_resnet", num_classes=3, in_chans=1).state_dict()
         ),

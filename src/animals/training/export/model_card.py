@@ -14,7 +14,7 @@ from animals.config.compose import read_run_config
 from animals.config.data import DataConfig
 from animals.config.training import AugmentConfig, ModelConfig, TrainConfig
 from animals.markdown import table
-from animals.records import Card
+from animals.records import Card, StartingWeights
 from animals.training.export.model_card_code import how_to_use
 
 TASK: Final = "image-classification"
@@ -79,8 +79,8 @@ def _title(data: DataConfig) -> str:
 
 
 def _base_model(model: ModelConfig) -> str | None:
-    """Return the hub's name of the pretrained weights; None without any, or where timm does not know it."""
-    known = timm.get_pretrained_cfg(model.name) if model.pretrained else None
+    """Return the hub's name of the pretrained weights; None without any, or where they are not the hub's."""
+    known = timm.get_pretrained_cfg(model.name) if model.pretrained and not model.weights else None
     return known.hf_hub_id or None if known else None
 
 
@@ -114,9 +114,16 @@ def _data(card: Card, data: DataConfig) -> str:
 
 def _training(card: Card, config: TrainConfig) -> str:
     optimizer, trainer, scheduler = config.optimizer, config.trainer, config.scheduler
-    base = _base_model(config.model) or "weights of timm"
-    start = f"fine-tuned from {base}" if config.model.pretrained else "from scratch"
     training = card.training
+    seconds = f"{training.seconds / 60:.1f} minutes in {training.precision} on {training.hardware}"
+    if training.frozen:
+        rows = [
+            ("Network", f"{card.architecture}, frozen; its weights: {_describe_weights(training.weights)}"),
+            ("Head", "a linear layer on its pooled features, by L-BFGS"),
+            ("Time", seconds),
+        ]
+        return f"{table(('', ''), rows)}\n\nAll settings are under `config` in `card.json`."
+    start = f"fine-tuned from {_describe_weights(training.weights)}" if training.weights else "from scratch"
     rows = [
         ("Network", f"{card.architecture}, {start}"),
         ("Optimizer", optimizer.name),
@@ -126,9 +133,14 @@ def _training(card: Card, config: TrainConfig) -> str:
         ("Augmentation", ", ".join(f"{name} {_value(value)}" for name, value in _changes(config.augment))),
         ("Seed", str(config.seed)),
         ("Epochs", f"{training.epochs} of {trainer.epochs}; the weights are those of epoch {training.best_epoch}"),
-        ("Time", f"{training.seconds / 60:.1f} minutes in {training.precision} on {training.hardware}"),
+        ("Time", seconds),
     ]
     return f"{table(('', ''), rows)}\n\nAll settings are under `config` in `card.json`."
+
+
+def _describe_weights(weights: StartingWeights | None) -> str:
+    """Return where pretrained weights came from, with their licence."""
+    return f"{weights.source}, licence {weights.license or 'unknown'}" if weights else "none"
 
 
 def _changes(augment: AugmentConfig) -> list[tuple[str, Any]]:

@@ -17,6 +17,7 @@ from animals.preprocess import InputSpec
 from animals.records import ExportCheck
 from animals.registry import ONNX
 from animals.training.evaluation.predictors import onnx_predictor
+from animals.training.export.padding import with_static_padding
 from animals.training.export.projection import add_projection
 
 TOLERANCE: Final = 1e-4
@@ -44,6 +45,7 @@ def export_hub_format(model: nn.Module, labels: Sequence[str], spec: InputSpec, 
 def export_onnx(model: nn.Module, spec: InputSpec, folder: Path) -> Path:
     """Write `model.onnx`, one file that takes any number of pictures at once and returns logits and projections."""
     model.eval()
+    model = with_static_padding(model, spec.side)
     with_projection = add_projection(model, spec.side)
     path = folder / ONNX
     example = torch.zeros(2, 3, spec.side, spec.side)

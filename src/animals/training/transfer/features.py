@@ -22,7 +22,7 @@ from animals.errors import ConfigError
 from animals.files import atomic_write
 from animals.inference import ONNX_INPUT, open_session
 from animals.preprocess import InputSpec, normalize
-from animals.training.transfer.padding import with_static_padding
+from animals.training.export.padding import with_static_padding
 from animals.training.weights import hash_of
 
 log = logging.getLogger(__name__)

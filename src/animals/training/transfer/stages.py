@@ -1,6 +1,7 @@
 """Transfer learning in stages: features of the frozen network, a head on them, and fine-tuning where time allows."""
 
 import logging
+import re
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -90,13 +91,13 @@ def parse_classes(label: str, text: str) -> list[int]:
     Raises:
         ConfigError: the text is of another form, or a class is beyond 999.
     """
+    if not re.fullmatch(r"\s*\d{1,3}(-\d{1,3})?(\s*,\s*\d{1,3}(-\d{1,3})?)*\s*", text):
+        raise ConfigError(
+            f'data.imagenet.{label} is "{text}"; expected ImageNet classes from 0 to 999, as in "101, 385-386".'
+        )
     classes: list[int] = []
     for part in text.split(","):
         first, _, last = part.strip().partition("-")
-        if not first.isdecimal() or not (last or first).isdecimal() or int(last or first) >= IMAGENET_CLASSES:
-            raise ConfigError(
-                f'data.imagenet.{label} is "{text}"; expected classes from 0 to 999, as in "101, 385-386".'
-            )
         classes += range(int(first), int(last or first) + 1)
     return classes
 

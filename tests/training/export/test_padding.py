@@ -3,7 +3,7 @@ import timm
 import torch
 from timm.layers import Conv2dSame
 
-from animals.training.transfer.padding import with_static_padding
+from animals.training.export.padding import with_static_padding
 
 
 @pytest.mark.parametrize("side", [32, 61, 96])
