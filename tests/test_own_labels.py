@@ -140,5 +140,5 @@ def test_one_label_is_refused_in_a_sentence(tmp_path: Path) -> None:
     write_pictures(tmp_path / "pictures", LABELS[:1], count=1)
     done = FeedbackLoop(tmp_path).python(*TRAINING)
     assert done.returncode == 2
-    assert done.stderr.splitlines()[-1] == "error: pictures holds 1 label folders (Unreif, grün); expected two or more."
+    assert done.stderr.splitlines()[-1] == "error: pictures has 1 label folders (Unreif, grün); expected two or more."
     assert "Traceback" not in done.stderr

@@ -16,6 +16,8 @@ from animals.storage import FolderStorage
 from tests.profiling.commands import run_benchmark
 from tests.support.published import colour_model, make_card
 
+pytestmark = pytest.mark.minutes
+
 
 def publish(bucket: Path) -> None:
     """Publish an untrained model, with a reference of pictures that are darker than any."""

@@ -8,6 +8,8 @@ import pytest
 
 from tests.profiling.commands import run_benchmark
 
+pytestmark = pytest.mark.minutes
+
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> list[str]:

@@ -14,6 +14,8 @@ from profiling.training import defaults, sample_run
 from tests.profiling.commands import run_benchmark
 from tests.support.pictures import write_label_folders
 
+pytestmark = pytest.mark.minutes
+
 
 def test_all_variants_are_measured_and_compared(tmp_path: Path) -> None:
     write_label_folders(tmp_path / "pictures", per_label=10)

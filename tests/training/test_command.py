@@ -29,7 +29,10 @@ def test_a_run_ends_with_accuracy_version_place_and_the_next_command(pictures: P
         (["optimizer.lrr=1"], "error: There is no setting optimizer.lrr. Did you mean lr?\n"),
         (["model.name=resnet81"], 'error: model.name is "resnet81", which timm does not know. Nearest: '),
         (["optimizer.lr=-1"], "error: optimizer.lr is -1.0; expected more than 0.\n"),
-        (["experiment=folder", "data.root=gone"], "error: data.root=gone is no folder. Expected a folder that holds"),
+        (
+            ["experiment=folder", "data.root=gone"],
+            "error: data.root=gone is no folder. Expected a folder with one",
+        ),
     ],
 )
 def test_a_mistake_is_one_sentence_and_exit_code_2(overrides: list[str], message: str, tmp_path: Path) -> None:

@@ -13,6 +13,8 @@ from animals.training.distributed import is_first_process, main, torchrun_comman
 from tests.support.emulator import free_port
 from tests.support.training import SAME_FOR_ANY_PROCESSES, assert_same_training, only_run, read_card, run_training
 
+pytestmark = pytest.mark.minutes
+
 TINY = (*SAME_FOR_ANY_PROCESSES, "experiment=folder", "trainer.epochs=2", "trainer.batch_size=16")
 TWO = ("trainer=ddp", "trainer.devices=2")
 SPEC = {

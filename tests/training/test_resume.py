@@ -24,6 +24,8 @@ from tests.support.pictures import write_label_folders
 from tests.support.training import QUICK, only_run, read_card, run_training, weights
 from tests.training.conftest import published, tiny_config
 
+pytestmark = pytest.mark.minutes
+
 TINY = (
     *QUICK,
     *("experiment=folder", "model.name=test_resnet", "model.drop_rate=0.3"),

@@ -27,6 +27,8 @@ from tests.support.shards import write_tiny_shards
 from tests.support.training import SAME_FOR_ANY_PROCESSES, assert_same_training, only_run, run_training, weights
 from tests.training.conftest import published
 
+pytestmark = pytest.mark.minutes
+
 # six batches of eight
 TINY = (
     *SAME_FOR_ANY_PROCESSES,

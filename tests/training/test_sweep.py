@@ -27,6 +27,8 @@ from animals.training.sweep.study import RETRIES, NumberedSampler, Sweep, load_s
 from animals.training.sweep.workers import run_trials
 from tests.support.command import run
 
+pytestmark = [pytest.mark.minutes, pytest.mark.filterwarnings("ignore:Heartbeat of storage")]
+
 SPACE = """
 optimizer.lr: {low: 1e-3, high: 1e-2, log: true}
 trainer.batch_size: {choices: [8, 16]}

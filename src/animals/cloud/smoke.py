@@ -1,5 +1,6 @@
 """Smoke tests of a deployed revision: a few requests to its URL."""
 
+import json
 import math
 import time
 import urllib.error
@@ -10,17 +11,12 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from http.client import HTTPException
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Any, Final
 
-from pydantic import BaseModel, ValidationError
-
-from animals.api import CLASSIFY_PATH, ModelInfo, Prediction, Summary
 from animals.errors import ServiceError
 
 SECONDS: Final = 60.0
 """Timeout of a request; starting an instance takes some of it."""
-
-M = TypeVar("M", bound=BaseModel)
 
 PICTURE: Final = Path(__file__).parents[1] / "frontend" / "examples" / "cat.jpg"
 
@@ -74,14 +70,22 @@ def ready(client: Client) -> None:
 def backend(client: Client) -> None:
     """Check that a model is loaded and classifies a picture."""
     version = _version(client)
-    response = client.post(CLASSIFY_PATH, PICTURE.name, PICTURE.read_bytes())
-    prediction = _parse(client, CLASSIFY_PATH, Prediction, *response)
-    is_distribution = math.isclose(sum(prediction.probabilities.values()), 1, abs_tol=0.01)
-    if not is_distribution or prediction.prediction not in prediction.probabilities or not prediction.prediction_id:
-        raise _unexpected(client, CLASSIFY_PATH, *response)
-    if prediction.model_version != version:
+    status, body = client.post("/classify/", PICTURE.name, PICTURE.read_bytes())
+    prediction = _parse(client, "/classify/", status, body)
+    if not _is_prediction(prediction):
+        raise ServiceError(f"{client.url}/classify/ responds {body[:200]!r}; expected a prediction.")
+    if prediction.get("model_version") != version:
         # a version may be promoted between the requests; a retry passes
-        raise ServiceError(f"{client.url} serves {version} but predicts with {prediction.model_version}.")
+        raise ServiceError(f"{client.url} serves {version} but predicts with {prediction.get('model_version')}.")
+
+
+def _is_prediction(response: dict[str, Any]) -> bool:
+    try:
+        probabilities = response["probabilities"]
+        add_up = math.isclose(sum(probabilities.values()), 1, abs_tol=0.01)
+        return add_up and response["prediction"] in probabilities and bool(response["prediction_id"])
+    except (LookupError, AttributeError, TypeError):
+        return False
 
 
 def page(client: Client) -> None:
@@ -98,7 +102,8 @@ def report(client: Client) -> None:
     status, body = client.get(path)
     if status == HTTPStatus.NOT_FOUND and b'"detail"' in body:
         return
-    _parse(client, path, Summary, status, body)
+    if "feedback" not in _parse(client, path, status, body):
+        raise _unexpected(client, path, status, body)
 
 
 def requires_token(client: Client) -> None:
@@ -130,20 +135,24 @@ def run_with_retries(test: Test, client: Client, *, seconds: float, pause: float
 
 
 def _version(client: Client) -> str:
-    path = "/v2/health/ready"  # not /readyz: Cloud Run keeps paths that end in z on public addresses
-    status, body = client.get(path)
-    if status != HTTPStatus.OK:
-        raise _unexpected(client, path, status, body)
-    return _parse(client, "/model", ModelInfo, *client.get("/model")).version
+    _json(client, "/v2/health/ready")  # not /readyz: Cloud Run keeps paths that end in z on public addresses
+    return str(_json(client, "/model").get("version"))
 
 
-def _parse(client: Client, path: str, model: type[M], status: int, body: bytes) -> M:
+def _json(client: Client, path: str) -> dict[str, Any]:
+    return _parse(client, path, *client.get(path))
+
+
+def _parse(client: Client, path: str, status: int, body: bytes) -> dict[str, Any]:
     if status != HTTPStatus.OK:
         raise _unexpected(client, path, status, body)
     try:
-        return model.model_validate_json(body, strict=True)
-    except ValidationError as error:
+        parsed = json.loads(body)
+    except ValueError as error:
         raise _unexpected(client, path, status, body) from error
+    if not isinstance(parsed, dict):
+        raise _unexpected(client, path, status, body)
+    return parsed
 
 
 def _unexpected(client: Client, path: str, status: int, body: bytes) -> ServiceError:

@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 from animals import registry
 from animals.config.hydra_errors import explain, to_train_config
 from animals.config.training import CONF_DIR, TrainConfig, register_schema
-from animals.errors import ConfigError
+from animals.errors import AnimalsError, ConfigError
 from animals.records import Card
 from animals.storage import open_storage
 from animals.training.release.announce import check_announce_settings, try_announce
@@ -29,11 +29,15 @@ def main(overrides: Sequence[str]) -> None:
         AnimalsError: the training failed.
     """
     arguments = sys.argv
+    errors: list[AnimalsError | KeyboardInterrupt] = []
 
     @hydra.main(version_base=None, config_path=str(CONF_DIR), config_name="train")
     def run(composed: DictConfig) -> None:
         sys.argv = arguments  # Lightning repeats them in the processes that it starts
-        _train(to_train_config(composed))
+        try:
+            _train(to_train_config(composed))
+        except (AnimalsError, KeyboardInterrupt) as error:  # Hydra would print a line of its own
+            errors.append(error)
 
     # otherwise Hydra prints errors in its own way and exits with 1
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")
@@ -43,6 +47,8 @@ def main(overrides: Sequence[str]) -> None:
         run()
     except HydraException as error:
         raise ConfigError(explain(error)) from error
+    if errors:
+        raise errors[0]
 
 
 def _train(config: TrainConfig) -> None:

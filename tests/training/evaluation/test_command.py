@@ -197,7 +197,7 @@ def test_a_model_that_cannot_be_loaded_is_one_sentence(command: Command, work: W
 @pytest.mark.parametrize("number", ["0", "many"])
 def test_a_number_of_pictures_is_one_or_more(number: str, command: Command) -> None:
     output = command("current", "--pictures", number, code=2)
-    assert f"--pictures: {number} is no number of pictures; expected 1 or more" in output
+    assert "Invalid value for '--pictures'" in output
 
 
 def test_an_exported_model_answers_any_number_of_pictures_at_once(work: Workplace) -> None:
