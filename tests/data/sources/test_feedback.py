@@ -237,6 +237,8 @@ def test_the_source_is_found_by_its_name(tmp_path: Path, monkeypatch: pytest.Mon
     assert import_pictures("feedback", tmp_path / "root", bucket=bucket.url).new == 1
     monkeypatch.setenv("ANIMALS_BUCKET", bucket.url)
     assert import_pictures("feedback", tmp_path / "root").existing == 1
+    with pytest.raises(DataError, match="gs://name is only for the source feedback, not for sample"):
+        import_pictures("sample", tmp_path / "root", bucket="gs://name")
 
 
 @pytest.fixture

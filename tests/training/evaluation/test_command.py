@@ -194,10 +194,11 @@ def test_a_model_that_cannot_be_loaded_is_one_sentence(command: Command, work: W
     assert "The ONNX file of broken cannot be used" in command("broken", code=1)
 
 
-@pytest.mark.parametrize("number", ["0", "many"])
-def test_a_number_of_pictures_is_one_or_more(number: str, command: Command) -> None:
+@pytest.mark.parametrize(("number", "reason"), [("0", "greater than or equal to 1"), ("many", "valid integer")])
+def test_a_number_of_pictures_is_one_or_more(number: str, reason: str, command: Command) -> None:
     output = command("current", "--pictures", number, code=2)
     assert "Invalid value for '--pictures'" in output
+    assert reason in output
 
 
 def test_an_exported_model_answers_any_number_of_pictures_at_once(work: Workplace) -> None:

@@ -48,6 +48,8 @@ def import_pictures(source: str, root: Path, *, bucket: str | None = None) -> Im
     """
     if source == FEEDBACK:
         return import_feedback(bucket or read_settings(BucketSettings).bucket, root)
+    if bucket:
+        raise DataError(f"The bucket {bucket} is only for the source {FEEDBACK}, not for {source}. Leave it out.")
     if source == SAMPLE:
         result = make_sample(root)
         return ImportResult(new=result.made, existing=result.skipped)
