@@ -86,5 +86,5 @@ def test_report_and_figures_of_the_sample_are_copied(tmp_path: Path, monkeypatch
     assert sorted(path.name for path in Path("reports/sample").iterdir()) == ["report.md", "robustness.png"]
     assert Path("reports/sample/report.md").read_text("utf-8").startswith("# Title\n\n`python -m ")
     assert Path("reports/figures/sample_curves.png").is_file()
-    with pytest.raises(AnimalsError, match=r"python -m animals\.nothing ended with 1"):
-        sample_run.run(tmp_path, "animals.nothing")
+    with pytest.raises(AnimalsError, match="animals nothing ended with 2"):
+        sample_run.run(tmp_path, "nothing")
