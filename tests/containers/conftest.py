@@ -22,7 +22,7 @@ ALL: Final = os.environ.get("ANIMALS_CONTAINERS") == "all"
 VERSION: Final = "1.2.3"
 
 OVERRIDES: Final = (
-    *("experiment=folder", "data.test=0.5", "data.side=32", "data.workers=0", "model.name=test_resnet"),
+    *("experiment=folder", "method=full", "data.test=0.5", "data.side=32", "data.workers=0", "model.name=test_resnet"),
     *("augment.color=0", "trainer.epochs=8", "trainer.batch_size=16", "trainer.accelerator=cpu"),
     *("trainer.precision=fp32", "tracking.mode=disabled"),
 )

@@ -34,7 +34,14 @@ optimizer.lr: {low: 1e-3, high: 1e-2, log: true}
 trainer.batch_size: {choices: [8, 16]}
 """
 FAST = (
-    *("experiment=folder", "data.side=32", "data.workers=0", "data.cache_dir=cache", "model.name=test_resnet"),
+    *(
+        "experiment=folder",
+        "method=full",
+        "data.side=32",
+        "data.workers=0",
+        "data.cache_dir=cache",
+        "model.name=test_resnet",
+    ),
     *("trainer.accelerator=cpu", "trainer.precision=fp32", "tracking.mode=disabled"),
 )
 
