@@ -22,7 +22,7 @@ from animals.errors import AnimalsError
 from animals.markdown import table
 from animals.records import Card
 from animals.storage import FolderStorage
-from animals.training.evaluation.statistics import share
+from animals.training.evaluation.statistics import format_share, share
 from profiling.results import conditions, heading, write
 
 OUT: Final = Path("reports", "photographs.json")
@@ -121,8 +121,7 @@ def _cells(row: Row, card: Card) -> list[str]:
 
 
 def _share(part: float, pictures: int) -> str:
-    measured = share(round(part * pictures), pictures)
-    return f"{measured.share:.1%} ({measured.low:.1%} to {measured.high:.1%})"
+    return format_share(share(round(part * pictures), pictures))
 
 
 def _tuned(card: Card) -> str:

@@ -116,6 +116,18 @@ def train(config: TrainConfig, run: Path | None = None, *, started: float | None
     return card
 
 
+def make_version(config: TrainConfig, run: Path) -> Card:
+    """Train, evaluate and export into the run's folder `version`, without publishing, tracking or a limit of time.
+
+    Raises:
+        AnimalsError: whatever prevents the run.
+    """
+    with lock_run(run), log_to_file(run):
+        card = _fit_and_export(config, run, _load_pictures(config, run), Budget.of(0), [], None)
+    assert card is not None  # only further processes have none  # noqa: S101
+    return card
+
+
 def _check_bucket(storage: Storage) -> None:
     """Raise now, not after the last epoch, if the bucket cannot be reached."""
     try:

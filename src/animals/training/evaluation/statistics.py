@@ -26,6 +26,11 @@ def share(count: int, pictures: int) -> Share:
     return Share(count=count, pictures=pictures, share=count / pictures, low=low, high=high)
 
 
+def format_share(measured: Share) -> str:
+    """Return a share with its interval as a text."""
+    return f"{measured.share:.1%} ({measured.low:.1%} to {measured.high:.1%})"
+
+
 def p_lower(inside: NDArray[np.bool_], outside: NDArray[np.bool_]) -> float:
     """Return Fisher's exact p-value of the share inside being lower than the share outside."""
     table = [[int(part.sum()), int((~part).sum())] for part in (inside, outside)]
