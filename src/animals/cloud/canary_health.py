@@ -20,15 +20,7 @@ ENTRIES: Final = 5000
 
 
 def check_error_rate(statuses: Sequence[int], revision: str) -> None:
-    """Raise an error if too many responses are server errors.
-
-    Args:
-        statuses: HTTP status of each response.
-        revision: revision that responded.
-
-    Raises:
-        CloudError: the error rate is too high.
-    """
+    """Raise a CloudError if too many responses of a revision, given by their HTTP statuses, are server errors."""
     errors = [status for status in statuses if status >= 500]
     if len(errors) >= MAX_ERRORS and len(errors) > MAX_ERROR_RATE * len(statuses):
         raise CloudError(

@@ -9,9 +9,9 @@ from animals.cloud.gcloud import Gcloud
 from animals.cloud.setup.accounts import bind, expression, grants
 from animals.cloud.setup.grants import GRANTS
 from animals.cloud.setup.steps import Setup, Step, run_steps
-from animals.cloud.target import ACCOUNTS, Target
+from animals.cloud.target import Target
+from tests.support.fake_gcloud import FakeGcloud
 from tests.support.projects import PROJECT, changes, empty
-from tests.support.recorder import Recorder
 
 PAGE = Path(__file__).parents[3] / "docs" / "design" / "cloud.md"
 TARGET = Target(project=PROJECT)
@@ -52,10 +52,6 @@ def test_a_published_version_can_be_changed_by_nobody() -> None:
     assert "models/current.json" in under
 
 
-def test_every_account_has_something_or_needs_nothing() -> None:
-    assert {grant.account for grant in GRANTS} == set(ACCOUNTS) - {"frontend"}  # which may call, by its deployment
-
-
 def test_the_conditions_differ_where_the_places_do() -> None:
     placed = [grant for grant in GRANTS if grant.under]
     assert len({(grant.account, grant.role, expression(TARGET, grant)) for grant in placed}) == len(placed)
@@ -63,24 +59,24 @@ def test_the_conditions_differ_where_the_places_do() -> None:
     assert f"projects/_/buckets/{PROJECT}-animals/objects/runs/" in command
 
 
-def test_a_grant_that_is_there_under_another_condition_is_missing(recorder: Recorder) -> None:
-    empty(recorder)
+def test_a_grant_that_is_there_under_another_condition_is_missing(gcloud: FakeGcloud) -> None:
+    empty(gcloud)
     binding = {"role": "roles/storage.objectUser", "members": [TRAINER]}
-    recorder.answer("get-iam-policy", f"gs://{PROJECT}-animals", stdout={"bindings": [binding]})
+    gcloud.answer("get-iam-policy", f"gs://{PROJECT}-animals", stdout={"bindings": [binding]})
     run_steps((Step("grants", grants),), setup())
-    given = [call for call in changes(recorder) if call.has(f"--member={TRAINER}", "--role=roles/storage.objectUser")]
+    given = [call for call in changes(gcloud) if call.has(f"--member={TRAINER}", "--role=roles/storage.objectUser")]
     assert len(given) == 2
 
 
 def test_what_an_account_has_beyond_the_table_is_told_and_left(
-    recorder: Recorder, capsys: pytest.CaptureFixture[str]
+    gcloud: FakeGcloud, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    empty(recorder)
+    empty(gcloud)
     theirs = [TRAINER, "user:owner@example.org"]
-    recorder.answer("projects", "get-iam-policy", stdout={"bindings": [{"role": "roles/editor", "members": theirs}]})
+    gcloud.answer("projects", "get-iam-policy", stdout={"bindings": [{"role": "roles/editor", "members": theirs}]})
     run_steps((Step("grants", grants),), setup())
     said = capsys.readouterr().out
     assert "animals-trainer@my-project-1.iam.gserviceaccount.com has roles/editor on the project" in said
     assert f"remove-iam-policy-binding {PROJECT} --member={TRAINER} --role=roles/editor --condition=None" in said
     assert "owner@example.org" not in said
-    assert not recorder.called("remove-iam-policy-binding")
+    assert not gcloud.called("remove-iam-policy-binding")

@@ -36,7 +36,7 @@ def grants(setup: Setup) -> Iterator[Command]:
 
 
 def _grants_on(setup: Setup, on: On, expected: list[Grant]) -> Iterator[Command]:
-    group, thing = resource(setup.target, on)
+    group, thing = _resource(setup.target, on)
     command = setup.command(f"read the roles on {_called(on)}", *group, "get-iam-policy", *thing)
     policy = setup.gcloud.find(command)
     if policy is None and not setup.gcloud.dry_run and on == "job animals-check":
@@ -60,17 +60,18 @@ def _grants_on(setup: Setup, on: On, expected: list[Grant]) -> Iterator[Command]
 
 def bind(setup: Setup, grant: Grant) -> Command:
     """Return the command that grants a role."""
-    group, thing = resource(setup.target, grant.on)
+    group, thing = _resource(setup.target, grant.on)
     member = f"--member=serviceAccount:{setup.target.account(grant.account)}"
     condition = _no_condition(grant.on)
     if grant.under:
-        condition = (f"--condition=title={title(grant)},expression={expression(setup.target, grant)}",)
+        title = f"under {grant.under.rstrip('/')}".replace("/", " ").replace(".json", "")
+        condition = (f"--condition=title={title},expression={expression(setup.target, grant)}",)
     words = (*group, "add-iam-policy-binding", *thing, member, f"--role=roles/{grant.role}", *condition)
     under = f" under {grant.under}" if grant.under else ""
     return setup.command(f"grant animals-{grant.account} {grant.role} on {_called(grant.on)}{under}", *words)
 
 
-def resource(target: Target, on: On) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _resource(target: Target, on: On) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the group of commands for a resource, and the words that name it."""
     match on.split():
         case ["project"]:
@@ -89,11 +90,6 @@ def resource(target: Target, on: On) -> tuple[tuple[str, ...], tuple[str, ...]]:
             return ("run", "jobs"), (name, f"--region={target.region}")
         case _:
             return ("secrets",), ({"signing": SIGNING_KEY, "W&B": WANDB_KEY}.get(on.split()[0], GITHUB_TOKEN),)
-
-
-def title(grant: Grant) -> str:
-    """Return the title of the condition."""
-    return f"under {grant.under.rstrip('/')}".replace("/", " ").replace(".json", "")
 
 
 def expression(target: Target, grant: Grant) -> str:

@@ -37,22 +37,16 @@ _ADDRESS: Final = re.compile(r"[\w.+-]+@[\w-]+(\.[\w-]+)+", re.ASCII)
 
 
 def set_up(target: Target, gcloud: Gcloud, *, github: str = "", email: str = "") -> None:
-    """Set the project up.
-
-    Args:
-        target: project and region.
-        gcloud: runs the commands, or prints them.
-        github: OWNER/REPO whose workflows deploy and read pictures; empty: none.
-        email: address that gets the alerts; empty: none.
+    """Create what the project lacks, with access for the workflows of `github` and alerts to `email`, if given.
 
     Raises:
-        ConfigError: an argument is not what it should be.
-        CloudError: something could not be made; the rest was, unless it needs it.
+        ConfigError: an argument is impossible.
+        CloudError: a step failed; the others were done, unless they depend on it.
     """
     if github and not _REPOSITORY.fullmatch(github):
         raise ConfigError(f"--github is {github!r}; expected OWNER/REPO, without https:// and .git.")
     if email and not _ADDRESS.fullmatch(email):
         raise ConfigError(f"--email is {email!r}; expected an address such as somebody@example.org.")
     if not FILES.is_dir():
-        raise ConfigError(f"{FILES} is not there, which says how things should be. Run this in a checkout.")
+        raise ConfigError(f"{FILES} does not exist. Run this in a checkout of the repository.")
     run_steps(STEPS, Setup(target, gcloud, github=github, email=email))
