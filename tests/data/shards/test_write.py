@@ -121,14 +121,13 @@ def test_a_finished_set_is_left_alone(pictures: Path, tmp_path: Path) -> None:
 def test_a_picture_that_is_gone_meanwhile_is_an_error(
     pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tests.support.shards.pixel_statistics", lambda shards, **_: _lose(shards, pictures))
+    def lose_a_picture(data_set: Any, **_: Any) -> Any:
+        (pictures / "red" / "000.jpg").unlink()
+        return data_set.spec
+
+    monkeypatch.setattr("tests.support.shards.pixel_statistics", lose_a_picture)
     with pytest.raises(DataError, match=r"000\.jpg can no longer be read: .* Run the same command again"):
         write_tiny_shards(pictures, str(tmp_path / "shards"), tmp_path / "cache")
-
-
-def _lose(data_set: Any, pictures: Path) -> Any:
-    (pictures / "red" / "000.jpg").unlink()
-    return data_set.spec
 
 
 def test_an_index_of_another_format_is_named(pictures: Path, tmp_path: Path) -> None:
