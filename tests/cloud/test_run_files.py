@@ -112,35 +112,26 @@ def test_annotations_are_those_that_cloud_run_has(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "kinds"),
+    ("name", "called", "kinds"),
     [
-        ("backend", [BackendSettings]),
-        ("frontend", [PageSettings]),
-        ("check", [ReportSettings, TriggerSettings]),
+        ("backend", BACKEND, [BackendSettings]),
+        ("frontend", FRONTEND, [PageSettings]),
+        ("check", CHECK, [ReportSettings, TriggerSettings]),
     ],
 )
-def test_every_variable_is_a_setting_of_what_runs_there(name: str, kinds: list[type[ServerSettings]]) -> None:
-    known = {
-        str(field.validation_alias or f"ANIMALS_{key.upper()}")
-        for kind in kinds
-        for key, field in kind.model_fields.items()
-    }
-    assert set(environment(name)) <= known
+def test_every_variable_is_a_setting_of_what_runs_there(
+    name: str, called: str, kinds: list[type[ServerSettings]]
+) -> None:
+    fields = [item for kind in kinds for item in kind.model_fields.items()]
+    assert read(name)["metadata"]["name"] == called
+    assert set(environment(name)) <= {str(field.validation_alias or f"ANIMALS_{key.upper()}") for key, field in fields}
     assert "PORT" not in environment(name), "Cloud Run sets it, and refuses who does"
-
-
-def test_the_backend_signs_with_the_key_from_secret_manager() -> None:
-    assert environment("backend")["ANIMALS_SECRET"] == {"secretKeyRef": {"name": SIGNING_KEY, "key": "latest"}}
 
 
 def test_the_check_asks_a_topic_that_the_code_can_ask(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANIMALS_TRIGGER", environment("check")["ANIMALS_TRIGGER"])
     assert open_trigger(TriggerSettings()) is not None
     assert container("check")["args"] == ["python", "-m", "animals", "decide"], "after the image's entry point"
-
-
-def test_names_are_those_that_the_code_knows() -> None:
-    assert [read(name)["metadata"]["name"] for name in NAMES] == [BACKEND, FRONTEND, CHECK]
 
 
 @pytest.mark.parametrize("name", ["backend", "frontend"])
@@ -160,7 +151,7 @@ def test_only_the_page_is_let_in_to_by_everybody() -> None:
     assert environment("frontend").get("ANIMALS_MAINTAINER") is None, "that page has no log-in of its own"
 
 
-def test_a_visitors_connection_to_the_page_may_last() -> None:
+def test_a_connection_to_the_page_may_last_and_its_uploads_fit_the_memory() -> None:
     template = read("frontend")["spec"]["template"]
     assert template["metadata"]["annotations"]["run.googleapis.com/sessionAffinity"] == "true"
     assert template["spec"]["timeoutSeconds"] == 3600
@@ -168,6 +159,7 @@ def test_a_visitors_connection_to_the_page_may_last() -> None:
     assert template["spec"]["containerConcurrency"] * upload + 200e6 <= 2**30
 
 
-def test_a_request_may_last_as_long_as_its_body_may_take() -> None:
+def test_the_backend_signs_with_the_key_from_secret_manager_and_waits_for_slow_uploads() -> None:
+    assert environment("backend")["ANIMALS_SECRET"] == {"secretKeyRef": {"name": SIGNING_KEY, "key": "latest"}}
     seconds = read("backend")["spec"]["template"]["spec"]["timeoutSeconds"]
     assert seconds > BackendSettings.model_fields["upload_seconds"].default

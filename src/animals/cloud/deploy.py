@@ -83,13 +83,13 @@ class Deployment:
             Interrupted: by Ctrl-C or SIGTERM.
         """
         if part == "check":
-            self.gcloud.run(self._job())
+            self.gcloud.run(self._command(part, CHECK, None))
             return
         service = SERVICES[part]
         traffic = read_traffic(self.target, self.gcloud, service.name)
         previous = traffic.serving if traffic else None
         new = revision_name(service.name, self.tag)
-        command = {"backend": self._backend, "frontend": self._frontend, "report": self._report}[part](new, previous)
+        command = self._command(part, new, previous)
         Canary(
             target=self.target,
             gcloud=self.gcloud,
@@ -123,27 +123,24 @@ class Deployment:
     def _where(self) -> tuple[str, str]:
         return f"--project={self.target.project}", f"--region={self.target.region}"
 
-    def _backend(self, new: str, previous: str | None) -> Command:
-        values = {"BUCKET": self.target.bucket, "PROJECT": self.target.project}
-        return self._replace("backend", new, previous, "api", values)
-
-    def _frontend(self, new: str, previous: str | None) -> Command:
-        values = {"BACKEND": self._url(BACKEND), "REPORT": self._url(REPORT)}
-        return self._replace("frontend", new, previous, "frontend", values)
-
-    def _report(self, new: str, previous: str | None) -> Command:
-        return function.deploy(self.target, function.assemble(function.FOLDER), new, first=previous is None)
-
-    def _replace(self, name: Account, new: str, previous: str | None, image: Image, more: Mapping[str, str]) -> Command:
-        values = {"REVISION": new, "TRAFFIC": traffic_targets(previous), **more}
+    def _command(self, part: Part, new: str, previous: str | None) -> Command:
+        """Return the command that creates a new revision of a service, or the job."""
         why = f"create {new}, {'without traffic' if previous else 'the first'}"
-        return self._replace_from_file("services", name, name, image, values, why)
+        revision = {"REVISION": new, "TRAFFIC": traffic_targets(previous)}
+        match part:
+            case "backend":
+                values = revision | {"BUCKET": self.target.bucket, "PROJECT": self.target.project}
+                return self._replace("services", part, part, "api", values, why)
+            case "frontend":
+                values = revision | {"BACKEND": self._url(BACKEND), "REPORT": self._url(REPORT)}
+                return self._replace("services", part, part, "frontend", values, why)
+            case "report":
+                return function.deploy(self.target, function.assemble(function.FOLDER), new, first=not previous)
+            case "check":
+                values = {"BUCKET": self.target.bucket, "TRIGGER": self.target.trigger}
+                return self._replace("jobs", part, "report", "report", values, f"create the job {CHECK}")
 
-    def _job(self) -> Command:
-        values = {"BUCKET": self.target.bucket, "TRIGGER": self.target.trigger}
-        return self._replace_from_file("jobs", "check", "report", "report", values, f"create the job {CHECK}")
-
-    def _replace_from_file(
+    def _replace(
         self, kind: str, file: str, account: Account, image: Image, more: Mapping[str, str], why: str
     ) -> Command:
         values = {"ACCOUNT": self.target.account(account), "IMAGE": self.target.image(image, self.tag), **more}

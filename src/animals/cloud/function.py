@@ -31,7 +31,8 @@ def needed() -> list[Path]:
     """Return the files of this project that the function imports, directly or indirectly, and its own."""
     finder = ModuleFinder([str(SOURCE)])  # without the paths of libraries, so that it finds only this project
     finder.import_hook(ENTRY)
-    return [Path(module.__file__) for module in finder.modules.values() if module.__file__]
+    paths = (getattr(module, "__file__", None) for module in finder.modules.values())  # None: of Python's own
+    return [Path(path) for path in paths if path]
 
 
 def assemble(folder: Path) -> Path:
