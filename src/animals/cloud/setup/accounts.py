@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from animals.cloud.gcloud import Command
-from animals.cloud.setup.grants import GRANTS, Grant, On
+from animals.cloud.setup.grants import GRANTS, Grant
 from animals.cloud.setup.steps import Setup
 from animals.cloud.target import ACCOUNTS, CHECK, GITHUB_TOKEN, REPOSITORY, SIGNING_KEY, TOPIC, WANDB_KEY, Target
 
@@ -35,7 +35,7 @@ def grants(setup: Setup) -> Iterator[Command]:
         yield from _grants_on(setup, on, [grant for grant in GRANTS if grant.on == on])
 
 
-def _grants_on(setup: Setup, on: On, expected: list[Grant]) -> Iterator[Command]:
+def _grants_on(setup: Setup, on: str, expected: list[Grant]) -> Iterator[Command]:
     group, thing = _resource(setup.target, on)
     command = setup.command(f"read the roles on {_called(on)}", *group, "get-iam-policy", *thing)
     policy = setup.gcloud.find(command)
@@ -71,7 +71,7 @@ def bind(setup: Setup, grant: Grant) -> Command:
     return setup.command(f"grant animals-{grant.account} {grant.role} on {_called(grant.on)}{under}", *words)
 
 
-def _resource(target: Target, on: On) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _resource(target: Target, on: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the group of commands for a resource, and the words that name it."""
     match on.split():
         case ["project"]:
@@ -89,7 +89,8 @@ def _resource(target: Target, on: On) -> tuple[tuple[str, ...], tuple[str, ...]]
         case ["job", name]:
             return ("run", "jobs"), (name, f"--region={target.region}")
         case _:
-            return ("secrets",), ({"signing": SIGNING_KEY, "W&B": WANDB_KEY}.get(on.split()[0], GITHUB_TOKEN),)
+            secrets = {"signing key": SIGNING_KEY, "W&B key": WANDB_KEY, "GitHub token": GITHUB_TOKEN}
+            return ("secrets",), (secrets[on],)
 
 
 def expression(target: Target, grant: Grant) -> str:
@@ -97,12 +98,12 @@ def expression(target: Target, grant: Grant) -> str:
     return f"resource.name.startsWith('projects/_/buckets/{target.bucket.removeprefix('gs://')}/objects/{grant.under}')"
 
 
-def _no_condition(on: On) -> tuple[str, ...]:
+def _no_condition(on: str) -> tuple[str, ...]:
     # without it gcloud prompts if other bindings have conditions; topics and jobs have none
     return () if on in ("topic", "job animals-check") else ("--condition=None",)
 
 
-def _called(on: On) -> str:
+def _called(on: str) -> str:
     return on if on.startswith("account") else f"the {on}"
 
 

@@ -50,15 +50,11 @@ def metrics(setup: Setup) -> Iterator[Command]:
     for path in sorted(METRICS.glob("*.json")):
         describe = setup.command(f"read the metric {path.stem}", *group, "describe", path.stem)
         existing, config = setup.gcloud.find(describe), f"--config-from-file={shown(path)}"
+        expected = json.loads(path.read_text(encoding="utf-8"))  # its metricDescriptor is returned extended
         if existing is None:
             yield setup.command(f"create the metric {path.stem}", *group, "create", path.stem, config)
-        elif any(existing.get(key) != value for key, value in _settings(path).items()):
+        elif any(existing.get(key) != value for key, value in expected.items() if key != "metricDescriptor"):
             yield setup.command(f"update the metric {path.stem}", *group, "update", path.stem, config)
-
-
-def _settings(path: Path) -> dict[str, str]:
-    settings = json.loads(path.read_text(encoding="utf-8"))
-    return {key: value for key, value in settings.items() if key != "metricDescriptor"}  # which is returned extended
 
 
 def alerts(setup: Setup) -> Iterator[Command]:
