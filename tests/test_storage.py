@@ -120,7 +120,7 @@ def test_an_object_that_is_deleted_while_sizes_are_listed_is_left_out(folder: Fo
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows lets not everybody make links")
-def test_a_file_that_the_system_will_not_look_at_is_unavailable(folder: FolderStorage) -> None:
+def test_a_file_whose_size_cannot_be_read_is_unavailable(folder: FolderStorage) -> None:
     folder.write("x", b"1")
     (folder.root / "y").symlink_to("y")
     with pytest.raises(StorageUnavailable, match=r"Could not read the size of .*y: Too many levels of symbolic links"):
@@ -259,7 +259,7 @@ def test_every_new_folder_and_file_is_flushed_to_the_disk(
     assert flushed[file.stat().st_ino] == len(b"content")
 
 
-def test_what_belongs_to_the_folder_itself_is_not_listed(folder: FolderStorage) -> None:
+def test_hidden_files_of_the_folder_are_not_listed(folder: FolderStorage) -> None:
     folder.write("a/x", b"1")
     (folder.root / "a" / ".0123.tmp").write_bytes(b"half an obj")
     (folder.root / ".git").mkdir()
@@ -269,7 +269,7 @@ def test_what_belongs_to_the_folder_itself_is_not_listed(folder: FolderStorage) 
     assert list(folder.names("a")) == ["a/x"]
 
 
-def test_objects_that_others_named_otherwise_are_not_listed(gcs_url: str) -> None:
+def test_objects_with_invalid_names_are_not_listed(gcs_url: str) -> None:
     name, _, prefix = gcs_url.removeprefix("gs://").partition("/")
     gcs.Client().bucket(name).blob(f"{prefix}/.keep").upload_from_string(b"")
     bucket = open_storage(gcs_url)
@@ -323,7 +323,7 @@ def test_a_bucket_that_does_not_exist_is_named(
 
 
 @each_verb
-def test_a_bucket_that_does_not_answer_is_given_up_in_time(
+def test_a_bucket_that_does_not_respond_is_unavailable_in_time(
     verb: Callable[[Storage], object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{free_port()}")
@@ -353,7 +353,7 @@ def test_a_bucket_that_forbids_access_says_so(
             verb(GcsStorage("bucket"))
 
 
-def test_a_write_whose_answer_was_lost_has_succeeded(
+def test_a_write_whose_response_was_lost_has_succeeded(
     gcs_url: str, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     statuses: list[int] = []
@@ -371,7 +371,7 @@ def test_a_write_whose_answer_was_lost_has_succeeded(
         assert bucket.read("x").generation == generation
 
 
-def test_damage_on_the_way_is_noticed(gcs_url: str, emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_damaged_data_is_an_error(gcs_url: str, emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     open_storage(gcs_url).write("x", b"what was written")
 
     def damage(response: Response) -> Response:
@@ -383,7 +383,7 @@ def test_damage_on_the_way_is_noticed(gcs_url: str, emulator: Emulator, monkeypa
             open_storage(gcs_url).read("x")
 
 
-def test_a_url_names_a_folder_or_a_place_in_a_bucket(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_url_names_a_folder_or_a_prefix_in_a_bucket(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     for url, type_, found in [
         ("data/bucket", FolderStorage, "data/bucket"),
@@ -413,7 +413,7 @@ def test_two_prefixes_of_one_bucket_do_not_see_each_other(gcs_url: str) -> None:
         two.read("x")
 
 
-def test_what_did_not_change_is_not_read_again(bucket: Storage) -> None:
+def test_an_unchanged_object_is_not_read_again(bucket: Storage) -> None:
     first = bucket.write("a", b"1")
     assert bucket.read_if_changed("a", None) == StoredObject(b"1", first)
     assert bucket.read_if_changed("a", first) is None

@@ -16,9 +16,9 @@ from tests.support.published import KEY, publish
 @pytest.fixture
 def gcloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeGcloud:
     """A stand-in for gcloud on the PATH."""
-    standing_in = FakeGcloud(tmp_path / "bin")
-    monkeypatch.setenv("PATH", f"{standing_in.folder}{os.pathsep}{os.environ['PATH']}")
-    return standing_in
+    fake = FakeGcloud(tmp_path / "bin")
+    monkeypatch.setenv("PATH", f"{fake.folder}{os.pathsep}{os.environ['PATH']}")
+    return fake
 
 
 @pytest.fixture(scope="session")

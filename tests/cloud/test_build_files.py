@@ -20,7 +20,7 @@ from tests.support.flags import Flags
 ROOT = Path(__file__).parents[2]
 TARGET = Target(project="my-animals")
 SERVICES = ("api", "frontend", "report")
-TOLD = {"_REGISTRY": TARGET.registry, "_TAG": "abc", "_REGION": "europe-west1", "PROJECT_ID": "my-animals"}
+SUBSTITUTIONS = {"_REGISTRY": TARGET.registry, "_TAG": "abc", "_REGION": "europe-west1", "PROJECT_ID": "my-animals"}
 
 bash = pytest.mark.skipif(
     shutil.which("bash") is None or sys.platform == "win32", reason="Cloud Build's scripts are of bash"
@@ -43,7 +43,7 @@ def script(name: str, tmp_path: Path, **more: str) -> "subprocess.CompletedProce
     file = tmp_path / "script"
     file.write_text(step(name)["script"], encoding="utf-8", newline="\n")
     file.chmod(0o755)
-    environment = {**os.environ, **TOLD, "_DEPLOY": "true", "_TRAIN_GPU": "false", **more}
+    environment = {**os.environ, **SUBSTITUTIONS, "_DEPLOY": "true", "_TRAIN_GPU": "false", **more}
     return subprocess.run([file], cwd=ROOT, env=environment, capture_output=True, encoding="utf-8", check=False)
 
 
@@ -64,12 +64,12 @@ def test_a_file_fits_the_schema_runs_as_the_deployer_and_names_only_known_substi
 
 def test_every_image_has_a_step_that_builds_it_from_its_dockerfile() -> None:
     for image in get_args(Image):
-        said = " ".join([*step(f"build {image}").get("args", []), step(f"build {image}").get("script", "")])
-        assert f"--file=dockerfiles/{image}.dockerfile" in said
-        assert "type=registry" in said
+        words = " ".join([*step(f"build {image}").get("args", []), step(f"build {image}").get("script", "")])
+        assert f"--file=dockerfiles/{image}.dockerfile" in words
+        assert "type=registry" in words
         dockerfile = ROOT / "dockerfiles" / f"{image}.dockerfile"
         assert dockerfile.is_file()
-        given = set(re.findall(r"--build-arg=([A-Z]+)", said))
+        given = set(re.findall(r"--build-arg=([A-Z]+)", words))
         assert given == {"PYTHON", "REVISION"}
         known = set(re.findall(r"^ARG ([A-Z]+)", dockerfile.read_text(encoding="utf-8"), re.MULTILINE))
         assert given <= known
@@ -103,7 +103,7 @@ def test_a_critical_vulnerability_that_can_be_fixed_or_a_failed_scan_stops_the_b
 
 
 @bash
-def test_images_without_holes_pass(gcloud: FakeGcloud, tmp_path: Path, flags: Flags) -> None:
+def test_images_without_vulnerabilities_pass(gcloud: FakeGcloud, tmp_path: Path, flags: Flags) -> None:
     for region, near in (("us-east1", "us"), ("europe-west1", "europe"), ("asia-east1", "asia")):
         gcloud.forget()
         assert script("scan", tmp_path, _REGION=region).returncode == 0
@@ -123,7 +123,7 @@ echo "$*" >> "$LOG"
 
 @bash
 @pytest.mark.parametrize(("health", "code"), [("healthy", 0), ("unhealthy", 1)])
-def test_an_image_that_is_not_well_is_not_pushed(
+def test_an_unhealthy_image_is_not_pushed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, health: str, code: int
 ) -> None:
     docker = tmp_path / "bin" / "docker"
@@ -141,14 +141,14 @@ def test_an_image_that_is_not_well_is_not_pushed(
 
 @bash
 @pytest.mark.parametrize("wanted", ["true", "false"])
-def test_it_is_deployed_unless_it_is_not_to_be(gcloud: FakeGcloud, tmp_path: Path, wanted: str) -> None:
+def test_a_build_is_deployed_only_if_it_should_be(gcloud: FakeGcloud, tmp_path: Path, wanted: str) -> None:
     gcloud.answer("describe", stderr="PERMISSION_DENIED", code=1)
     done = script("deploy", tmp_path, _DEPLOY=wanted)
     assert done.returncode == (1 if wanted == "true" else 0)
     assert bool(gcloud.calls) is (wanted == "true")
 
 
-def test_the_deployment_alone_is_called_as_it_wants_to_be() -> None:
+def test_the_deployment_gets_its_variables() -> None:
     [only] = read("deploy")["steps"]
     assert (only["entrypoint"], only["args"]) == ("python3", ["-m", "animals.cloud", "deploy"])
     assert set(only["env"]) == {

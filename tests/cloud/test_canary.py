@@ -24,10 +24,10 @@ OLD, NEW = "animals-backend-old", "animals-backend-new"
 @pytest.fixture
 def cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeCloudRun:
     """A project with a served revision."""
-    standing_in = FakeCloudRun(tmp_path / "bin", animals_backend=("https://backend", "https://candidate---backend"))
-    monkeypatch.setenv("PATH", f"{standing_in.folder}{os.pathsep}{os.environ['PATH']}")
-    standing_in.serves_already(BACKEND, OLD)
-    return standing_in
+    fake = FakeCloudRun(tmp_path / "bin", animals_backend=("https://backend", "https://candidate---backend"))
+    monkeypatch.setenv("PATH", f"{fake.folder}{os.pathsep}{os.environ['PATH']}")
+    fake.serves_already(BACKEND, OLD)
+    return fake
 
 
 Test = Callable[[int, Traffic], None]

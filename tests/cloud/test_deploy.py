@@ -75,10 +75,10 @@ def cloud(
     """A project in which a backend serves, and nothing else."""
     monkeypatch.chdir(tmp_path)
     addresses = {"backend": (old.url, new.url), "frontend": (others.url,) * 2, "report": (report.url,) * 2}
-    standing_in = FakeCloudRun(tmp_path / "bin", **{f"animals_{name}": both for name, both in addresses.items()})
-    monkeypatch.setenv("PATH", f"{standing_in.folder}{os.pathsep}{os.environ['PATH']}")
-    standing_in.serves_already(BACKEND, OLD)
-    return standing_in
+    fake = FakeCloudRun(tmp_path / "bin", **{f"animals_{name}": both for name, both in addresses.items()})
+    monkeypatch.setenv("PATH", f"{fake.folder}{os.pathsep}{os.environ['PATH']}")
+    fake.serves_already(BACKEND, OLD)
+    return fake
 
 
 def deploy(part: Part = "backend") -> None:
@@ -96,7 +96,7 @@ def test_a_healthy_backend_gets_all_traffic(
     assert ("/classify/", 200) in new.seen, "the revision was tested at the address of its tag"
     assert ("/classify/", 200) in old.seen, "and in the end at the service's own"
     assert ("/", 403) in new.seen, "a request without a token was refused"
-    assert [path for path, _ in old.seen + new.seen].count("/classify/") == 2, "others count what was asked"
+    assert [path for path, _ in old.seen + new.seen].count("/classify/") == 2, "the repeated test stores nothing"
     tokens = cloud.called("print-identity-token", f"--audiences={old.url}")
     deployer = "--impersonate-service-account=animals-deployer@my-animals.iam.gserviceaccount.com"
     assert tokens
@@ -160,14 +160,14 @@ def test_the_page_gets_the_addresses_of_the_other_two(old: CloudRunProxy, report
     assert variables == {"ANIMALS_BACKEND": old.url, "ANIMALS_REPORT": report.url}
 
 
-def test_a_tag_that_is_gone_is_told(cloud: FakeCloudRun) -> None:
+def test_a_missing_tag_is_an_error(cloud: FakeCloudRun) -> None:
     described = {"status": {"url": "https://backend", "traffic": [{"revisionName": OLD, "percent": 100}]}}
     cloud.answer("describe", stdout=described)
     with pytest.raises(CloudError, match="No revision has the tag candidate any more"):
         deploy()
 
 
-def test_a_report_has_no_tenth_of_visitors(cloud: FakeCloudRun) -> None:
+def test_a_report_function_gets_all_traffic_at_once(cloud: FakeCloudRun) -> None:
     cloud.serves_already(REPORT, f"{REPORT}-old")
     deploy("report")
     assert [re.sub(r"-\d{6}-\d{6}", "", move) for move in cloud.moves(REPORT)] == [f"{REPORT}-abc1234=100"] * 2
@@ -192,19 +192,19 @@ def test_a_revision_is_named_after_any_tag_as_cloud_run_allows(tag: str, name: s
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT between processes")
-def test_ctrl_c_in_the_middle_sends_the_visitors_back(cloud: FakeCloudRun, tmp_path: Path) -> None:
-    asked = [sys.executable, "-m", "animals", "deploy", "--project=my-animals", "--tag=abc", "--only=backend"]
-    process = subprocess.Popen(asked, stderr=subprocess.PIPE, encoding="utf-8", cwd=tmp_path, start_new_session=True)
+def test_ctrl_c_rolls_back(cloud: FakeCloudRun, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "animals", "deploy", "--project=my-animals", "--tag=abc", "--only=backend"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, encoding="utf-8", cwd=tmp_path, start_new_session=True)
     deadline = time.monotonic() + 60
     while not cloud.called("logging", "read"):
         assert process.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.05)
     os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C does
-    _, said = process.communicate(timeout=30)
-    assert process.returncode == 130, said
-    assert said.endswith(f"was not kept: the deployment was interrupted. {OLD} has all traffic.\n")
-    assert "Traceback" not in said
+    _, output = process.communicate(timeout=30)
+    assert process.returncode == 130, output
+    assert output.endswith(f"was not kept: the deployment was interrupted. {OLD} has all traffic.\n")
+    assert "Traceback" not in output
     assert cloud.shares(BACKEND) == {OLD: 100}
 
 

@@ -70,7 +70,7 @@ def test_json_is_read(gcloud: FakeGcloud) -> None:
         "ERROR: (gcloud.storage.buckets.describe) gs://t not found: 404.",
     ],
 )
-def test_what_is_not_there_is_no_error_of_a_look(gcloud: FakeGcloud, stderr: str) -> None:
+def test_a_missing_resource_is_not_found(gcloud: FakeGcloud, stderr: str) -> None:
     gcloud.answer(stderr=stderr, code=1)
     assert GCLOUD.find(TOPIC) is None
     with pytest.raises(CloudError, match="Could not look at the topic"):
@@ -129,7 +129,7 @@ def test_a_missing_account_is_not_waited_for(gcloud: FakeGcloud) -> None:
     assert len(gcloud.calls) == 1
 
 
-def test_what_takes_long_is_shown_as_it_comes(gcloud: FakeGcloud, capfd: pytest.CaptureFixture[str]) -> None:
+def test_the_output_of_a_long_command_is_streamed(gcloud: FakeGcloud, capfd: pytest.CaptureFixture[str]) -> None:
     gcloud.answer("builds", stdout="step 1\n")
     GCLOUD.stream(Command(("gcloud", "builds", "submit"), "build the images"))
     assert "build the images\nstep 1\n" in capfd.readouterr().out
@@ -138,13 +138,13 @@ def test_what_takes_long_is_shown_as_it_comes(gcloud: FakeGcloud, capfd: pytest.
         GCLOUD.stream(Command(("gcloud", "builds", "submit"), "build the images"))
 
 
-def test_without_gcloud_it_says_where_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_gcloud_is_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(CloudError, match=r"gcloud is not installed.*cloud\.google\.com/sdk.*--dry-run"):
         GCLOUD.run(TOPIC)
 
 
-def test_no_question_is_asked_that_nobody_sees(gcloud: FakeGcloud) -> None:
+def test_prompts_are_disabled(gcloud: FakeGcloud) -> None:
     program = gcloud.folder / "gcloud"
     if sys.platform == "win32":
         pytest.skip("the stand-in is no shell script here")

@@ -128,7 +128,7 @@ def test_every_variable_is_a_setting_of_what_runs_there(
     assert "PORT" not in environment(name), "Cloud Run sets it, and refuses who does"
 
 
-def test_the_check_asks_a_topic_that_the_code_can_ask(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_check_has_a_trigger_that_the_code_understands(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANIMALS_TRIGGER", environment("check")["ANIMALS_TRIGGER"])
     assert open_trigger(TriggerSettings()) is not None
     assert container("check")["args"] == ["python", "-m", "animals", "decide"], "after the image's entry point"
@@ -144,7 +144,7 @@ def test_probes_are_within_the_bounds_of_cloud_run(name: str) -> None:
         assert path in ({*auth.OPEN} if name == "backend" else {"/_stcore/health"}), "it has no key"
 
 
-def test_only_the_page_is_let_in_to_by_everybody() -> None:
+def test_only_the_page_is_public() -> None:
     assert [name for name, service in SERVICES.items() if service.public] == ["frontend"]
     for name in ("backend", "frontend"):
         assert "invoker-iam-disabled" not in str(read(name)), "that would let in everybody whatever IAM says"

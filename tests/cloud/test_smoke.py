@@ -28,7 +28,7 @@ def test_a_backend_that_serves_passes(backend: int) -> None:
 
 
 @pytest.mark.parametrize("path", ["/v2/health/ready", "/model", "/classify/"])
-def test_a_backend_that_fails_somewhere_does_not(backend: int, path: str) -> None:
+def test_a_backend_that_fails_at_one_path_does_not_pass(backend: int, path: str) -> None:
     with CloudRunProxy(backend) as front:
         front.broken[path] = 500
         with pytest.raises(ServiceError, match=f"{path} responds 500 b'broken by the test'"):
@@ -77,7 +77,7 @@ def test_the_real_page_passes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("health", [Response(503, b"unavailable"), Response(200, b"<html>another server")])
-def test_a_page_that_is_not_well_does_not_pass(health: Response) -> None:
+def test_an_unhealthy_page_does_not_pass(health: Response) -> None:
     with StandIn() as service:
         service.responses = {"/_stcore/health": [health], "/": [Response(200, b"<html>")]}
         with pytest.raises(ServiceError, match="/_stcore/health responds"):

@@ -110,7 +110,7 @@ def test_the_trainer_understands_what_it_is_given(gcloud: FakeGcloud) -> None:
     assert (config.promote, config.gate) == (True, True)
 
 
-def test_who_is_told_of_the_version_promotes_it(gcloud: FakeGcloud) -> None:
+def test_the_workflow_that_is_told_of_the_version_promotes_it(gcloud: FakeGcloud) -> None:
     start("--announce=github://me/zoo", "--wandb")
     spec = sent(gcloud)
     assert "promote=false" in spec.worker_pool_specs[0].container_spec.args
@@ -122,20 +122,20 @@ def test_who_is_told_of_the_version_promotes_it(gcloud: FakeGcloud) -> None:
     }
 
 
-def test_what_is_chosen_is_not_overruled(gcloud: FakeGcloud) -> None:
+def test_given_overrides_are_kept(gcloud: FakeGcloud) -> None:
     chosen = ["trainer.resume=never", "promote=true", "gate=true"]
     start(*chosen, "--announce=github://me/zoo")
     assert list(sent(gcloud).worker_pool_specs[0].container_spec.args) == chosen
 
 
-def test_it_says_what_trains_where_and_how_to_see_its_log(
+def test_it_prints_where_the_job_trains_and_the_command_for_its_log(
     gcloud: FakeGcloud, capsys: pytest.CaptureFixture[str]
 ) -> None:
     gcloud.answer(*CREATE, stdout=f"{CREATED}\n")
     start()
-    said = capsys.readouterr().out
-    assert f"trains on cpu in europe-west1: {CREATED}" in said
-    assert f"gcloud ai custom-jobs stream-logs {CREATED} --project=zoo-123 --region=europe-west1" in said
+    output = capsys.readouterr().out
+    assert f"trains on cpu in europe-west1: {CREATED}" in output
+    assert f"gcloud ai custom-jobs stream-logs {CREATED} --project=zoo-123 --region=europe-west1" in output
 
 
 def test_without_quota_the_next_kind_and_region_is_tried(
@@ -182,7 +182,7 @@ def test_a_message_that_comes_twice_starts_one_training(gcloud: FakeGcloud, caps
     assert "already started for 1f0c" in capsys.readouterr().out
 
 
-def test_followed_it_ends_as_the_training_does(gcloud: FakeGcloud, capsys: pytest.CaptureFixture[str]) -> None:
+def test_follow_ends_as_the_training_does(gcloud: FakeGcloud, capsys: pytest.CaptureFixture[str]) -> None:
     gcloud.answer(*CREATE, stdout=CREATED)
     gcloud.answer("describe", CREATED, stdout="JOB_STATE_SUCCEEDED\t\n")
     start("--follow")
@@ -193,7 +193,7 @@ def test_followed_it_ends_as_the_training_does(gcloud: FakeGcloud, capsys: pytes
     assert "JOB_STATE_FAILED: The replica workerpool0-0 exited with 1." in capsys.readouterr().err
 
 
-def test_followed_it_goes_to_the_next_where_no_machine_was_left(gcloud: FakeGcloud) -> None:
+def test_follow_tries_the_next_kind_if_no_machine_is_left(gcloud: FakeGcloud) -> None:
     gcloud.answer(*CREATE, stdout=CREATED)
     gcloud.answer("describe", stdout="JOB_STATE_SUCCEEDED\t")
     gcloud.answer("describe", stdout="JOB_STATE_FAILED\tResources are insufficient in region.", times=1)
@@ -202,7 +202,7 @@ def test_followed_it_goes_to_the_next_where_no_machine_was_left(gcloud: FakeGclo
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "output"),
     [
         (["--gpu=h100"], "expected some of cpu, l4, t4"),
         (["--gpu="], "expected some of cpu, l4, t4"),
@@ -215,11 +215,11 @@ def test_followed_it_goes_to_the_next_where_no_machine_was_left(gcloud: FakeGclo
     ],
 )
 def test_an_impossible_option_is_named_before_anything_is_sent(
-    options: list[str], said: str, gcloud: FakeGcloud, capsys: pytest.CaptureFixture[str]
+    options: list[str], output: str, gcloud: FakeGcloud, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit, match="2"):
         start(*options)
-    assert said in capsys.readouterr().err
+    assert output in capsys.readouterr().err
     assert not gcloud.calls
 
 

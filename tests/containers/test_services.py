@@ -62,7 +62,7 @@ def a_picture(model: PublishedModel, label: str) -> Path:
     return sorted((model.pictures / label).glob("*.jpg"))[0]
 
 
-def test_what_is_classified_and_judged_is_in_the_report(services: Services, model: PublishedModel) -> None:
+def test_predictions_and_feedback_are_in_the_report(services: Services, model: PublishedModel) -> None:
     backend, report = services.url("api"), f"{services.url('report')}/generate_performance_report"
     pictures = sorted(model.pictures.glob("*/*.jpg"))
     with httpx.Client(base_url=backend, timeout=30) as client:
@@ -103,7 +103,7 @@ def test_the_page_shows_the_backends_answer(services: Services, model: Published
 
 
 @pytest.mark.parametrize("name", HEALTH)
-def test_a_service_is_healthy_and_ends_in_time_when_told(name: str, services: Services) -> None:
+def test_a_service_is_healthy_and_stops_in_time(name: str, services: Services) -> None:
     container = services.containers[name]
     container.wait_until_healthy()
     code, seconds = container.end()

@@ -171,7 +171,7 @@ def test_two_workers_share_a_sweep(sweep: Sweep, start: Start) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no process groups to send Ctrl-C to")
-def test_ctrl_c_ends_all_workers_and_their_trials_are_done_later(sweep: Sweep, start: Start) -> None:
+def test_ctrl_c_ends_all_workers_and_queues_their_trials(sweep: Sweep, start: Start) -> None:
     long = replace(sweep, args=(*sweep.args, "trainer.epochs=1000"))
     process = start(*options(long, "--workers=2"))
     wait_for_epochs(2)
@@ -186,7 +186,7 @@ def test_ctrl_c_ends_all_workers_and_their_trials_are_done_later(sweep: Sweep, s
     assert sorted(map(str, again)) == sorted(str(trial.params) for trial in trials if trial.state == TrialState.FAIL)
 
 
-def test_a_killed_sweep_repeats_what_ran_and_nothing_else(sweep: Sweep, start: Start) -> None:
+def test_a_killed_sweep_repeats_only_the_trial_in_progress(sweep: Sweep, start: Start) -> None:
     changed = replace(sweep, trials=1, args=(*sweep.args, "trainer.epochs=30"))
     process = start(*options(changed))
     wait_for_epochs(1)
@@ -252,7 +252,7 @@ def test_a_trial_that_diverges_is_pruned_at_once(sweep: Sweep, folder: Path) -> 
     assert (diverged.state, diverged.intermediate_values) == (TrialState.PRUNED, {})
 
 
-def test_a_failed_trial_is_recorded_and_the_sweep_goes_on(sweep: Sweep, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_trial_is_recorded_and_the_sweep_continues(sweep: Sweep, monkeypatch: pytest.MonkeyPatch) -> None:
     def run_trial(trial: optuna.Trial, *_: Any) -> tuple[float, float]:
         if trial.number in (0, 1, 3):
             raise RuntimeError("CUDA out of memory\nand much more")
@@ -345,7 +345,7 @@ def test_a_mistake_in_a_search_space_is_named(text: str, message: str, folder: P
         read_space("bad.yaml")
 
 
-def test_an_unknown_search_space_is_answered_with_the_known_ones() -> None:
+def test_the_error_for_an_unknown_search_space_names_the_known_ones() -> None:
     with pytest.raises(ConfigError, match=r"no search space sampel\. .*one of: sample"):
         read_space("sampel")
     with pytest.raises(ConfigError, match=r"There is no search space gone\.yaml"):
@@ -362,7 +362,7 @@ def test_an_unknown_search_space_is_answered_with_the_known_ones() -> None:
         (SPACE, ("trainer.devices=2",), "A trial trains on one device"),
     ],
 )
-def test_values_that_no_training_takes_are_found_before_the_first(
+def test_impossible_values_are_found_before_the_first_trial(
     text: str, args: Sequence[str], message: str, folder: Path
 ) -> None:
     (folder / "bad.yaml").write_text(text, encoding="utf-8")

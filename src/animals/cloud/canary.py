@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from animals.cloud.gcloud import Gcloud
 from animals.cloud.revisions import ALL, Traffic, change_traffic, read_traffic
@@ -54,7 +54,7 @@ class Canary:
                 message has the command to do it by hand.
             Interrupted: Ctrl-C or SIGTERM; the previous revision has all traffic again.
         """
-        with _terminated_as_interrupted():
+        with _handle_signals(signal.default_int_handler, signal.SIGTERM):  # as Ctrl-C
             try:
                 self.deploy()
                 self._test(0 if self.previous else ALL)
@@ -92,7 +92,7 @@ class Canary:
         """Send all traffic to the previous revision, without being interrupted, and return what was done and why."""
         result = f"It is the first revision of {self.service}; fix the error and deploy again."
         if self.previous:
-            with _uninterrupted():
+            with _handle_signals(signal.SIG_IGN, signal.SIGINT, signal.SIGTERM):
                 result = _LEFT if self._is_overtaken() else self._roll_back(self.previous)
         return f"{self.new} was not kept: {reason.rstrip('.')}. {result}"
 
@@ -119,25 +119,11 @@ class Canary:
 
 
 @contextmanager
-def _terminated_as_interrupted() -> Iterator[None]:
-    """Treat SIGTERM as Ctrl-C."""
-
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
+def _handle_signals(handler: Any, *numbers: signal.Signals) -> Iterator[None]:
+    """Handle signals within the block; with SIG_IGN, commands started meanwhile ignore them too."""
+    before = {number: signal.signal(number, handler) for number in numbers}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-@contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """Ignore Ctrl-C and SIGTERM, also in commands started meanwhile."""
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number, earlier in before.items():
+            signal.signal(number, earlier)

@@ -128,7 +128,7 @@ def test_a_failed_step_is_named_and_the_others_are_done_except_those_that_need_a
     assert printed.out.count("Run this again after the first deployment") == 2
 
 
-def test_a_run_that_failed_half_way_goes_on(gcloud: FakeGcloud) -> None:
+def test_a_run_after_a_failure_does_what_is_missing(gcloud: FakeGcloud) -> None:
     empty(gcloud)
     full_disk = "ERROR: (gcloud.storage.buckets.update) HTTPError 503: try again"
     gcloud.answer("buckets", "update", stderr=full_disk, code=1, times=1)
@@ -167,9 +167,9 @@ def test_without_a_repository_nothing_is_bound_to_one(gcloud: FakeGcloud, capsys
         assert not gcloud.called(*words)
     assert gcloud.called("policies", "create")
     assert not [call for call in gcloud.calls if "--notification-channels" in str(call)]
-    said = capsys.readouterr().out
-    assert "Pass --github OWNER/REPO" in said
-    assert "Pass --email ADDRESS" in said
+    output = capsys.readouterr().out
+    assert "Pass --github OWNER/REPO" in output
+    assert "Pass --email ADDRESS" in output
 
 
 def test_no_alert_is_created_that_would_reach_nobody(gcloud: FakeGcloud) -> None:

@@ -22,7 +22,7 @@ def setup() -> Setup:
     return Setup(TARGET, Gcloud(waits=()))
 
 
-def test_the_table_of_the_page_is_that_of_the_code() -> None:
+def test_the_table_in_the_documentation_is_that_of_the_code() -> None:
     rows = [line for line in PAGE.read_text(encoding="utf-8").splitlines() if re.match(r"\| [a-z]+ \| `[a-z]+\.", line)]
     assert rows == [grant.row for grant in GRANTS]
 
@@ -39,27 +39,27 @@ def test_no_service_has_a_role_on_the_whole_project_but_to_write_its_log() -> No
     } == {("trainer", "logging.logWriter")}
 
 
-def test_only_the_names_of_objects_are_told_of_the_whole_bucket() -> None:
+def test_only_the_names_of_objects_are_readable_in_the_whole_bucket() -> None:
     assert {grant.role for grant in GRANTS if grant.on == "bucket" and not grant.under} == {
         "storage.legacyBucketReader"
     }
 
 
-def test_a_published_version_can_be_changed_by_nobody() -> None:
+def test_no_account_can_change_a_published_version() -> None:
     writers = ("storage.objectUser", "storage.objectAdmin", "storage.admin")
     under = {grant.under for grant in GRANTS if grant.on == "bucket" and grant.role in writers}
     assert [prefix for prefix in under if "models/r7/model.onnx".startswith(prefix)] == []
     assert "models/current.json" in under
 
 
-def test_the_conditions_differ_where_the_places_do() -> None:
+def test_grants_on_different_prefixes_have_different_conditions() -> None:
     placed = [grant for grant in GRANTS if grant.under]
     assert len({(grant.account, grant.role, expression(TARGET, grant)) for grant in placed}) == len(placed)
     (command,) = [str(bind(setup(), grant)) for grant in placed if grant.under == "runs/"]
     assert f"projects/_/buckets/{PROJECT}-animals/objects/runs/" in command
 
 
-def test_a_grant_that_is_there_under_another_condition_is_missing(gcloud: FakeGcloud) -> None:
+def test_a_grant_under_another_condition_is_missing(gcloud: FakeGcloud) -> None:
     empty(gcloud)
     binding = {"role": "roles/storage.objectUser", "members": [TRAINER]}
     gcloud.answer("get-iam-policy", f"gs://{PROJECT}-animals", stdout={"bindings": [binding]})
@@ -68,15 +68,13 @@ def test_a_grant_that_is_there_under_another_condition_is_missing(gcloud: FakeGc
     assert len(given) == 2
 
 
-def test_what_an_account_has_beyond_the_table_is_told_and_left(
-    gcloud: FakeGcloud, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_additional_roles_are_reported_and_kept(gcloud: FakeGcloud, capsys: pytest.CaptureFixture[str]) -> None:
     empty(gcloud)
     theirs = [TRAINER, "user:owner@example.org"]
     gcloud.answer("projects", "get-iam-policy", stdout={"bindings": [{"role": "roles/editor", "members": theirs}]})
     run_steps((Step("grants", grants),), setup())
-    said = capsys.readouterr().out
-    assert "animals-trainer@my-project-1.iam.gserviceaccount.com has roles/editor on the project" in said
-    assert f"remove-iam-policy-binding {PROJECT} --member={TRAINER} --role=roles/editor --condition=None" in said
-    assert "owner@example.org" not in said
+    output = capsys.readouterr().out
+    assert "animals-trainer@my-project-1.iam.gserviceaccount.com has roles/editor on the project" in output
+    assert f"remove-iam-policy-binding {PROJECT} --member={TRAINER} --role=roles/editor --condition=None" in output
+    assert "owner@example.org" not in output
     assert not gcloud.called("remove-iam-policy-binding")

@@ -60,7 +60,7 @@ RIGHT = {"iamConfiguration": PRIVATE, "versioning": {"enabled": True}, "lifecycl
         {"lifecycle": {}},
     ],
 )
-def test_a_bucket_that_is_not_as_it_should_be_is_put_right(gcloud: FakeGcloud, wrong: dict[str, Any]) -> None:
+def test_a_bucket_with_other_settings_is_updated(gcloud: FakeGcloud, wrong: dict[str, Any]) -> None:
     gcloud.answer("buckets", "describe", stdout=RIGHT | wrong)
     go(buckets.animals)
     (change,) = changes(gcloud)
@@ -73,7 +73,7 @@ def test_a_bucket_whose_rules_are_in_another_order_is_left_alone(gcloud: FakeGcl
     assert changes(gcloud) == []
 
 
-def test_what_was_deleted_in_the_last_thirty_days_is_taken_back(made: Made, flags: Flags) -> None:
+def test_a_deleted_pool_and_provider_are_restored(made: Made, flags: Flags) -> None:
     gcloud = made(federation.pool)
     provider = json.loads(gcloud.response("providers", "describe"))
     gcloud.answer("workload-identity-pools", "describe", stdout={"state": "DELETED"})
@@ -142,7 +142,7 @@ def test_a_resource_with_other_settings_is_updated(
     flags.check([change.words])
 
 
-def test_an_alert_whose_file_changed_is_brought_up_to_date_and_keeps_who_hears_of_it(made: Made, flags: Flags) -> None:
+def test_an_alert_whose_file_changed_is_updated_and_keeps_its_channels(made: Made, flags: Flags) -> None:
     gcloud = made(alerting.alerts)
     policies = json.loads(gcloud.response("policies", "list"))
     theirs = f"projects/{PROJECT}/notificationChannels/5"
@@ -154,7 +154,7 @@ def test_an_alert_whose_file_changed_is_brought_up_to_date_and_keeps_who_hears_o
     flags.check([change.words])
 
 
-def test_somebody_who_wants_to_hear_of_alerts_is_added_to_those_who_do(made: Made) -> None:
+def test_a_new_channel_is_added_to_those_of_each_alert(made: Made) -> None:
     gcloud = made(alerting.alerts)
     policies = json.loads(gcloud.response("policies", "list"))
     theirs = f"projects/{PROJECT}/notificationChannels/5"
@@ -165,7 +165,7 @@ def test_somebody_who_wants_to_hear_of_alerts_is_added_to_those_who_do(made: Mad
     assert all(f"--set-notification-channels={theirs},{CHANNEL}" in call.words for call in changes(gcloud))
 
 
-def test_a_dashboard_whose_file_changed_is_brought_up_to_date(made: Made, flags: Flags) -> None:
+def test_a_dashboard_whose_file_changed_is_updated(made: Made, flags: Flags) -> None:
     gcloud = made(alerting.dashboard)
     (found,) = json.loads(gcloud.response("dashboards", "list"))
     gcloud.answer("dashboards", "list", stdout=[found | {"labels": {"sha": "0000"}, "etag": "e7"}])
@@ -176,7 +176,7 @@ def test_a_dashboard_whose_file_changed_is_brought_up_to_date(made: Made, flags:
     flags.check([change.words])
 
 
-def test_a_dashboard_that_cannot_be_written_is_said_so(gcloud: FakeGcloud) -> None:
+def test_a_dashboard_that_cannot_be_written_is_an_error(gcloud: FakeGcloud) -> None:
     Path("build").write_text("no folder", encoding="utf-8")
     with pytest.raises(CloudError, match="Failed: one"):
         go(alerting.dashboard)

@@ -94,7 +94,7 @@ def test_a_finished_set_and_hidden_files_are_left_alone(ours: Path) -> None:
 
 
 @pytest.mark.parametrize("marked", [True, False])
-def test_a_set_that_was_cut_off_is_taken_up_where_it_was(ours: Path, made: Path, marked: bool) -> None:
+def test_an_interrupted_set_is_completed(ours: Path, made: Path, marked: bool) -> None:
     if not marked:
         (ours / MARKER).unlink()
     for path in sorted(ours.glob("*/*"))[::7]:
@@ -159,7 +159,7 @@ def test_pictures_of_somebody_else_are_neither_removed_nor_mixed_with(ours: Path
     assert (ours / MARKER).exists()
 
 
-def test_a_file_in_the_place_of_the_folder_is_named(tmp_path: Path) -> None:
+def test_a_file_instead_of_the_folder_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "sample").write_text("a file", encoding="utf-8")
     with pytest.raises(DataError, match="sample is a file; the sample pictures need a folder"):
         make_sample(tmp_path / "sample")
@@ -182,7 +182,7 @@ def test_a_wrong_setting_is_named_before_anything_is_written(
     assert not (tmp_path / "sample").exists()
 
 
-def test_without_a_terminal_one_log_line_tells_what_was_done(
+def test_without_a_terminal_there_is_one_log_line(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with caplog.at_level(logging.INFO):

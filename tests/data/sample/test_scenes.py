@@ -44,7 +44,7 @@ def test_only_the_animal_differs_when_only_the_drawing_does() -> None:
     assert 0.05 < differs.mean() < 0.8
 
 
-def test_a_warp_takes_corners_where_it_is_told() -> None:
+def test_a_warp_moves_the_corners_to_the_given_points() -> None:
     quarters = np.zeros((40, 40, 4), np.uint8)
     quarters[..., 3] = 255
     quarters[:20, :20, 0] = quarters[:20, 20:, 1] = quarters[20:, 20:, 2] = 255

@@ -41,13 +41,13 @@ def test_their_pixels_and_sizes_are_local(config: DataConfig, pictures: Path, ca
     assert (loaded.root / loaded.manifest[0].name).is_file()
 
 
-def test_a_second_training_brings_nothing(config: DataConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_second_training_downloads_nothing(config: DataConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     once = load_data_set(config, SPEC)
     monkeypatch.setattr(load, "read_split", lambda *_: pytest.fail("It was brought again."))
     assert load_data_set(config, SPEC).manifest == once.manifest
 
 
-def test_what_a_run_remembers_changes_with_the_training_pictures(
+def test_the_manifest_of_a_run_changes_with_the_training_pictures(
     config: DataConfig, written: ShardSet, pictures: Path, tmp_path: Path
 ) -> None:
     remembered = load_data_set(config, SPEC).run_manifest
@@ -73,7 +73,7 @@ def test_the_statistics_are_those_of_all_training_pictures(
     ]
 
 
-def test_a_place_without_shards_is_named_with_what_to_do(config: DataConfig, tmp_path: Path) -> None:
+def test_a_folder_without_shards_is_an_error_with_the_command_to_write_them(config: DataConfig, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"none has no shards: index\.json is missing\. Write them"):
         load_data_set(replace(config, root=str(tmp_path / "none")), SPEC)
 

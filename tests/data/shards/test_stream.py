@@ -28,7 +28,7 @@ def names(shards: ShardSet, order: ShardOrder, epoch: int = 0, done: int = 0) ->
     ]
 
 
-def test_a_picture_comes_out_as_it_went_in(written: ShardSet, pictures: Path) -> None:
+def test_a_picture_is_read_as_it_was_written(written: ShardSet, pictures: Path) -> None:
     for split in ("train", "val", "test"):
         for picture in read_split(written, split):
             assert picture.data == (pictures / picture.name).read_bytes()

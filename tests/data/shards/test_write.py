@@ -79,7 +79,7 @@ def storages(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Failing]]:
     assert not waiting
 
 
-def test_a_writing_that_was_cut_off_is_not_readable_and_goes_on(
+def test_an_interrupted_write_is_not_readable_and_resumes(
     pictures: Path, tmp_path: Path, storages: list[Failing]
 ) -> None:
     url = str(tmp_path / "shards")
@@ -95,7 +95,7 @@ def test_a_writing_that_was_cut_off_is_not_readable_and_goes_on(
     assert sum(1 for _ in read_split(shards, "train")) == 24
 
 
-def test_what_another_unfinished_writing_left_is_cleared_away(
+def test_shards_of_another_interrupted_write_are_deleted(
     pictures: Path, tmp_path: Path, storages: list[Failing]
 ) -> None:
     folder = tmp_path / "shards"
