@@ -51,7 +51,7 @@ def image(tool: Tool) -> Build:
 
 
 @dataclass(frozen=True)
-class Circle:
+class PublishedModel:
     """A bucket that a training was published to, and what containers are told of it."""
 
     pictures: Path
@@ -65,9 +65,9 @@ class Circle:
 
 
 @pytest.fixture(scope="session")
-def circle(tool: Tool, image: Build, emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Circle:
+def model(tool: Tool, image: Build, emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> PublishedModel:
     """A training, in a container where all is tested, whose version is in the emulator's bucket."""
-    folder = tmp_path_factory.mktemp("circle")
+    folder = tmp_path_factory.mktemp("model")
     pictures = write_label_folders(folder / "pictures", per_label=80)
     name = emulator.make_bucket()
     environment = {"STORAGE_EMULATOR_HOST": emulator.url, "ANIMALS_BUCKET": f"gs://{name}/some/prefix"}
@@ -82,4 +82,4 @@ def circle(tool: Tool, image: Build, emulator: Emulator, tmp_path_factory: pytes
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("STORAGE_EMULATOR_HOST", emulator.url)
         [version] = versions(GcsStorage(name, "some/prefix"))
-    return Circle(pictures, version, environment)
+    return PublishedModel(pictures, version, environment)
