@@ -43,7 +43,7 @@ def clone(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def environment(clone: Path) -> dict[str, str]:
-    """Of somebody who has just come; what `uv run` would install is there, as this is run by it."""
+    """Return the environment of a newcomer, with the packages that `uv run` would install."""
     home = clone.parent / "home"
     home.mkdir()
     return os.environ | {

@@ -97,7 +97,7 @@ def test_a_critical_vulnerability_that_can_be_fixed_or_a_failed_scan_stops_the_b
     gcloud.answer("list-vulnerabilities", stdout="LOW False CVE-1\nCRITICAL True CVE-3\n", times=1)
     done = script("scan", tmp_path)
     assert done.returncode == 1
-    assert "report: CRITICAL False CVE-2" in done.stdout, "the others are told too"
+    assert "report: CRITICAL False CVE-2" in done.stdout, "the others are reported too"
     gcloud.answer("list-vulnerabilities", stderr="PERMISSION_DENIED", code=1)
     assert script("scan", tmp_path).returncode == 1
 

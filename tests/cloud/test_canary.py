@@ -65,7 +65,7 @@ def test_a_healthy_revision_gets_no_traffic_then_a_tenth_then_all(cloud: FakeClo
     tag = {"candidate": (NEW, "https://candidate---backend")}
     assert tested == [(0, {OLD: 100, NEW: 0}, tag), (10, {NEW: 10, OLD: 90}, tag), (100, {NEW: 100}, tag)]
     assert cloud.shares(BACKEND) == {NEW: 100}
-    assert cloud.services[BACKEND]["tags"] == {}, "a tag would keep a URL that nobody monitors"
+    assert cloud.services[BACKEND]["tags"] == {}, "a tag would keep an unmonitored URL"
 
 
 TENTH, EVERYBODY = f"{NEW}=10,{OLD}=90", f"{NEW}=100"

@@ -37,7 +37,7 @@ PLACEHOLDERS = {
 NAMES = ("backend", "frontend", "check")
 
 CLIENT = "lib/googlecloudsdk/generated_clients/apis/run/v1/run_v1_messages.py"
-"""Inside gcloud: a part that nobody promised to leave where it is."""
+"""A private module of gcloud, which may move."""
 
 READ = """
 import json, sys

@@ -52,7 +52,7 @@ def image(tool: Tool) -> Build:
 
 @dataclass(frozen=True)
 class PublishedModel:
-    """A bucket that a training was published to, and what containers are told of it."""
+    """A bucket with a published training, and the settings that containers get."""
 
     pictures: Path
     version: str

@@ -96,7 +96,7 @@ def states(trials: Sequence[FrozenTrial]) -> list[str]:
 
 
 def wait_for_epochs(trials: int) -> None:
-    """Wait until so many trials have done an epoch."""
+    """Wait until this number of trials has finished an epoch."""
     for _ in range(3000):
         files = [path.read_text(encoding="utf-8") for path in Path().glob("runs/sweeps/*/trials/*/metrics/metrics.csv")]
         if sum(text.count("\n") > 1 for text in files) >= trials:

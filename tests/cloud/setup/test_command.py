@@ -18,7 +18,7 @@ from tests.support.fake_gcloud import FakeGcloud
 from tests.support.flags import Flags
 from tests.support.projects import CHANNEL, EMAIL, NUMBER, PROJECT, changes, deployed, empty, filled
 
-GITHUB = "somebody/animals"
+GITHUB = "me/animals"
 
 
 @pytest.fixture(autouse=True)

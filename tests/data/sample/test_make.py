@@ -150,7 +150,7 @@ def test_a_set_of_other_settings_or_of_an_older_generator_is_made_anew_and_not_m
     assert pictures(ours) == pictures(tmp_path / "fresh")
 
 
-def test_pictures_of_somebody_else_are_neither_removed_nor_mixed_with(ours: Path) -> None:
+def test_foreign_pictures_are_neither_removed_nor_mixed_with(ours: Path) -> None:
     Image.new("RGB", (8, 8)).save(ours / "gatto" / "tom.jpg")
     before = pictures(ours)
     with pytest.raises(DataError, match=r"has 1 files that are no sample pictures, such as gatto.tom\.jpg"):

@@ -77,7 +77,7 @@ def test_equal_pictures_make_equal_shards_that_any_tar_program_reads(pictures: P
 
 @pytest.fixture
 def shards(pictures: Path, tmp_path: Path) -> ShardSet:
-    """Some that a test may spoil."""
+    """Shards that a test may damage."""
     return write_tiny_shards(pictures, str(tmp_path / "shards"), tmp_path / "cache", shard_bytes=20_000)
 
 

@@ -63,7 +63,7 @@ def alerts(setup: Setup) -> Iterator[Command]:
     existing = {policy["displayName"]: policy for policy in policies}
     channel = ""
     if setup.email and setup.gcloud.dry_run:
-        setup.todo.append("CHANNEL above stands for the name that `gcloud beta monitoring channels list` prints.")
+        setup.todo.append("Replace CHANNEL above by the name that `gcloud beta monitoring channels list` prints.")
         channel = f"projects/{setup.target.project}/notificationChannels/CHANNEL"
     elif setup.email and not (channel := _find_channel(setup)):
         raise CloudError(f"There is no channel for {setup.email} yet; alerts without a channel would not be sent.")
@@ -135,7 +135,7 @@ def uptime(setup: Setup) -> Iterator[Command]:
         return
     host = page["status"]["url"].removeprefix("https://") if page else "PAGE"
     if page is None:
-        setup.todo.append(f"PAGE above stands for the host of {FRONTEND}; the check is created after its deployment.")
+        setup.todo.append(f"Replace PAGE above by the host of {FRONTEND}; the check is created after its deployment.")
     checks = setup.gcloud.read(setup.command("list the uptime checks", *group, "list-configs")) or ()
     if any(check["displayName"] == UPTIME for check in checks):
         return

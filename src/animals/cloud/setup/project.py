@@ -32,7 +32,7 @@ def project(setup: Setup) -> Iterator[Command]:
     command = Command(("gcloud", "projects", "describe", setup.target.project), "read the project's number")
     description = setup.gcloud.read(command)
     if setup.gcloud.dry_run:
-        setup.todo.append("PROJECT_NUMBER above stands for the projectNumber that `gcloud projects describe` prints.")
+        setup.todo.append("Replace PROJECT_NUMBER above by the projectNumber that `gcloud projects describe` prints.")
         return
     if not isinstance(description, dict) or description.get("lifecycleState", "ACTIVE") != "ACTIVE":
         raise CloudError(

@@ -91,7 +91,7 @@ The model is for pictures like those that it was trained on, each of one of its 
 each label. Where the highest is below {card.rejection.threshold:.1%}, count the picture as none of the labels.
 
 It is not for pictures of anything else, nor for pictures of several things, nor to count or to locate them. Do not use
-it for decisions that can harm somebody, unless a person checks each of them."""
+it for decisions that can harm a person, unless a human checks each of them."""
 
 
 def _data(card: Card, data: DataConfig) -> str:

@@ -34,7 +34,7 @@ FORMAT: Final = 1
 """Raised when features are computed differently from before; older caches are then not used."""
 
 PART: Final = 2048
-"""Pictures after which their features are stored: an interrupted run goes on from there."""
+"""Pictures after which their features are stored: an interrupted run resumes from there."""
 
 
 BACKBONE: Final = "backbone.onnx"
