@@ -40,15 +40,9 @@ class HttpClient:
         self._patience = patience
 
     def request(self, method: str, path: str, *, timeout: float, **options: Any) -> requests.Response:
-        """Send a request, and retry it while the service is busy.
+        """Send a request, and retry it while the service is busy: it stores the same feedback only once.
 
-        A retry is harmless: the service stores the same feedback only once.
-
-        Args:
-            method: HTTP method.
-            path: with a leading slash.
-            timeout: seconds until the response begins, and between two parts of it.
-            options: of `requests.Session.request`.
+        The timeout holds until the response begins, and between two parts of it.
 
         Raises:
             RequestRefused: the service rejects the request with a reason (HTTP status 4xx).

@@ -77,10 +77,9 @@ def make_preview(data: bytes) -> bytes | None:
 
 
 def collect_pictures(settings: PageSettings) -> list[Picture]:
-    """Show the uploader and the camera, and return the pictures.
+    """Show the uploader and the camera, and return the pictures, each content once.
 
-    Returns:
-        The chosen example first, then the photo, then uploads from the newest; each content once.
+    The chosen example is first, then the photo, then uploads from the newest.
     """
     uploads = st.file_uploader(
         text.UPLOAD_LABEL,

@@ -45,13 +45,7 @@ class Counts:
 
 
 def labelled_pictures(storage: Storage) -> list[LabelledPicture]:
-    """Return at most `MAX_PICTURES` test pictures of the served version, shuffled.
-
-    Raises:
-        NoModel: no version is published.
-        BrokenModel: the version's table of test pictures cannot be read.
-        DataError: the pictures are not on this machine.
-    """
+    """Return at most `MAX_PICTURES` test pictures of the served version, shuffled."""
     import pandas as pd  # takes a second
 
     from animals.config.compose import read_run_config
@@ -72,13 +66,7 @@ def labelled_pictures(storage: Storage) -> list[LabelledPicture]:
 
 
 def send(backend: Backend, pictures: Sequence[LabelledPicture], *, after_each: Callable[[], None]) -> Counts:
-    """Classify each picture and send its label as feedback.
-
-    Args:
-        backend: client of the backend; its errors are raised.
-        pictures: to send; some of them are corrupted first.
-        after_each: called after each picture, to check the services.
-    """
+    """Classify each picture, some of them corrupted, and send its label as feedback."""
     counts, rng = Counts(), np.random.default_rng(0)
     for picture in pictures:
         corrupted = rng.random() < CORRUPTED

@@ -46,11 +46,7 @@ class Day:
     """Names of objects, or of their lines, that cannot be read; they stay in the bucket."""
 
     def tables(self) -> Iterator[pa.Table]:
-        """Yield the records in batches, sorted by id.
-
-        Raises:
-            BrokenRecords: the file cannot be read.
-        """
+        """Yield the records in batches, sorted by id."""
         if self.parquet is not None:
             yield from read_batches(self.record_type.compacted(self.date), self.parquet, self.record_type.schema)
 
@@ -65,7 +61,6 @@ def compact(storage: Storage, record_type: RecordType, day: date) -> Day:
     Raises:
         BrokenRecords: the existing file cannot be read.
         Busy: other processes keep compacting the same day.
-        StorageUnavailable: the bucket cannot be reached.
     """
     deadline = time.monotonic() + RETRY_SECONDS
     wait = 0.05
@@ -152,11 +147,7 @@ class _DayFile:
             self.parquet, self._generation = stored.data, stored.generation
 
     def add(self, rows: list[dict[str, Any]]) -> None:
-        """Merge rows into the file.
-
-        Raises:
-            ObjectChanged: another process wrote the file since it was read.
-        """
+        """Merge rows into the file, unless another process wrote it since it was read: that is ObjectChanged."""
         if not rows:
             return
         before = self._table()

@@ -68,14 +68,9 @@ class _Test(NamedTuple):
 def detect_drift(
     reference: pd.DataFrame, current: pd.DataFrame, labels: Sequence[str], limits: Limits = DEFAULTS
 ) -> Drift:
-    """Compare recent predictions with those for the test pictures.
+    """Compare recent predictions of a version with its `reference.parquet`.
 
-    Args:
-        reference: the version's `reference.parquet`.
-        current: rows of the prediction log (`LoggedPrediction.row`) of that version. Repeated pictures count once: a
-            client that sends the same picture a thousand times is not drift.
-        labels: labels of the version.
-        limits: limits beyond which a difference counts as drift.
+    Repeated pictures count once: a client that sends the same picture a thousand times is not drift.
     """
     current = _distinct(current)
     results = [

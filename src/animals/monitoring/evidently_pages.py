@@ -48,11 +48,8 @@ does not occur."""
 def performance_page(reference: pd.DataFrame, feedback: pd.DataFrame, labels: Sequence[str], remarks: list[str]) -> str:
     """Return a page that compares the accuracy on feedback with the accuracy on the test pictures.
 
-    Args:
-        reference: table with the columns target, prediction and `p_<label>`.
-        feedback: table with the columns label, prediction and `p_<label>`; at least one row.
-        labels: labels of the version.
-        remarks: sentences at the top of the page.
+    Both tables have the columns prediction and `p_<label>`; the right label is `target` in the reference and `label` in
+    the feedback, which has at least one row. The remarks are at the top of the page.
     """
     shares = list(probability_columns(dict.fromkeys(labels)))
     padding = dict.fromkeys(_PADDING[len(labels) :], 0.0)
@@ -83,12 +80,8 @@ def drift_page(
 ) -> str:
     """Return a page on data quality, and on the distribution of the predictions compared with the test pictures.
 
-    Args:
-        reference: table with the columns of `LoggedPrediction.row` that describe picture and prediction.
-        predictions: table with the same columns; at least one row.
-        labels: labels of the version.
-        drift: result of `detect_drift`, which the plots show.
-        remarks: sentences at the top of the page.
+    Both tables have the columns of a version's reference that describe picture and prediction; there is at least one
+    prediction. The plots show the given drift.
     """
     shares = list(probability_columns(dict.fromkeys(labels)))
     numbers = [name for name in ("confidence", *shares, *FEATURES) if name in reference and name in predictions]

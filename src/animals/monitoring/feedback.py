@@ -36,12 +36,7 @@ class FeedbackResult(NamedTuple):
 
 
 def read_feedback(storage: Storage, days: Sequence[date], reference: Reference) -> FeedbackResult:
-    """Count the feedback on a version's predictions of these days.
-
-    Raises:
-        BrokenRecords: a Parquet file of compacted records cannot be read.
-        StorageUnavailable: the bucket cannot be reached.
-    """
+    """Count the feedback on a version's predictions of these days."""
     counts = _Counts(reference.card)
     by_day = tuple(counts.add_day(storage, day) for day in days)
     records, right = sum(day.records for day in by_day), sum(day.right for day in by_day)
@@ -107,10 +102,6 @@ def count_pictures(storage: Storage, card: Card, today: date) -> int:
 
     Later days are counted by the names of the pictures; on the day of creation only the records tell which predictions
     came later.
-
-    Raises:
-        BrokenRecords: a Parquet file of compacted records cannot be read.
-        StorageUnavailable: the bucket cannot be reached.
     """
     created = card.created.astimezone(UTC)
     first_day = 0

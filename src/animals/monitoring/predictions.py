@@ -34,12 +34,7 @@ class _Day(NamedTuple):
 
 
 def read_predictions(storage: Storage, days: Sequence[date], reference: Reference) -> PredictionsResult:
-    """Count a version's predictions of these days, and compare them with its reference.
-
-    Raises:
-        BrokenRecords: a Parquet file of compacted records cannot be read.
-        StorageUnavailable: the bucket cannot be reached.
-    """
+    """Count a version's predictions of these days, and compare them with its reference."""
     labels = reference.card.labels
     sample = Sample(PREDICTIONS.schema)
     by_day: list[DayOfPredictions] = []

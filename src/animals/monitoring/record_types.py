@@ -80,11 +80,7 @@ def _parse_predictions(name: str, data: bytes) -> Parsed:
 
 
 def _to_row(record: Feedback | LoggedPrediction) -> dict[str, Any]:
-    """Return a record as Arrow reads it.
-
-    Raises:
-        OverflowError: a number or a time does not fit into its column.
-    """
+    """Return a record as Arrow reads it; a number that does not fit into its column is an OverflowError."""
     row = record.model_dump()
     row["probabilities"] = list(row["probabilities"].items())
     for name, value in row.items():

@@ -29,16 +29,7 @@ def to_parquet(table: pa.Table) -> bytes:
 
 
 def read_batches(name: str, data: bytes, schema: pa.Schema) -> Iterator[pa.Table]:
-    """Yield the rows of a Parquet file as tables of at most `BATCH_ROWS` rows.
-
-    Args:
-        name: name of the object, for the error message.
-        data: its content.
-        schema: expected schema.
-
-    Raises:
-        BrokenRecords: it is not a Parquet file, or has other columns.
-    """
+    """Yield the rows of the Parquet file with this name and content as tables of at most `BATCH_ROWS` rows."""
     with _broken_records(name):
         file = pq.ParquetFile(BytesIO(data))
         if different := sorted(set(file.schema_arrow.names) ^ set(schema.names)):
@@ -82,10 +73,6 @@ class Sample:
     """A random sample of the rows of several tables; every row has the same probability.
 
     The same tables in the same order give the same sample.
-
-    Args:
-        schema: schema of the tables.
-        size: rows in the sample, at most.
     """
 
     def __init__(self, schema: pa.Schema, size: int = SAMPLE_ROWS) -> None:

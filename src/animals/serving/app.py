@@ -52,12 +52,8 @@ class State(TypedDict):
 def create_app(settings: BackendSettings | None = None, reloader: ModelReloader | None = None) -> FastAPI:
     """Build the backend; nothing is loaded before it starts.
 
-    Args:
-        settings: those in the environment by default.
-        reloader: one for these settings that has started already, while this module was imported.
-
-    Raises:
-        ConfigError: a setting is impossible or missing.
+    By default the settings are those in the environment. A reloader for them may have started already, while this
+    module was imported.
     """
     settings = read_settings(BackendSettings) if settings is None else settings
     reloader = make_reloader(settings) if reloader is None else reloader

@@ -32,13 +32,7 @@ MAX_DELIMITERS: Final = 1000
 
 
 class FeedbackHandler:
-    """Checks feedback and stores it, in threads beside the event loop.
-
-    Args:
-        store: the records in the bucket.
-        tokens: reads prediction ids.
-        max_pixels: largest picture that is decoded.
-    """
+    """Checks feedback and stores it, in threads beside the event loop."""
 
     def __init__(self, store: FeedbackStore, tokens: Tokens, *, max_pixels: int) -> None:
         self._store = store
@@ -136,9 +130,6 @@ def _parse(body: bytes) -> FeedbackRequest:
 
     A body of three texts has few brackets and commas. One with many is refused before it is parsed: twenty million
     bytes of them would need gigabytes.
-
-    Raises:
-        RequestValidationError: the body is not feedback.
     """
     if sum(map(body.count, (b"{", b"[", b","))) > MAX_DELIMITERS:
         raise RequestValidationError([])

@@ -54,11 +54,7 @@ class _Job:
 class RequestQueue:
     """Queue of pictures to classify, used as `async with RequestQueue(…) as queue`; threads do the work.
 
-    Args:
-        predictor: classifies a batch.
-        slots: batches that run at once, each on one CPU.
-        deadline: seconds that a job may wait.
-        metrics: counts rejected requests and times the wait.
+    Each slot runs one batch on one CPU. The deadline is the number of seconds that a job may wait.
     """
 
     def __init__(self, predictor: Predictor, *, slots: int, deadline: float, metrics: Metrics) -> None:
@@ -103,11 +99,7 @@ class RequestQueue:
         return max(2 * self._slots, int(self._deadline / self.seconds_per_result))
 
     def check(self) -> None:
-        """Reject a new request if the queue is full; called before the body is read, so that it costs little.
-
-        Raises:
-            Busy: a job that arrived now could not run before the deadline.
-        """
+        """Reject a new request if the queue is full; called before the body is read, so that it costs little."""
         if self._length >= self.capacity:
             raise self._busy()
 
@@ -117,13 +109,10 @@ class RequestQueue:
         return Busy(f"More requests are waiting than can be answered in time. Try again in {wait} s.", wait)
 
     async def submit(self, request: Request, picture: PredictRequest, *, admitted: bool = False) -> Prediction:
-        """Wait for the prediction of one picture.
+        """Wait for the prediction of one picture; if the client disconnects while the job waits, the job is not run.
 
-        Args:
-            request: of the client; if the client disconnects while the job waits, the job is not run.
-            picture: the picture.
-            admitted: True for later pictures of a request that has passed `check` as a whole. They are submitted one
-                after the other, so that they never fill the queue.
+        Later pictures of a request that has passed `check` as a whole are `admitted`. They are submitted one after the
+        other, so that they never fill the queue.
 
         Raises:
             Busy: the queue has filled up since `check`, or is much slower than expected.

@@ -52,11 +52,7 @@ class Uploads:
             scope.deadline = min(scope.deadline, anyio.current_time() + SHUTDOWN_SECONDS)
 
     async def receive(self, receive: Receive, seconds: float) -> Message:
-        """Return the next message.
-
-        Raises:
-            HTTPException: it does not arrive in time.
-        """
+        """Return the next message; raise HTTPException if it does not arrive in time."""
         with anyio.move_on_after(seconds) as scope:
             self._scopes.add(scope)
             try:
@@ -116,11 +112,7 @@ class _Body:
         self._complete = False
 
     async def receive(self) -> Message:
-        """Return the next message; after the body, only the client's disconnection is left.
-
-        Raises:
-            HTTPException: the body is too long or too slow, or there is no memory for it.
-        """
+        """Return the next message; after the body, only the client's disconnection is left."""
         if self._complete:
             return await self._receive()
         now = time.perf_counter()

@@ -38,18 +38,7 @@ OUTPUTS: Final[Mapping[str, tuple[str, Callable[[Prediction], Row]]]] = {
 
 
 async def infer(request: Request, classifier: Classifier, *, name: str) -> Response:
-    """Classify the pictures of a request, each as a job of its own in the queue.
-
-    Args:
-        request: its body follows the protocol.
-        classifier: the model.
-        name: of the model.
-
-    Raises:
-        WrongRequest: the body does not follow the protocol, or one of the pictures cannot be read.
-        Busy: too many requests wait.
-        ClientGone: the client has disconnected.
-    """
+    """Classify the pictures of a request that follows the protocol, each as a job of its own in the queue."""
     parsed, data = read_body(await _body(request), request.headers.get(HEADER_LENGTH))
     outputs = _requested_outputs(parsed)
     pictures = _pictures(parsed, data, classifier)
@@ -83,11 +72,7 @@ async def _predict(request: Request, pictures: Sequence[PredictRequest]) -> list
 
 
 def _requested_outputs(parsed: InferRequest) -> Sequence[RequestedOutput]:
-    """Return the outputs that the request names, or all.
-
-    Raises:
-        WrongRequest: one is unknown, named twice, or requested in a way that is not supported.
-    """
+    """Return the outputs that the request names, or all."""
     names = [output.name for output in parsed.outputs]
     if len(set(names)) < len(names) or not set(names) <= OUTPUTS.keys():
         raise WrongRequest(f"The outputs {names} are not available; expected some of {list(OUTPUTS)}, each once.")
@@ -101,11 +86,7 @@ def _requested_outputs(parsed: InferRequest) -> Sequence[RequestedOutput]:
 
 
 def _pictures(parsed: InferRequest, data: Sequence[memoryview | None], classifier: Classifier) -> list[PredictRequest]:
-    """Return the pictures of a request.
-
-    Raises:
-        WrongRequest: there are none or too many, or the inputs are not those of the model.
-    """
+    """Return the pictures of a request; their input must be one that the model takes."""
     side = classifier.card.input.side
     tensor = parsed.inputs[0]
     count = tensor.shape[0] if tensor.shape else 0

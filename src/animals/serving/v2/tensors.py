@@ -92,13 +92,8 @@ class InferResponse(BaseModel):
 def read_body(body: bytes, json_length: str | None) -> tuple[InferRequest, list[memoryview | None]]:
     """Return a request, and the binary data of each of its inputs; None for an input whose data are in the JSON.
 
-    Args:
-        body: of the request.
-        json_length: the header `HEADER_LENGTH`; None if there is none, and all of the body is JSON. With 0 there is no
-            JSON, and the body is one picture.
-
-    Raises:
-        WrongRequest: the body does not follow the protocol.
+    The JSON's length is the header `HEADER_LENGTH`; without one, all of the body is JSON. With 0 there is no JSON, and
+    the body is one picture.
     """
     if json_length is None:
         length = len(body)
@@ -153,11 +148,7 @@ def _split(request: InferRequest, binary: memoryview) -> list[memoryview | None]
 
 
 def read_byte_strings(tensor: InputTensor, binary: memoryview | None) -> list[bytes]:
-    """Return the elements of a BYTES tensor; in JSON they are base64, since JSON has only text.
-
-    Raises:
-        WrongRequest: their number is not that of the shape, or they are damaged.
-    """
+    """Return the elements of a BYTES tensor; in JSON they are base64, since JSON has only text."""
     elements = _decode_base64(tensor) if binary is None else _split_elements(tensor, binary)
     _check_size(tensor, len(elements))
     return elements
@@ -189,11 +180,7 @@ def _decode_base64(tensor: InputTensor) -> list[bytes]:
 
 
 def read_numbers(tensor: InputTensor, binary: memoryview | None) -> NDArray[np.float32]:
-    """Return an FP32 tensor in its shape.
-
-    Raises:
-        WrongRequest: its data are not numbers, or their number is not that of the shape.
-    """
+    """Return an FP32 tensor in its shape."""
     if binary is None:
         try:
             with np.errstate(over="ignore"):  # too large numbers become infinite
@@ -218,12 +205,9 @@ def _check_size(tensor: InputTensor, size: int) -> None:
 
 
 def make_output(name: str, rows: Sequence[Row], *, binary: bool) -> tuple[OutputTensor, bytes]:
-    """Return a tensor with two axes, and its binary data; empty unless it is binary.
+    """Return a tensor with two axes, and its binary data; empty unless its data follow as bytes.
 
-    Args:
-        name: of the tensor.
-        rows: one for each picture, of numbers (FP32) or texts (BYTES).
-        binary: whether its data follow as bytes.
+    There is a row for each picture, of numbers (FP32) or texts (BYTES).
     """
     flat: list[Any] = [value for row in rows for value in row]
     is_text = isinstance(flat[0], str)
