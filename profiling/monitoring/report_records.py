@@ -12,8 +12,9 @@ import pyarrow as pa
 from animals import registry
 from animals.concurrency import in_threads
 from animals.monitoring.record_types import FEEDBACK, PREDICTIONS, RecordType
+from animals.prediction_records import Feedback
 from animals.preprocess import InputSpec
-from animals.records import Calibration, Card, ExportCheck, Feedback, Metrics, Quantized, Rejection, SplitInfo, Training
+from animals.records import Calibration, Card, ExportCheck, Metrics, Quantized, Rejection, SplitInfo, Training
 from animals.storage import Storage
 
 LABELS: Final = tuple(f"animal_{number}" for number in range(10))

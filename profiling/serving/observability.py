@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from contextlib import AsyncExitStack, nullcontext
 from io import BytesIO
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Final
 
 import numpy as np
@@ -33,8 +34,8 @@ from animals.preprocess import InputSpec
 from animals.records import Calibration, Card, ExportCheck, Metrics, Quantized, Rejection, SplitInfo, Training, now
 from animals.serving.app import create_app
 from animals.serving.logs import CloudFormatter
+from animals.serving.metrics import STAGES
 from animals.serving.metrics import Metrics as BackendMetrics
-from animals.serving.metrics import Stage
 from animals.serving.model_reloader import make_reloader
 from animals.serving.settings import BackendSettings
 from animals.storage import FolderStorage
@@ -48,16 +49,15 @@ WARM_UP: Final = 100
 class NoMetrics(BackendMetrics):
     """Metrics that count nothing."""
 
-    def time_stage(self, _: Stage) -> Any:  # noqa: D102
-        return nullcontext()
+    def __init__(self) -> None:
+        super().__init__()
+        nothing: Any = SimpleNamespace(time=nullcontext, observe=lambda _: None, track_inprogress=nullcontext)
+        self.in_flight, self.stages = nothing, dict.fromkeys(STAGES, nothing)
 
     def count_prediction(self, label: str, confidence: float) -> None:  # noqa: D102
         pass
 
-    def begin_request(self) -> None:  # noqa: D102
-        pass
-
-    def end_request(self, route: str, status: int, seconds: float) -> None:  # noqa: D102
+    def count_request(self, route: str, status: int, seconds: float) -> None:  # noqa: D102
         pass
 
 

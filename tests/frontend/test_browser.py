@@ -10,8 +10,8 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, FilePayload, JSHandle, Page, expect
 
+from animals.prediction_records import Feedback
 from animals.preprocess import open_picture
-from animals.records import Feedback
 from animals.storage import FolderStorage
 from tests.support.browser import TIMEOUT, chromium
 from tests.support.emulator import free_port

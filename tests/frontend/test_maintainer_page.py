@@ -44,9 +44,8 @@ def page(stand_in: StandIn, report_function: StandIn, monkeypatch: pytest.Monkey
     metrics = Metrics()
     metrics.set_model("r1", ("cat", "dog"), datetime.now(UTC))
     for status in (200, 200, 503):
-        metrics.begin_request()
         metrics.count_prediction("dog", 0.9)
-        metrics.end_request("/classify", status, 0.01)
+        metrics.count_request("/classify", status, 0.01)
     model = MODEL | {"unknown_below": 0.42}
     stand_in.responses = {"/model": [json_response(model)], "/metrics": [Response(200, metrics.text())]}
     return run(AppTest.from_function(_script, default_timeout=20))

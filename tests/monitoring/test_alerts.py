@@ -70,8 +70,7 @@ def test_the_rules_look_at_numbers_that_are_told() -> None:
     backend.set_model("r1", ["cat"], now())
     report = gauges(summary(feedback=feedback(100, 75, (0.65, 0.83)), drift=DRIFTED, days_drifted=3))
     text = backend.text().decode() + report.decode()
-    backend.begin_request()
-    backend.end_request("/classify", 200, 0.1)
+    backend.count_request("/classify", 200, 0.1)
     told = set(re.findall(r"^(animals_\w+)", text + backend.text().decode(), re.MULTILINE))
     for rule in RULES:
         wanted = set(re.findall(r"\banimals_\w+", rule["expr"]))

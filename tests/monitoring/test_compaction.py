@@ -19,7 +19,7 @@ from animals.errors import BrokenRecords, Busy, StorageUnavailable
 from animals.monitoring import compaction
 from animals.monitoring.compaction import compact
 from animals.monitoring.record_types import FEEDBACK, PREDICTIONS
-from animals.records import Feedback
+from animals.prediction_records import Feedback
 from animals.storage import FolderStorage, Storage
 from tests.support.hooked_storage import Hook, HookedStorage
 from tests.support.records import NOON, TODAY, make_feedback, make_prediction, put_feedback, put_predictions

@@ -20,7 +20,7 @@ import animals.monitoring
 from animals.api import Summary
 from animals.monitoring.report import LATEST
 from animals.monitoring.settings import MAX_REPORTS
-from animals.records import Feedback
+from animals.prediction_records import Feedback
 from animals.storage import FolderStorage, Storage, open_storage
 from tests.support.emulator import free_port
 from tests.support.process import running

@@ -13,7 +13,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from animals.api import FEEDBACK_PATH, FeedbackResponse, Problem
-from animals.records import Feedback
+from animals.prediction_records import Feedback
 from animals.serving.settings import BackendSettings
 from animals.serving.tokens import Tokens
 from animals.storage import FolderStorage

@@ -18,7 +18,7 @@ import pytest
 
 from animals.monitoring.compaction import compact
 from animals.monitoring.record_types import FEEDBACK
-from animals.records import Feedback
+from animals.prediction_records import Feedback
 from animals.serving.tokens import Tokens
 from animals.storage import Storage, open_storage
 from tests.support.emulator import Emulator, free_port

@@ -8,8 +8,8 @@ from fastapi.testclient import TestClient
 from PIL import ExifTags, Image, ImageCms, PngImagePlugin
 
 from animals.errors import NotAPicture, PictureTooLarge
+from animals.prediction_records import picture_name
 from animals.preprocess import FORMATS
-from animals.records import picture_name
 from animals.serving.feedback_picture import MAX_SIDE, make_feedback_picture
 from animals.serving.tokens import Tokens
 from animals.storage import FolderStorage

@@ -92,7 +92,7 @@ def test_versions_that_came_to_serve_or_were_refused_are_counted(
 
 def test_what_is_refused_because_too_many_wait_is_counted() -> None:
     metrics = Metrics()
-    metrics.count_rejected()
+    metrics.shed.inc()
     assert value(samples(metrics.text().decode()), "animals_requests_shed_total") == 1
 
 

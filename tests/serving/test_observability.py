@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from animals.records import LoggedPrediction
+from animals.prediction_records import LoggedPrediction
 from animals.serving.tokens import Tokens
 from animals.storage import FolderStorage, GcsStorage, Storage
 from tests.support.emulator import Emulator

@@ -12,8 +12,8 @@ import pytest
 
 from animals.api import Prediction
 from animals.errors import StorageUnavailable
+from animals.prediction_records import LoggedPrediction
 from animals.preprocess import normalize
-from animals.records import LoggedPrediction
 from animals.serving import prediction_log
 from animals.serving.decoder import ModelInput
 from animals.serving.metrics import Metrics
@@ -92,15 +92,6 @@ def test_an_entry_says_what_was_asked_and_answered(bucket: Storage) -> None:
     assert entry.milliseconds == 12.346
     assert abs((entry.time - before).total_seconds()) < 60
     assert (count(metrics, "written"), count(metrics, "dropped")) == (1, 0)
-
-
-def test_an_entry_is_a_row_with_a_column_for_each_label_and_dimension(folder: FolderStorage) -> None:
-    with made(folder)[0] as log:
-        add(log, "a")
-    row = stored(folder)[0].row()
-    assert {name: row[name] for name in ("p_red", "p_green", "p_blue")} == {"p_red": 0.7, "p_green": 0.2, "p_blue": 0.1}
-    assert (row["projection_0"], row["projection_1"]) == (0.5, -1.25)
-    assert not {"probabilities", "projection"} & set(row)
 
 
 def test_the_objects_lie_under_the_day_of_their_entries(folder: FolderStorage, monkeypatch: pytest.MonkeyPatch) -> None:

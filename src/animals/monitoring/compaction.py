@@ -21,7 +21,7 @@ from animals.concurrency import in_threads
 from animals.errors import Busy, NoSuchObject, ObjectChanged
 from animals.monitoring.record_types import RecordType
 from animals.monitoring.tables import merge, read_batches, to_parquet
-from animals.records import FEEDBACK_PICTURES
+from animals.prediction_records import FEEDBACK_PICTURES
 from animals.storage import ABSENT, Storage, StoredObject
 
 CHUNK_OBJECTS: Final = 2000

@@ -17,7 +17,8 @@ from animals.monitoring.compaction import compact
 from animals.monitoring.record_types import FEEDBACK
 from animals.monitoring.reference import Reference
 from animals.monitoring.tables import Sample, is_valid, of_version, to_frame
-from animals.records import FEEDBACK_PICTURES, Card, feedback_name, pictured
+from animals.prediction_records import FEEDBACK_PICTURES, feedback_name, pictured
+from animals.records import Card
 from animals.storage import Storage
 
 NEEDED: Final = decision.DEFAULTS.feedback
@@ -32,7 +33,7 @@ class FeedbackResult(NamedTuple):
 
     summary: FeedbackSummary
     sample: pd.DataFrame
-    """A sample of the records, as `records.Feedback.row`."""
+    """A sample of the records."""
 
 
 def read_feedback(storage: Storage, days: Sequence[date], reference: Reference) -> FeedbackResult:

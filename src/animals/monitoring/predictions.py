@@ -24,7 +24,7 @@ class PredictionsResult(NamedTuple):
     drift: Drift
     days_drifted: int
     sample: pd.DataFrame
-    """A sample of the records, as `LoggedPrediction.row`."""
+    """A sample of the records."""
 
 
 class _Day(NamedTuple):

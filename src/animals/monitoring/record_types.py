@@ -8,7 +8,8 @@ from typing import Any, Final, NamedTuple
 import pyarrow as pa
 from pydantic import AwareDatetime, ValidationError
 
-from animals.records import Feedback, LoggedPrediction, Probability, Record
+from animals.prediction_records import Feedback, LoggedPrediction
+from animals.records import Probability, Record
 
 _ARROW_TYPES: Final[dict[Any, pa.DataType]] = {
     str: pa.string(),

@@ -40,9 +40,9 @@ class Report:
     summary: Summary
     reference: Reference
     feedback: pd.DataFrame
-    """A sample of the feedback, as `Feedback.row`."""
+    """A sample."""
     predictions: pd.DataFrame
-    """A sample of the predictions, as `LoggedPrediction.row`."""
+    """A sample."""
 
 
 def build_report(

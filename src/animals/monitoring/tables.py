@@ -120,7 +120,7 @@ def _has_all_probabilities(table: pa.Table, labels: pa.Array) -> pa.Array:
 
 
 def to_frame(table: pa.Table, labels: Sequence[str]) -> pd.DataFrame:
-    """Return the rows with the columns of `Feedback.row` or `LoggedPrediction.row`."""
+    """Return the rows with a column for each probability and dimension, as in `reference.parquet`."""
     columns = {name: table[name] for name in table.column_names if name not in ("probabilities", "projection")}
     probabilities = table["probabilities"].combine_chunks()
     shares = probability_columns({label: pc.map_lookup(probabilities, label, "first") for label in labels})

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from animals.api import FEEDBACK_PATH, FeedbackRequest, FeedbackResponse
 from animals.errors import Busy, WrongFeedback
-from animals.records import Feedback, picture_name
+from animals.prediction_records import Feedback, picture_name
 from animals.serving.error_responses import documented
 from animals.serving.feedback_picture import make_feedback_picture
 from animals.serving.feedback_store import FeedbackStore

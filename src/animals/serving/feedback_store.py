@@ -7,7 +7,7 @@ from typing import Final
 from pydantic import ValidationError
 
 from animals.errors import Busy, NoSuchObject, ObjectChanged
-from animals.records import Feedback, picture_name, pictures_of
+from animals.prediction_records import Feedback, picture_name, pictures_of
 from animals.serving.metrics import Metrics
 from animals.storage import ABSENT, Storage
 

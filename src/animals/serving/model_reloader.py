@@ -3,7 +3,6 @@
 import logging
 import threading
 from dataclasses import dataclass
-from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
 from animals import registry
@@ -81,9 +80,7 @@ class ModelReloader:
             self._thread.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._stopping.set()
         self._thread.join(JOIN_SECONDS)
 
@@ -133,7 +130,7 @@ class ModelReloader:
         self.reason, self._bucket_failed = "", False
         card = model.classifier.card
         self.metrics.set_model(card.version, card.labels, card.created)
-        self.metrics.count_reload("served")
+        self.metrics.reloads["served"].inc()
         logger.info("%s serves, with %d labels.", card.version, len(card.labels))
 
     def _fall_back(self, current: Current, previous: str) -> None:
@@ -161,7 +158,7 @@ class ModelReloader:
 
     def _note_failure(self, outcome: Outcome, reason: str, error: Exception | None = None) -> None:
         """Count a failure, and log it unless it is the same as before."""
-        self.metrics.count_reload(outcome)
+        self.metrics.reloads[outcome].inc()
         if reason == self.reason:
             return
         self.reason = reason

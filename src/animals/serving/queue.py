@@ -12,8 +12,7 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from types import TracebackType
-from typing import Final, Self, cast
+from typing import Any, Final, Self, cast
 
 import anyio
 import anyio.to_thread
@@ -77,10 +76,8 @@ class RequestQueue:
         await self._tasks.__aenter__()
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> bool | None:
-        return await self._tasks.__aexit__(kind, error, trace)
+    async def __aexit__(self, *error: Any) -> bool | None:
+        return await self._tasks.__aexit__(*error)
 
     def __len__(self) -> int:
         """Return the number of jobs that wait or run."""
@@ -104,7 +101,7 @@ class RequestQueue:
             raise self._busy()
 
     def _busy(self) -> Busy:
-        self._metrics.count_rejected()
+        self._metrics.shed.inc()
         wait = math.ceil(self._length * self.seconds_per_result)
         return Busy(f"More requests are waiting than can be answered in time. Try again in {wait} s.", wait)
 
@@ -158,7 +155,7 @@ class RequestQueue:
     async def _is_due(self, job: _Job) -> bool:
         """Return whether the client still waits for the job; finish it otherwise."""
         waited = time.perf_counter() - job.arrived
-        self._metrics.observe_stage("queue", waited)
+        self._metrics.stages["queue"].observe(waited)
         if not job.admitted and waited > MAX_DEADLINES * self._deadline:
             job.finish(self._busy())
         elif await job.request.is_disconnected():

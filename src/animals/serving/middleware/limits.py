@@ -122,7 +122,7 @@ class _Body:
         if not message.get("more_body", False):
             self._complete = True
             if self.bytes:
-                self._uploads.metrics.observe_stage("read", time.perf_counter() - self._started)
+                self._uploads.metrics.stages["read"].observe(time.perf_counter() - self._started)
         return message
 
     def _count(self, chunk: int) -> None:
@@ -131,6 +131,6 @@ class _Body:
         if self.bytes > self._uploads.max_bytes:
             raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, self._uploads.too_large, _CLOSE)
         if self._uploads.bytes > self._uploads.max_total_bytes:
-            self._uploads.metrics.count_rejected()
+            self._uploads.metrics.shed.inc()
             detail = "Too many large pictures are being sent at once. Try again in 1 s."
             raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, detail, _CLOSE_AND_RETRY)
