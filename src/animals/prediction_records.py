@@ -7,14 +7,10 @@ from pydantic import AwareDatetime, Field
 
 from animals.records import Probability, Record
 
+# prefixes of the names of feedback records, of their pictures, and of the tables of records, one a day
 FEEDBACK: Final = "feedback/date="
-"""Prefix of the names of feedback records."""
-
 FEEDBACK_PICTURES: Final = "feedback/pictures/"
-"""Prefix of the names of pictures that came with feedback."""
-
 COMPACTED_FEEDBACK: Final = "compacted/feedback/"
-"""Prefix of the names of feedback tables, one a day."""
 
 
 class LoggedPrediction(Record):
@@ -50,7 +46,6 @@ class Feedback(Record):
     answered: AwareDatetime
     """Time of the prediction."""
     version: str
-    """Version that predicted."""
     label: str
     """The right label, according to the person: one of the labels of `probabilities`."""
     prediction: str

@@ -151,7 +151,6 @@ class Rejection(Record):
     refused: Probability
     """Share of the pictures of none of the labels whose confidence is below the threshold."""
     pictures: int
-    """Number of test pictures."""
     others: int
     """Number of pictures of none of the labels."""
     source: str
@@ -185,7 +184,6 @@ class Card(Record):
     returns it typed."""
     git_commit: str | None
     packages: dict[str, str]
-    """Versions of the libraries used."""
     files: dict[str, FileInfo]
     """All other files of the version, except the model card (README.md), which is generated from this one."""
 

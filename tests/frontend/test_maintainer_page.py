@@ -25,7 +25,6 @@ SUMMARY = Summary(
 
 
 def respond(request: Request) -> Response:
-    """Return what the report function responds: figures, or the report."""
     return json_response(SUMMARY) if "format=json" in request.path else Response(200, b"PK")
 
 
@@ -38,7 +37,6 @@ def report_function() -> Iterator[StandIn]:
 
 @pytest.fixture
 def page(stand_in: StandIn, report_function: StandIn, monkeypatch: pytest.MonkeyPatch) -> AppTest:
-    """The page on the first visit."""
     monkeypatch.setenv("ANIMALS_BACKEND", stand_in.url)
     monkeypatch.setenv("ANIMALS_REPORT", report_function.url)
     metrics = Metrics()

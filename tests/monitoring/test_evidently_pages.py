@@ -17,7 +17,6 @@ REFERENCE = reference_frame()
 
 
 def feedback_rows(count: int, labels: Sequence[str] = LABELS, wrong: float = 0.1) -> pd.DataFrame:
-    """Return feedback with only these labels."""
     random = np.random.default_rng(count)
     rows = []
     for number in range(count):
@@ -72,7 +71,6 @@ def test_labels_may_be_called_as_columns_are() -> None:
 
 
 def states_of(page: str) -> dict[str, str]:
-    """Return the state of each test by its name."""
     found = re.findall(r'"title": ?"([^"]+)"[^{}]*"state": ?"(\w+)"', page)
     return dict(found)
 

@@ -31,7 +31,6 @@ YESTERDAY = NOON - timedelta(days=1)
 
 @pytest.fixture
 def folder(tmp_path: Path) -> FolderStorage:
-    """A bucket with a published version."""
     storage = FolderStorage(tmp_path / "bucket")
     publish(storage)
     return storage

@@ -105,7 +105,6 @@ def test_whatever_is_decoded_gives_a_picture_or_says_that_it_is_none(data: bytes
 
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
-    """The backend, ready to answer."""
     folder = FolderStorage(tmp_path_factory.mktemp("fuzz") / "bucket")
     publish(folder)
     service = BackendSettings(bucket=folder.url, secret=KEY, max_pixels=2_000_000, max_upload_bytes=50_000)
@@ -135,7 +134,6 @@ def test_whatever_is_sent_as_a_form_is_refused(app: TestClient, body: bytes) -> 
 
 @pytest.fixture(scope="module")
 def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
-    """The backend as a process of its own, ready to answer."""
     folder = tmp_path_factory.mktemp("process")
     publish(FolderStorage(folder / "bucket"))
     with running(folder, ANIMALS_BUCKET=str(folder / "bucket")) as process:
@@ -145,7 +143,6 @@ def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
 
 @pytest.fixture(scope="module")
 def document(process: Process) -> BaseSchema:
-    """Its OpenAPI document."""
     return schemathesis.openapi.from_url(f"{process.url}/openapi.json")
 
 

@@ -59,11 +59,6 @@ def count(metrics: Metrics, outcome: str) -> float:
     return metrics.registry.get_sample_value("animals_prediction_log_entries_total", {"outcome": outcome}) or 0.0
 
 
-@pytest.fixture
-def hooked(folder: FolderStorage) -> HookedStorage:
-    return HookedStorage(folder)
-
-
 def fail(_: str) -> None:
     raise StorageUnavailable("It is unavailable.")
 

@@ -24,7 +24,6 @@ from animals.files import atomic_write
 from animals.records import Card, probability_columns
 
 PARTS: Final = ".parts"
-"""Ending of the folder of part files, after the table's name."""
 
 
 class Predictions:

@@ -16,7 +16,6 @@ from animals.serving.classifier import Classifier
 from animals.storage import Storage, open_storage
 
 REMOTE: Final = "gs://"
-"""Prefix of the names of pictures in buckets."""
 
 READ_AHEAD: Final = 8
 """Remote pictures that a worker reads at once, to keep its CPU busy; two are enough for local ones.
@@ -32,7 +31,6 @@ class Model:
     bucket: str
     version: str
     max_pixels: int
-    """Largest picture that is decoded."""
 
 
 class Row(NamedTuple):
@@ -42,7 +40,6 @@ class Row(NamedTuple):
     probabilities: tuple[float, ...] = ()
     """In the order of the labels; empty if there is a problem."""
     problem: str | None = None
-    """The reason why it has no prediction."""
 
 
 @functools.cache

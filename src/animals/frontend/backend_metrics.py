@@ -21,7 +21,6 @@ class BackendMetrics:
 
     started: datetime | None
     predictions: Mapping[str, int]
-    """Predictions by label."""
     errors: int
     """Requests to classify that failed with an HTTP status of 500 or more."""
     rejected: int

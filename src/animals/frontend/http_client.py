@@ -18,7 +18,6 @@ CONNECT_SECONDS: Final = 5.0
 """Time limit to connect. A service that is just starting on Cloud Run accepts the connection and responds later."""
 
 _PROXY_STATUS: Final = (HTTPStatus.BAD_GATEWAY, HTTPStatus.GATEWAY_TIMEOUT)
-"""Statuses of a proxy whose service is not running."""
 
 M = TypeVar("M", bound=BaseModel)
 

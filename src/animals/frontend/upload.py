@@ -16,7 +16,6 @@ from animals.frontend.settings import PageSettings
 from animals.preprocess import InputSpec, decode_picture
 
 FILE_TYPES: Final = ("jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff")
-"""Extensions of the files that the backend reads."""
 
 EXAMPLES: Final = files("animals.frontend") / "examples"
 """Pictures whose names are their labels."""

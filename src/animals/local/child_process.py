@@ -16,7 +16,6 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 GRACE_SECONDS: Final = 15.0
-"""Time that a module has to end after SIGTERM."""
 
 
 def start(module: str, *arguments: str, environment: Mapping[str, str], **options: Any) -> "subprocess.Popen[bytes]":

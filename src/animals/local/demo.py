@@ -17,7 +17,6 @@ from animals.local.supervisor import Supervisor, responds
 from animals.local.up import configure_services, expect_interrupt, is_published
 
 REPORT: Final = Path("reports.zip")
-"""Written by `demo --once`."""
 
 REPORT_DAYS: Final = 7
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from PIL import Image, ImageEnhance, ImageFilter
@@ -24,8 +24,14 @@ WITH_PICTURE: Final = 0.25
 MAX_PICTURES: Final = 300
 
 
-@dataclass(frozen=True, slots=True)
-class LabelledPicture:
+_CORRUPTIONS: Final[tuple[Callable[[Image.Image], Image.Image], ...]] = (
+    lambda image: ImageEnhance.Brightness(image).enhance(0.4),
+    lambda image: image.filter(ImageFilter.GaussianBlur(image.width / 60)),
+    lambda image: image.resize((max(1, image.width // 5), max(1, image.height // 5))),
+)
+
+
+class LabelledPicture(NamedTuple):
     """A picture whose label is known."""
 
     path: Path
@@ -89,18 +95,3 @@ def _corrupt(path: Path, rng: np.random.Generator) -> bytes:
     file = BytesIO()
     corruption(open_picture(path)).save(file, "JPEG", quality=80)
     return file.getvalue()
-
-
-def _darken(image: Image.Image) -> Image.Image:
-    return ImageEnhance.Brightness(image).enhance(0.4)
-
-
-def _blur(image: Image.Image) -> Image.Image:
-    return image.filter(ImageFilter.GaussianBlur(image.width / 60))
-
-
-def _shrink(image: Image.Image) -> Image.Image:
-    return image.resize((max(1, image.width // 5), max(1, image.height // 5)))
-
-
-_CORRUPTIONS: Final = (_darken, _blur, _shrink)

@@ -22,7 +22,7 @@ from animals.errors import Busy, NoSuchObject, ObjectChanged
 from animals.monitoring.record_types import RecordType
 from animals.monitoring.tables import merge, read_batches, to_parquet
 from animals.prediction_records import FEEDBACK_PICTURES
-from animals.storage import ABSENT, Storage, StoredObject
+from animals.storage import ABSENT, Storage
 
 CHUNK_OBJECTS: Final = 2000
 """Objects compacted in one step, at most: a finished step is durable and leaves the memory."""
@@ -51,10 +51,6 @@ class Day:
             yield from read_batches(self.record_type.compacted(self.date), self.parquet, self.record_type.schema)
 
 
-class _Disappeared(Exception):
-    """An object that was listed and is gone, because another process compacted it."""
-
-
 def compact(storage: Storage, record_type: RecordType, day: date) -> Day:
     """Move a day's new records into its Parquet file, and return all records of the day.
 
@@ -67,7 +63,7 @@ def compact(storage: Storage, record_type: RecordType, day: date) -> Day:
     while True:
         try:
             return _compact(storage, record_type, day)
-        except (ObjectChanged, _Disappeared) as error:
+        except (ObjectChanged, NoSuchObject) as error:  # or it was listed and is gone: another process compacted it
             if time.monotonic() > deadline:
                 raise Busy(
                     f"Other processes are compacting the {record_type.folder} of {day}. Try again in a moment."
@@ -95,7 +91,7 @@ def _compact_chunk(storage: Storage, record_type: RecordType, file: "_DayFile", 
     rows: list[dict[str, Any]] = []
     broken: list[str] = []
     generations: dict[str, str] = {}
-    for name, stored in in_threads(lambda name: _read(storage, name), names):
+    for name, stored in in_threads(storage.read, names):
         parsed = record_type.parse(name, stored.data)
         rows += parsed.rows
         broken += parsed.broken
@@ -118,13 +114,6 @@ def _chunks(sizes: dict[str, int]) -> Iterator[list[str]]:
         total += size
     if names:
         yield names
-
-
-def _read(storage: Storage, name: str) -> StoredObject:
-    try:
-        return storage.read(name)
-    except NoSuchObject as error:
-        raise _Disappeared from error
 
 
 def _delete(storage: Storage, name: str, generation: str) -> None:

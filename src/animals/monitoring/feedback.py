@@ -22,18 +22,16 @@ from animals.records import Card
 from animals.storage import Storage
 
 NEEDED: Final = decision.DEFAULTS.feedback
-"""Records needed for a performance report."""
 
 MAX_NAMED: Final = 20
 """Broken records that a summary names; the others are only counted."""
 
 
 class FeedbackResult(NamedTuple):
-    """The feedback of a period."""
+    """The feedback of a period, and a sample of its records."""
 
     summary: FeedbackSummary
     sample: pd.DataFrame
-    """A sample of the records."""
 
 
 def read_feedback(storage: Storage, days: Sequence[date], reference: Reference) -> FeedbackResult:

@@ -18,13 +18,12 @@ from animals.storage import Storage
 
 
 class PredictionsResult(NamedTuple):
-    """The predictions of a period."""
+    """The predictions of a period, and a sample of their records."""
 
     summary: PredictionsSummary
     drift: Drift
     days_drifted: int
     sample: pd.DataFrame
-    """A sample of the records."""
 
 
 class _Day(NamedTuple):

@@ -41,12 +41,10 @@ class RecordType:
     folder: str
     """Folder in the bucket: `<folder>/date=<day>/…`."""
     suffix: str
-    """Suffix of the objects' names."""
     max_bytes: int
     """Largest object that is read; a larger one is not a record."""
     schema: pa.Schema
     parse: Callable[[str, bytes], Parsed]
-    """Parse the object with this name and content."""
 
     def prefix(self, day: date) -> str:
         """Return the prefix of the names of a day's objects."""

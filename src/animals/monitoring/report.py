@@ -24,7 +24,6 @@ from animals.storage import Storage
 logger = logging.getLogger(__name__)
 
 DAYS: Final = 7
-"""Default length of a report's period."""
 
 MAX_DAYS: Final = 90
 """Longest period: each day costs a few requests to the bucket."""
@@ -35,14 +34,12 @@ LATEST: Final = "reports/latest.json"
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The data of a report."""
+    """The data of a report, with samples of the feedback and the predictions."""
 
     summary: Summary
     reference: Reference
     feedback: pd.DataFrame
-    """A sample."""
     predictions: pd.DataFrame
-    """A sample."""
 
 
 def build_report(

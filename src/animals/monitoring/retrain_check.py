@@ -27,30 +27,24 @@ class CheckResult(Record):
     """The printed line."""
 
     severity: Literal["INFO", "NOTICE", "ERROR"]
-    """Severity in Cloud Logging."""
     message: str
     event: Literal["check"] = "check"
     """The alert policies match it."""
     version: str
     days: int
-    """Length of the period."""
     model_days: float
-    """Age of the version."""
     less_accurate: bool
     """Whether the accuracy on feedback is significantly lower than on the test pictures."""
     accuracy: Probability | None
-    """Accuracy on feedback."""
     judged: int
     """Feedback records."""
     drifted: bool
     drift_days: int
     """Latest days in a row with drift."""
     pictures: int
-    """New labelled pictures."""
     retrain: bool
     reasons: tuple[str, ...]
     asked: Requested
-    """Whether a training was requested."""
 
 
 def check(storage: Storage, trigger: Trigger | None, days: int) -> CheckResult:

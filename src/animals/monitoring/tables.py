@@ -1,6 +1,5 @@
 """Tables of records: as Parquet, filtered by version, sampled at random, and as data frames for statistics."""
 
-import contextlib
 from collections.abc import Iterator, Sequence
 from io import BytesIO
 from typing import Any, Final
@@ -15,7 +14,6 @@ from animals.errors import BrokenRecords
 from animals.records import Card, probability_columns, projection_columns
 
 BATCH_ROWS: Final = 10_000
-"""Rows in memory at a time."""
 
 SAMPLE_ROWS: Final = 5000
 """Rows used by statistical tests and plots, at most: more would change little and take longer."""
@@ -30,7 +28,7 @@ def to_parquet(table: pa.Table) -> bytes:
 
 def read_batches(name: str, data: bytes, schema: pa.Schema) -> Iterator[pa.Table]:
     """Yield the rows of the Parquet file with this name and content as tables of at most `BATCH_ROWS` rows."""
-    with _broken_records(name):
+    try:
         file = pq.ParquetFile(BytesIO(data))
         if different := sorted(set(file.schema_arrow.names) ^ set(schema.names)):
             raise BrokenRecords(
@@ -39,12 +37,6 @@ def read_batches(name: str, data: bytes, schema: pa.Schema) -> Iterator[pa.Table
             )
         for batch in file.iter_batches(BATCH_ROWS):
             yield pa.Table.from_batches([batch]).select(schema.names).cast(schema)
-
-
-@contextlib.contextmanager
-def _broken_records(name: str) -> Iterator[None]:
-    try:
-        yield
     except (pa.ArrowException, OSError) as error:
         reason = str(error).partition("\n")[0]
         raise BrokenRecords(

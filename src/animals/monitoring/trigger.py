@@ -38,9 +38,7 @@ class RetrainRequest(Record):
     version: str
     """The served version, to be replaced by a better one."""
     bucket: str
-    """URL of the bucket with the version and the feedback."""
     reasons: tuple[str, ...]
-    """One sentence each."""
 
     @property
     def name(self) -> str:

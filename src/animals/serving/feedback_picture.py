@@ -15,7 +15,6 @@ MAX_SIDE: Final = 1024
 """Pixels of the longer side: more than any model here uses; a camera's picture becomes a tenth of its bytes."""
 
 QUALITY: Final = 90
-"""Of the JPEG."""
 
 _SPEC: Final = InputSpec(side=MAX_SIDE, mean=(0, 0, 0), std=(1, 1, 1), resize="squash")
 """Lets large JPEGs be decoded at a reduced scale, with twice the pixels that are kept."""

@@ -33,40 +33,38 @@ class Metrics:
     def __init__(self) -> None:
         # process_start_time_seconds tells when counting began, for all of them
         disable_created_metrics()  # type: ignore[no-untyped-call]
-        self.registry = CollectorRegistry()
-        ProcessCollector(registry=self.registry)  # memory, CPU seconds, open files, start
-        self._requests = Counter("animals_requests", "Answered requests.", ["route", "status"], registry=self.registry)
-        self.in_flight = Gauge("animals_requests_in_flight", "Requests not yet answered.", registry=self.registry)
+        registry = self.registry = CollectorRegistry()
+        ProcessCollector(registry=registry)  # memory, CPU seconds, open files, start
+        self._requests = Counter("animals_requests", "Answered requests.", ["route", "status"], registry=registry)
+        self.in_flight = Gauge("animals_requests_in_flight", "Requests not yet answered.", registry=registry)
         self._request_seconds = Histogram(
-            "animals_request_seconds", "From request to answer.", ["route"], buckets=_SECONDS, registry=self.registry
+            "animals_request_seconds", "From request to answer.", ["route"], buckets=_SECONDS, registry=registry
         )
         stages = Histogram(
-            "animals_stage_seconds", "Parts of a request.", ["stage"], buckets=_SECONDS, registry=self.registry
+            "animals_stage_seconds", "Parts of a request.", ["stage"], buckets=_SECONDS, registry=registry
         )
         self.stages = {stage: stages.labels(stage) for stage in STAGES}
-        self.shed = Counter(
-            "animals_requests_shed", "Requests refused because too many waited.", registry=self.registry
-        )
-        self._model = Gauge("animals_model_info", "1 for the version that serves.", ["version"], registry=self.registry)
+        self.shed = Counter("animals_requests_shed", "Requests refused because too many waited.", registry=registry)
+        self._model = Gauge("animals_model_info", "1 for the version that serves.", ["version"], registry=registry)
         self._model_created = Gauge(
             "animals_model_created_timestamp_seconds",
             "When the version that serves was made; 0 while none does.",
-            registry=self.registry,
+            registry=registry,
         )
-        reloads = Counter("animals_reloads", "Looks for another version.", ["outcome"], registry=self.registry)
+        reloads = Counter("animals_reloads", "Looks for another version.", ["outcome"], registry=registry)
         self.reloads = {outcome: reloads.labels(outcome) for outcome in OUTCOMES}
-        self._predictions = Counter("animals_predictions", "Answers.", ["label"], registry=self.registry)
+        self._predictions = Counter("animals_predictions", "Answers.", ["label"], registry=registry)
         self._confidence = Histogram(
-            "animals_prediction_confidence", "Of answers.", ["label"], buckets=_SHARES, registry=self.registry
+            "animals_prediction_confidence", "Of answers.", ["label"], buckets=_SHARES, registry=registry
         )
         self._feedback = Counter(
             "animals_feedback",
             "Judgements that were stored: the person's label, and whether the answer had said so.",
             ["label", "right"],
-            registry=self.registry,
+            registry=registry,
         )
         entries = Counter(
-            "animals_prediction_log_entries", "Entries of the prediction log.", ["outcome"], registry=self.registry
+            "animals_prediction_log_entries", "Entries of the prediction log.", ["outcome"], registry=registry
         )
         self.written, self.dropped = entries.labels("written"), entries.labels("dropped")
 

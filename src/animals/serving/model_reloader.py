@@ -62,7 +62,6 @@ class ModelReloader:
         self.storage = storage
         self.metrics = metrics
         self.served: ServedModel | None = None
-        """The model that serves, if there is one."""
         self.reason = "The model is being loaded. Try again in a moment."
         """Why no model serves, or why it is not the promoted one."""
         self._max_pixels = max_pixels

@@ -1,7 +1,7 @@
 """Handle a request of the Open Inference Protocol: read its pictures, classify them, write the requested outputs."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 from fastapi import Request, Response
 from starlette.requests import ClientDisconnect
@@ -16,9 +16,7 @@ from animals.serving.v2.tensors import (
     HEADER_LENGTH,
     PICTURE,
     InferRequest,
-    InferResponse,
     InputTensor,
-    OutputTensor,
     RequestedOutput,
     Row,
     join_body,
@@ -44,11 +42,11 @@ async def infer(request: Request, classifier: Classifier, *, name: str) -> Respo
     pictures = _pictures(parsed, data, classifier)
     predictions = await _predict(request, pictures)
     binary = parsed.parameters.get("binary_data_output") is True
-    tensors = [_make_output(output, predictions, binary=binary) for output in outputs]
-    response = InferResponse(
-        model_name=name, model_version=classifier.card.version, id=parsed.id, outputs=[tensor for tensor, _ in tensors]
-    )
-    body, headers = join_body(response, [data for _, data in tensors])
+    tensors, binaries = zip(*(_make_output(output, predictions, binary=binary) for output in outputs), strict=True)
+    response = {"model_name": name, "model_version": classifier.card.version, "outputs": tensors}
+    if parsed.id is not None:
+        response["id"] = parsed.id
+    body, headers = join_body(response, binaries)
     return Response(body, headers=headers)
 
 
@@ -111,7 +109,7 @@ def _describe(tensor: InputTensor) -> str:
 
 def _make_output(
     output: RequestedOutput, predictions: Sequence[Prediction], *, binary: bool
-) -> tuple[OutputTensor, bytes]:
+) -> tuple[dict[str, Any], bytes]:
     """Return an output tensor and its binary data, in the form that it or else the whole request asks for."""
     _, row = OUTPUTS[output.name]
     top = output.parameters.get("classification")

@@ -22,7 +22,6 @@ from animals.serving.v2.infer import OUTPUTS, infer
 from animals.serving.v2.tensors import PICTURE
 
 NAME: Final = "animals"
-"""Of the one model."""
 
 
 class ServerMetadata(Record):
