@@ -23,13 +23,10 @@ M = TypeVar("M", bound=BaseModel)
 
 
 class HttpClient:
-    """Client of one service.
+    """Client of one service; error messages begin with its name.
 
-    Args:
-        name: of the service, as error messages begin with it.
-        address: its URL, without a path.
-        session: sends the requests and authenticates them.
-        patience: seconds that retries of one request may wait in total, while the service asks to retry later.
+    The session authenticates the requests. The patience is the number of seconds that retries of one request may wait
+    in total, while the service asks to retry later.
     """
 
     def __init__(self, name: str, address: str, session: requests.Session, *, patience: int = 2) -> None:

@@ -188,13 +188,8 @@ def _projections_differ(reference: pd.DataFrame, current: pd.DataFrame) -> Diffe
 def _separate(before: Values, now: Values) -> Difference:
     """Return how well a linear discriminant separates two tables, and the p-value of Hotelling's test of their means.
 
-    Args:
-        before: shape (rows, columns).
-        now: shape (other rows, the same columns).
-
-    Returns:
-        The area under the ROC curve of the discriminant, corrected for having been fitted to the same rows, and the
-        p-value.
+    The tables have shape (rows, columns). The size is the area under the ROC curve of the discriminant, corrected for
+    having been fitted to the same rows.
     """
     (n, columns), m = before.shape, len(now)
     free = n + m - 2

@@ -111,19 +111,17 @@ def _drifts(columns: list[str], drift: Drift) -> list[ValueDrift]:
         if test is not None:
             # one test covers all probabilities: list it only once
             listed: dict[str, Any] = {} if test.feature == name else {"tests": []}
-            metrics.append(ValueDrift(column=name, method=_method(test), threshold=test.threshold, **listed))
+            metrics.append(
+                ValueDrift(column=name, method=f"animals: {test.feature}", threshold=test.threshold, **listed)
+            )
     return metrics
-
-
-def _method(feature: FeatureDrift) -> str:
-    return f"animals: {feature.feature}"
 
 
 def _register(feature: FeatureDrift) -> None:
     """Register a test with Evidently that returns a result of ours."""
     suffix = ", of all probabilities together" if feature.feature == "probabilities" else ""
     test = StatTest(
-        name=_method(feature),
+        name=f"animals: {feature.feature}",
         display_name=f"{feature.test}{suffix}",
         allowed_feature_types=[ColumnType.Numerical, ColumnType.Categorical],
         default_threshold=feature.threshold,

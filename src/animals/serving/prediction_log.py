@@ -91,13 +91,8 @@ class PredictionLog:
     ) -> None:
         """Add one prediction; never waits for the bucket, and never fails because of it.
 
-        Args:
-            identity: the `id` in the prediction's token (`tokens.TokenPayload.id`), not the token.
-            prediction: as it was returned.
-            decoded: the model's input, of which brightness, contrast and sharpness are logged.
-            spec: how the picture was preprocessed.
-            projection: of the embedding, shape (dimensions,); None where the model has no such output.
-            milliseconds: from the beginning of decoding to the prediction.
+        The identity is the `id` in the prediction's token (`tokens.TokenPayload.id`), not the token. The projection of
+        the embedding has shape (dimensions,). The time is counted from the beginning of decoding.
         """
         if not self._max_bytes:
             return

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from animals.serving.error_responses import problem_response
 from animals.serving.metrics import Metrics
+from animals.serving.settings import BackendSettings
 
 SHUTDOWN_SECONDS: Final = 2.0
 """Time for bodies that are being read when the service shuts down."""
@@ -25,21 +26,13 @@ _CLOSE_AND_RETRY: Final = {**_CLOSE, "Retry-After": "1"}
 
 
 class Uploads:
-    """Limits of all request bodies, and those that are in memory or being read.
+    """All request bodies that are in memory or being read, on Cloud Run those in temporary files too."""
 
-    Args:
-        metrics: counts rejected requests and times the reading.
-        max_bytes: of one body.
-        max_total_bytes: of all requests that have no response yet: they are in memory, on Cloud Run those in temporary
-            files too.
-        seconds: for one whole body, however slowly it arrives.
-    """
-
-    def __init__(self, metrics: Metrics, *, max_bytes: int, max_total_bytes: int, seconds: float) -> None:
+    def __init__(self, settings: BackendSettings, metrics: Metrics) -> None:
         self.metrics = metrics
-        self.max_bytes = max_bytes
-        self.max_total_bytes = max_total_bytes
-        self.seconds = seconds
+        self.max_bytes = settings.max_upload_bytes
+        self.max_total_bytes = settings.max_uploads_bytes
+        self.seconds = settings.upload_seconds
         self.bytes = 0
         """Of all requests that have no response yet."""
         self._shutting_down = False
