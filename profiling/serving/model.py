@@ -74,13 +74,7 @@ class Request:
 
 
 def read_requests(setup: Setup, kind: str, size: str) -> list[Request]:
-    """Return the requests with pictures of one size, always in the same order.
-
-    Args:
-        setup: prepared before.
-        kind: whose answers are right: `int8` or `torch`.
-        size: `small` or `camera`.
-    """
+    """Return the requests with pictures of a size (`small` or `camera`) and the answers of `int8` or `torch`."""
     answers = json.loads(setup.answers.read_text(encoding="utf-8"))[kind]
     return [_request(path, answers[f"{size}/{path.name}"]) for path in sorted((setup.folder / size).iterdir())]
 

@@ -14,6 +14,7 @@ from animals.prediction_records import Feedback
 from animals.storage import FolderStorage
 from tests.support.browser import TIMEOUT, chromium
 from tests.support.emulator import free_port
+from tests.support.feedback import stored
 from tests.support.process import FRONTEND, Process, running
 from tests.support.published import KEY, colour_model, plain, publish
 
@@ -51,8 +52,7 @@ class Services:
         return self._stack.enter_context(running(folder, *command, **environment))
 
     def feedback(self) -> list[Feedback]:
-        names = [name for name in self.bucket.names("feedback/") if name.endswith(".json")]
-        return [Feedback.model_validate_json(self.bucket.read(name).data) for name in names]
+        return list(stored(self.bucket).values())
 
     def feedback_requests(self) -> int:
         metrics = httpx.get(f"{self.backend.url}/metrics").text

@@ -15,7 +15,7 @@ import pytest
 from animals import registry
 from animals.storage import FolderStorage
 from tests.support.emulator import free_port
-from tests.support.load import Load
+from tests.support.load import Load, whole_request
 from tests.support.process import Served, running
 from tests.support.published import KEY, certainty, colour_model, plain, publish
 
@@ -97,13 +97,6 @@ def test_after_a_kill_a_new_process_answers_as_before(folder: FolderStorage, tmp
     # while no process runs or no model is loaded, there are errors; but no wrong prediction
     wrong = {outcome for outcome in load.outcomes if "Error" not in outcome and "being loaded" not in outcome}
     assert wrong == {"right from r1"}
-
-
-def whole_request(picture: bytes) -> bytes:
-    """A request that closes the connection after its response."""
-    request = httpx.Request("POST", "http://x/classify/", files={"file": picture}, headers={"Connection": "close"})
-    head = "".join(f"{name}: {value}\r\n" for name, value in request.headers.items())
-    return f"POST /classify/ HTTP/1.1\r\n{head}\r\n".encode() + request.read()
 
 
 async def send_all_at_once(port: int, requests: list[bytes]) -> list[httpx.Response]:

@@ -12,7 +12,6 @@ import pytest
 
 from animals.api import Prediction
 from animals.errors import StorageUnavailable
-from animals.prediction_records import LoggedPrediction
 from animals.preprocess import normalize
 from animals.serving import prediction_log
 from animals.serving.decoder import ModelInput
@@ -22,6 +21,7 @@ from animals.storage import FolderStorage, Storage
 from tests.support.cards import INPUT, SIDE
 from tests.support.hooked_storage import HookedStorage, ignore, on
 from tests.support.published import until
+from tests.support.records import logged
 
 
 def made(storage: Storage, **changes: Any) -> tuple[PredictionLog, Metrics]:
@@ -46,13 +46,8 @@ def add(log: PredictionLog, identity: str, projection: tuple[float, ...] | None 
     log.add(identity, prediction, ModelInput(normalize(grey, INPUT), (40, 30)), INPUT, projected, 12.3456)
 
 
-def stored(storage: Storage) -> list[LoggedPrediction]:
-    lines = [line for name in storage.names("predictions/") for line in storage.read(name).data.splitlines()]
-    return [LoggedPrediction.model_validate_json(line) for line in lines]
-
-
 def ids(storage: Storage) -> list[str]:
-    return [entry.id for entry in stored(storage)]
+    return [entry.id for entry in logged(storage)]
 
 
 def count(metrics: Metrics, outcome: str) -> float:
@@ -78,7 +73,7 @@ def test_an_entry_says_what_was_asked_and_answered(bucket: Storage) -> None:
     before = datetime.now(UTC)
     with log:
         add(log, "a")
-    [entry] = stored(bucket)
+    [entry] = logged(bucket)
     assert (entry.id, entry.version, entry.prediction, entry.confidence) == ("a", "r1", "red", 0.7)
     assert entry.probabilities == {"red": 0.7, "green": 0.2, "blue": 0.1}
     assert entry.brightness == pytest.approx(0.2, abs=1e-5)
@@ -211,7 +206,7 @@ def test_a_number_that_is_none_is_told_and_counted_instead_of_failing_the_answer
     with log:
         add(log, "a", projection=(np.nan,))
         add(log, "b", projection=None)
-    assert [(entry.id, entry.projection) for entry in stored(folder)] == [("b", ())]
+    assert [(entry.id, entry.projection) for entry in logged(folder)] == [("b", ())]
     assert count(metrics, "dropped") == 1
     assert "A prediction of r1 cannot be written to the prediction log: projection.0" in caplog.text
 

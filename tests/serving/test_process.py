@@ -17,6 +17,7 @@ import pytest
 from animals.storage import FolderStorage, open_storage
 from tests.support.emulator import Emulator
 from tests.support.http import Proxy, Response
+from tests.support.load import whole_request
 from tests.support.process import SERVING, Served, running
 from tests.support.published import KEY, plain, publish
 
@@ -65,16 +66,14 @@ def test_ctrl_c_ends_it_quietly(folder: FolderStorage, tmp_path: Path) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals to another process")
 def test_a_request_in_progress_is_answered_after_sigterm(served: Served) -> None:
-    request = httpx.Request("POST", "http://x/classify/", files={"file": plain("lime")})
-    body = request.read()
-    head = "".join(f"{name}: {value}\r\n" for name, value in request.headers.items())
+    request = whole_request(plain("lime"))
     with served() as process:
         with socket.create_connection(("127.0.0.1", process.port), timeout=30) as connection:
-            connection.sendall(f"POST /classify/ HTTP/1.1\r\n{head}\r\n".encode() + body[:50])
+            connection.sendall(request[:-50])
             time.sleep(0.2)
             process.popen.send_signal(signal.SIGTERM)
             process.wait_for("(Waiting for connections to close)")
-            connection.sendall(body[50:])
+            connection.sendall(request[-50:])
             answer = connection.makefile("rb").read()
         assert answer.startswith(b"HTTP/1.1 200")
         assert b'"prediction":"green"' in answer

@@ -105,6 +105,12 @@ def publish(
     registry.promote(storage, version, reason="test")
 
 
+def logged(storage: Storage) -> list[LoggedPrediction]:
+    """Return the prediction log."""
+    lines = [line for name in storage.names("predictions/") for line in storage.read(name).data.splitlines()]
+    return [LoggedPrediction.model_validate_json(line) for line in lines]
+
+
 def put_feedback(storage: Storage, *records: Feedback) -> None:
     """Store feedback as the backend does."""
     for record in records:
