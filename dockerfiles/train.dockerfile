@@ -1,6 +1,6 @@
 # Training on CPUs: docker build -f dockerfiles/train.dockerfile -t train .
 #                   docker run -v "$PWD/data/bucket:/bucket" --user "$(id -u)" train trainer.epochs=5
-# What follows the image's name are Hydra overrides. To be able to go on after an interruption, keep the runs:
+# What follows the image's name are Hydra overrides. To resume after an interruption, keep the runs:
 #                   docker run -v animals:/animals -v ... train trainer.resume=auto
 # Torch from the package registry is linked to CUDA's libraries, also where no GPU is: 3.5 GB. With the address of an
 # index that has it without them, --build-arg TORCH_INDEX=..., the image has a third of that.
@@ -39,7 +39,7 @@ RUN pip --python /opt/build/bin/python install --no-cache-dir --no-index --no-de
 
 FROM libraries
 COPY --from=code /opt/animals /opt/animals
-# anybody may be the user; what is trained and the pictures are here, so keep it in a volume to be able to go on
+# any user id works; runs and pictures are here, so mount a volume to resume
 RUN mkdir --mode=1777 /animals
 WORKDIR /animals
 VOLUME /animals

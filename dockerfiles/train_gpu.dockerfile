@@ -27,7 +27,7 @@ RUN pip --python /opt/build/bin/python install --no-cache-dir --no-index --no-de
 
 FROM libraries
 COPY --from=code /opt/animals /opt/animals
-# anybody may be the user; what is trained and the pictures are here, so keep it in a volume to be able to go on
+# any user id works; runs and pictures are here, so mount a volume to resume
 RUN mkdir --mode=1777 /animals
 WORKDIR /animals
 VOLUME /animals

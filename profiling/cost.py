@@ -137,7 +137,7 @@ def instance_seconds(request_seconds: float, at_once: float, open_seconds: float
 
 
 def windows(requests: float, seconds: float, open_seconds: float) -> float:
-    """Return how many stretches of so many seconds have a request in them."""
+    """Return the number of intervals of this length that contain a request."""
     return open_seconds / seconds * -math.expm1(-requests * seconds / open_seconds)
 
 

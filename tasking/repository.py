@@ -57,6 +57,7 @@ SCHEMA = ("check-jsonschema", "--builtin-schema")
 CHECKS: dict[str, tuple[str, ...]] = {
     "style": ("ruff", "check"),
     "form": ("ruff", "format", "--check"),
+    "phrases": ("python", "-m", "tasking.phrases"),
     "types": ("mypy",),
     "imports": ("lint-imports",),
     "dependencies": ("deptry", "src"),
@@ -69,7 +70,7 @@ CHECKS: dict[str, tuple[str, ...]] = {
     "cloudbuild-schema": (*SCHEMA, "vendor.cloudbuild", "cloudbuild_files/*.yaml"),
     "pre-commit": ("pre-commit", "validate-config"),
 }
-"""What `invoke lint` runs: a name, and the program with its arguments, where a * stands for files."""
+"""What `invoke lint` runs: a name, and the program with its arguments, where * is expanded to files."""
 
 
 def check(name: str) -> None:

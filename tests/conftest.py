@@ -45,7 +45,7 @@ def _utf_8() -> None:
 
 @pytest.fixture(autouse=True)
 def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody's buckets, accounts and settings leak into a test."""
+    """Keep the developer's buckets, accounts and settings out of the tests."""
     for name in [name for name in os.environ if name.startswith(_OUTSIDE)]:
         monkeypatch.delenv(name)
 

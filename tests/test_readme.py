@@ -13,6 +13,7 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -42,7 +43,7 @@ def clone(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def environment(clone: Path) -> dict[str, str]:
-    """Of somebody who has just come; what `uv run` would install is there, as this is run by it."""
+    """Return the environment of a newcomer, with the packages that `uv run` would install."""
     home = clone.parent / "home"
     home.mkdir()
     return os.environ | {
@@ -87,17 +88,30 @@ def answers(url: str) -> bool:
 def test_the_first_ten_minutes_work_in_a_fresh_clone(clone: Path, environment: dict[str, str]) -> None:
     install, *begin = commands("Ten minutes")
     assert install == ["pip", "install", "uv"]
-    asked = [command for command in begin if command[0] == "curl"]
-    *before, up = [command for command in begin if command[0] != "curl"]
-    assert up == ["uv", "run", "invoke", "up"]
-    for command in before:
+    up = begin.index(["uv", "run", "invoke", "up"])
+    for command in begin[:up]:
         subprocess.run(command, cwd=clone, env=environment, check=True)
-    with running(up, clone, environment):
-        said = [subprocess.run(command, cwd=clone, capture_output=True, check=True).stdout for command in asked]
-    answer = json.loads(said[0])
-    assert answer["prediction"] in answer["probabilities"]
-    assert len(answer["probabilities"]) == 10
+    with running(begin[up], clone, environment):
+        *curls, transfer = begin[up + 1 :]
+        outputs = [subprocess.run(curl, cwd=clone, capture_output=True, check=True).stdout for curl in curls]
+        first = json.loads(outputs[0])
+        subprocess.run(transfer, cwd=clone, env=environment, check=True)
+        second = ask_another_version(curls[0], clone, first["model_version"])
     assert "index.html" in zipfile.ZipFile(clone / "report.zip").namelist()
+    for answer in (first, second):
+        assert len(answer["probabilities"]) == 10
+    assert second["prediction"] == "cat"
+
+
+def ask_another_version(command: list[str], clone: Path, first: str) -> dict[str, Any]:
+    """Repeat a request until another version than the first answers it."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        answer: dict[str, Any] = json.loads(subprocess.run(command, cwd=clone, capture_output=True, check=True).stdout)
+        if answer["model_version"] != first:
+            return answer
+        time.sleep(1)
+    raise AssertionError("the new version is not served")
 
 
 def test_the_tests_are_run_by_the_command_that_it_names() -> None:

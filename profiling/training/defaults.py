@@ -57,7 +57,7 @@ def main() -> None:
     if arguments.photographs:
         photographs = arguments.photographs.resolve().as_posix()
         data["photographs"] = (
-            f"experiment=folder data.root={photographs} data.test=0.4 trainer.epochs={arguments.epochs}"
+            f"experiment=folder method=full data.root={photographs} data.test=0.4 trainer.epochs={arguments.epochs}"
         )
     with exit_on_error(), ThreadPoolExecutor(arguments.jobs) as pool:
         runs = {(row, name): pool.submit(run, arguments.work, row, name, data[name]) for row in ROWS for name in data}

@@ -2,7 +2,7 @@
 
 import os
 
-# ONNX Runtime and Evidently tell their makers about the models and reports of whoever does not forbid it, in the
+# ONNX Runtime and Evidently send usage data about models and reports unless it is switched off, in the
 # environment and before they are imported. Here is before every import of them.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("DO_NOT_TRACK", "1")

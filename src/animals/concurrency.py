@@ -94,7 +94,7 @@ def _start_worker() -> None:
 
 
 def _end_with_parent() -> None:
-    """A pool's workers would wait for ever for work from a process that was killed."""
+    """End this worker when the process that started it was killed; it would wait for work for ever."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()

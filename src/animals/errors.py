@@ -1,4 +1,4 @@
-"""Errors that this package raises on purpose: each is caught somewhere, or stands for a status or an exit code.
+"""Errors that this package raises on purpose: each is caught somewhere, or maps to a status or an exit code.
 
 A message says what happened, what was expected and what to do. Errors of other libraries become one of these where
 they enter the package, so that no module further up imports, for example, google's exceptions.

@@ -8,6 +8,6 @@ BAR: Final = "&#124;"
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table, in whose cells the sign that divides them may stand: labels are named by whoever names folders."""
+    """Return a table in Markdown. Cells may contain its separator, since labels come from the names of folders."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(cell.replace('|', BAR) for cell in line)} |" for line in lines)

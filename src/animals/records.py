@@ -91,7 +91,7 @@ class Training(Record):
     epochs: int
     """Epochs trained; fewer than planned if the run stopped early."""
     best_epoch: int
-    """The epoch whose weights are published, counted from 1."""
+    """The epoch whose weights are published, counted from 1; 0: a head that was fitted before the first."""
     seconds: float
     """Duration of all epochs with their validation; of an interrupted epoch, of its later part."""
     hardware: str
@@ -103,6 +103,17 @@ class Training(Record):
     """What the training began with; None: from scratch."""
     frozen: bool = False
     """Whether only a head was fitted on the features of these weights."""
+    tuned: str | None = None
+    """Which weights were tuned after the head; None: all of them, or none where `frozen`."""
+
+
+class ExternalTest(Record):
+    """Results on pictures from another source than those of the run."""
+
+    folder: str
+    pictures: int
+    accuracy: Probability
+    f1_macro: Probability
 
 
 class ExportCheck(Record):
@@ -179,6 +190,8 @@ class Card(Record):
     training: Training
     export: ExportCheck
     quantized: Quantized
+    external_test: ExternalTest | None = None
+    """None: no folder was named."""
     config: dict[str, JsonValue]
     """The whole configuration of the run, as JSON: what serves does not depend on it. `config.compose.read_run_config`
     returns it typed."""

@@ -117,7 +117,7 @@ def test_without_a_model_it_is_said_how_to_get_one(
 
 @pytest.fixture
 def many(tmp_path: Path) -> int:
-    """So many pictures in the folder `many` that there is time to interrupt."""
+    """A folder `many` with enough pictures to interrupt the command."""
     folder = tmp_path / "many"
     folder.mkdir()
     first = folder / "0.png"
@@ -145,7 +145,7 @@ def test_an_interrupted_command_goes_on_where_it_was(many: int, name: str) -> No
         _, said = process.communicate(timeout=60)
     if name == "SIGINT":
         assert process.returncode == 130
-        assert said == "error: Interrupted. What is done is kept in p.parquet.parts; the same command goes on.\n"
+        assert said == "error: Interrupted. Finished parts are in p.parquet.parts; the same command resumes.\n"
     kept = sum(len(pd.read_parquet(part)) for part in parts.glob("*.parquet"))
     assert 0 < kept < many
     assert not Path("p.parquet").exists()

@@ -28,7 +28,7 @@ def die(names: Sequence[str], model: Model) -> list[Row]:
 
 def test_a_worker_that_is_killed_is_told_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engines, "classify_pictures", die)
-    with pytest.raises(Interrupted, match="go on with the same command and fewer --workers"):
+    with pytest.raises(Interrupted, match="resume with the same command and fewer --workers"):
         list(classify_locally([["a"], ["b"]], Model("", "", 1), 2))
 
 

@@ -7,18 +7,18 @@ from pathlib import Path
 import pytest
 
 from animals.storage import FolderStorage
+from tests.support.fake_gcloud import FakeGcloud
 from tests.support.flags import GCLOUD, Flags
 from tests.support.process import running
 from tests.support.published import KEY, publish
-from tests.support.recorder import Recorder
 
 
 @pytest.fixture
-def recorder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Recorder:
+def gcloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeGcloud:
     """A stand-in for gcloud on the PATH."""
-    standing_in = Recorder(tmp_path / "bin")
-    monkeypatch.setenv("PATH", f"{standing_in.folder}{os.pathsep}{os.environ['PATH']}")
-    return standing_in
+    fake = FakeGcloud(tmp_path / "bin")
+    monkeypatch.setenv("PATH", f"{fake.folder}{os.pathsep}{os.environ['PATH']}")
+    return fake
 
 
 @pytest.fixture(scope="session")

@@ -11,17 +11,16 @@ from typing import Any, get_args
 import pytest
 import yaml
 
-from animals.cloud import build
 from animals.cloud.target import Image, Target
 from animals.cloud.template import FILES
-from animals.errors import ConfigError
+from tests.support.command import run
+from tests.support.fake_gcloud import FakeGcloud
 from tests.support.flags import Flags
-from tests.support.recorder import Recorder
 
 ROOT = Path(__file__).parents[2]
 TARGET = Target(project="my-animals")
 SERVICES = ("api", "frontend", "report")
-TOLD = {"_REGISTRY": TARGET.registry, "_TAG": "abc", "_REGION": "europe-west1", "PROJECT_ID": "my-animals"}
+SUBSTITUTIONS = {"_REGISTRY": TARGET.registry, "_TAG": "abc", "_REGION": "europe-west1", "PROJECT_ID": "my-animals"}
 
 bash = pytest.mark.skipif(
     shutil.which("bash") is None or sys.platform == "win32", reason="Cloud Build's scripts are of bash"
@@ -44,20 +43,18 @@ def script(name: str, tmp_path: Path, **more: str) -> "subprocess.CompletedProce
     file = tmp_path / "script"
     file.write_text(step(name)["script"], encoding="utf-8", newline="\n")
     file.chmod(0o755)
-    environment = {**os.environ, **TOLD, "_DEPLOY": "true", "_TRAIN_GPU": "false", **more}
+    environment = {**os.environ, **SUBSTITUTIONS, "_DEPLOY": "true", "_TRAIN_GPU": "false", **more}
     return subprocess.run([file], cwd=ROOT, env=environment, capture_output=True, encoding="utf-8", check=False)
 
 
 @pytest.mark.parametrize("name", ["build", "deploy"])
-def test_the_schema_of_cloud_build_fits(name: str) -> None:
+def test_a_file_fits_the_schema_runs_as_the_deployer_and_names_only_known_substitutions(name: str) -> None:
     command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.cloudbuild"]
     done = subprocess.run([*command, str(FILES / f"{name}.yaml")], capture_output=True, encoding="utf-8", check=False)
     assert done.returncode == 0, done.stdout
-
-
-@pytest.mark.parametrize("name", ["build", "deploy"])
-def test_every_substitution_is_known(name: str) -> None:
     file = read(name)
+    account = file["serviceAccount"].replace("${PROJECT_ID}", "my-animals")
+    assert account == f"projects/my-animals/serviceAccounts/{TARGET.account('deployer')}"
     text = "\n".join(yaml.safe_dump(one) for one in (file["substitutions"], file["serviceAccount"], file["steps"]))
     scripts = "\n".join(one.get("script", "") for one in file["steps"])
     used = set(re.findall(r"\$\{(_?[A-Z][A-Z_]*)\}", text)) | set(re.findall(r"\$\{?(_[A-Z_]+)", scripts))
@@ -67,12 +64,12 @@ def test_every_substitution_is_known(name: str) -> None:
 
 def test_every_image_has_a_step_that_builds_it_from_its_dockerfile() -> None:
     for image in get_args(Image):
-        said = " ".join([*step(f"build {image}").get("args", []), step(f"build {image}").get("script", "")])
-        assert f"--file=dockerfiles/{image}.dockerfile" in said
-        assert "type=registry" in said
+        words = " ".join([*step(f"build {image}").get("args", []), step(f"build {image}").get("script", "")])
+        assert f"--file=dockerfiles/{image}.dockerfile" in words
+        assert "type=registry" in words
         dockerfile = ROOT / "dockerfiles" / f"{image}.dockerfile"
         assert dockerfile.is_file()
-        given = set(re.findall(r"--build-arg=([A-Z]+)", said))
+        given = set(re.findall(r"--build-arg=([A-Z]+)", words))
         assert given == {"PYTHON", "REVISION"}
         known = set(re.findall(r"^ARG ([A-Z]+)", dockerfile.read_text(encoding="utf-8"), re.MULTILINE))
         assert given <= known
@@ -89,32 +86,30 @@ def test_nothing_is_deployed_before_it_was_tested_and_scanned() -> None:
 
 
 @bash
-def test_a_critical_hole_that_can_be_mended_stops_the_build(recorder: Recorder, tmp_path: Path) -> None:
-    recorder.answer("scan", stdout="projects/p/locations/europe/scans/1")
-    recorder.answer("list-vulnerabilities", stdout="HIGH True CVE-1\nCRITICAL False CVE-2\n")
+def test_a_critical_vulnerability_that_can_be_fixed_or_a_failed_scan_stops_the_build(
+    gcloud: FakeGcloud, tmp_path: Path
+) -> None:
+    gcloud.answer("scan", stdout="projects/p/locations/europe/scans/1")
+    gcloud.answer("list-vulnerabilities", stdout="HIGH True CVE-1\nCRITICAL False CVE-2\n")
     done = script("scan", tmp_path)
     assert done.returncode == 0, done.stderr
     assert "api: CRITICAL False CVE-2" in done.stdout
-    recorder.answer("list-vulnerabilities", stdout="LOW False CVE-1\nCRITICAL True CVE-3\n", times=1)
+    gcloud.answer("list-vulnerabilities", stdout="LOW False CVE-1\nCRITICAL True CVE-3\n", times=1)
     done = script("scan", tmp_path)
     assert done.returncode == 1
-    assert "report: CRITICAL False CVE-2" in done.stdout, "the others are told too"
-
-
-@bash
-def test_a_scan_that_does_not_work_stops_the_build(recorder: Recorder, tmp_path: Path) -> None:
-    recorder.answer("list-vulnerabilities", stderr="PERMISSION_DENIED", code=1)
+    assert "report: CRITICAL False CVE-2" in done.stdout, "the others are reported too"
+    gcloud.answer("list-vulnerabilities", stderr="PERMISSION_DENIED", code=1)
     assert script("scan", tmp_path).returncode == 1
 
 
 @bash
-def test_images_without_holes_pass(recorder: Recorder, tmp_path: Path, flags: Flags) -> None:
+def test_images_without_vulnerabilities_pass(gcloud: FakeGcloud, tmp_path: Path, flags: Flags) -> None:
     for region, near in (("us-east1", "us"), ("europe-west1", "europe"), ("asia-east1", "asia")):
-        recorder.forget()
+        gcloud.forget()
         assert script("scan", tmp_path, _REGION=region).returncode == 0
-        scanned = recorder.called("scan", "--remote", f"--location={near}")
+        scanned = gcloud.called("scan", "--remote", f"--location={near}")
         assert [call.words[5].rsplit("/")[-1] for call in scanned] == [f"{name}:abc" for name in SERVICES]
-    flags.check([call.words for call in recorder.calls])
+    flags.check([call.words for call in gcloud.calls])
 
 
 DOCKER = """#!/bin/sh
@@ -128,7 +123,7 @@ echo "$*" >> "$LOG"
 
 @bash
 @pytest.mark.parametrize(("health", "code"), [("healthy", 0), ("unhealthy", 1)])
-def test_an_image_that_is_not_well_is_not_pushed(
+def test_an_unhealthy_image_is_not_pushed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, health: str, code: int
 ) -> None:
     docker = tmp_path / "bin" / "docker"
@@ -146,14 +141,14 @@ def test_an_image_that_is_not_well_is_not_pushed(
 
 @bash
 @pytest.mark.parametrize("wanted", ["true", "false"])
-def test_it_is_deployed_unless_it_is_not_to_be(recorder: Recorder, tmp_path: Path, wanted: str) -> None:
-    recorder.answer("describe", stderr="PERMISSION_DENIED", code=1)
+def test_a_build_is_deployed_only_if_it_should_be(gcloud: FakeGcloud, tmp_path: Path, wanted: str) -> None:
+    gcloud.answer("describe", stderr="PERMISSION_DENIED", code=1)
     done = script("deploy", tmp_path, _DEPLOY=wanted)
     assert done.returncode == (1 if wanted == "true" else 0)
-    assert bool(recorder.calls) is (wanted == "true")
+    assert bool(gcloud.calls) is (wanted == "true")
 
 
-def test_the_deployment_alone_is_called_as_it_wants_to_be() -> None:
+def test_the_deployment_gets_its_variables() -> None:
     [only] = read("deploy")["steps"]
     assert (only["entrypoint"], only["args"]) == ("python3", ["-m", "animals.cloud", "deploy"])
     assert set(only["env"]) == {
@@ -162,27 +157,12 @@ def test_the_deployment_alone_is_called_as_it_wants_to_be() -> None:
     }
 
 
-def test_both_run_as_the_deployer() -> None:
-    for name in ("build", "deploy"):
-        account = read(name)["serviceAccount"].replace("${PROJECT_ID}", "my-animals")
-        assert account == f"projects/my-animals/serviceAccounts/{TARGET.account('deployer')}"
-
-
-def test_a_build_is_sent_with_flags_that_gcloud_has(flags: Flags) -> None:
-    command = build.command(TARGET, "abc", train_gpu=True, deploy=False)
-    assert "--substitutions=_REGION=europe-west1,_TAG=abc,_TRAIN_GPU=true,_DEPLOY=false" in command.words
-    assert (ROOT / "cloudbuild_files" / "build.yaml").is_file()
-    flags.check([command.words])
-
-
-def test_a_build_with_an_impossible_tag_is_not_sent() -> None:
-    with pytest.raises(ConfigError, match="is not an image tag"):
-        build.command(TARGET, "a tag", train_gpu=False, deploy=True)
-
-
-def test_the_command_sends_it(recorder: Recorder) -> None:
-    words = ["build", "--project=my-animals", "--tag=abc", "--no-deploy"]
-    done = subprocess.run([sys.executable, "-m", "animals", *words], capture_output=True, encoding="utf-8", check=False)
-    assert done.returncode == 0, done.stderr
-    [call] = recorder.calls
+def test_the_command_sends_a_build(gcloud: FakeGcloud, flags: Flags) -> None:
+    run("build", "--project=my-animals", "--tag=abc", "--train-gpu", "--no-deploy")
+    [call] = gcloud.calls
     assert call.has("builds", "submit", "--config=cloudbuild_files/build.yaml")
+    assert "--substitutions=_REGION=europe-west1,_TAG=abc,_TRAIN_GPU=true,_DEPLOY=false" in call.words
+    flags.check([call.words])
+    with pytest.raises(SystemExit, match="2"):
+        run("build", "--project=my-animals", "--tag=a tag")
+    assert gcloud.calls == [call]

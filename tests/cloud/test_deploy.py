@@ -14,11 +14,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from animals.cloud.deploy import PARTS, SERVICES, Deployment, Pace, traffic_targets
+from animals.cloud.deploy import PARTS, Deployment, Pace, revision_name
 from animals.cloud.gcloud import Gcloud
 from animals.cloud.target import BACKEND, FRONTEND, REPORT, Part, Target
 from animals.errors import CloudError
-from tests.support.cloud_run import TOKEN, CloudRun, Front
+from tests.support.cloud_run import TOKEN, CloudRunProxy, FakeCloudRun
+from tests.support.command import run
 from tests.support.findings import summary
 from tests.support.flags import Flags
 from tests.support.http import Response, json_response
@@ -30,16 +31,16 @@ OLD = f"{BACKEND}-old"
 
 
 @pytest.fixture
-def old(backend: int) -> Iterator[Front]:
+def old(backend: int) -> Iterator[CloudRunProxy]:
     """The service's own address."""
-    with Front(backend) as front:
+    with CloudRunProxy(backend) as front:
         yield front
 
 
 @pytest.fixture
-def new(backend: int) -> Iterator[Front]:
+def new(backend: int) -> Iterator[CloudRunProxy]:
     """The address of the revision with the tag."""
-    with Front(backend) as front:
+    with CloudRunProxy(backend) as front:
         yield front
 
 
@@ -56,87 +57,83 @@ def others() -> Iterator[StandIn]:
 
 
 @pytest.fixture
-def report(others: StandIn) -> Iterator[Front]:
+def report(others: StandIn) -> Iterator[CloudRunProxy]:
     """The address of the report function."""
-    with Front(others.port) as front:
+    with CloudRunProxy(others.port) as front:
         yield front
 
 
 @pytest.fixture
 def cloud(
-    old: Front, new: Front, report: Front, others: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> CloudRun:
+    old: CloudRunProxy,
+    new: CloudRunProxy,
+    report: CloudRunProxy,
+    others: StandIn,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> FakeCloudRun:
     """A project in which a backend serves, and nothing else."""
     monkeypatch.chdir(tmp_path)
     addresses = {"backend": (old.url, new.url), "frontend": (others.url,) * 2, "report": (report.url,) * 2}
-    standing_in = CloudRun(tmp_path / "bin", **{f"animals_{name}": both for name, both in addresses.items()})
-    monkeypatch.setenv("PATH", f"{standing_in.folder}{os.pathsep}{os.environ['PATH']}")
-    standing_in.serves_already(BACKEND, OLD)
-    return standing_in
+    fake = FakeCloudRun(tmp_path / "bin", **{f"animals_{name}": both for name, both in addresses.items()})
+    monkeypatch.setenv("PATH", f"{fake.folder}{os.pathsep}{os.environ['PATH']}")
+    fake.serves_already(BACKEND, OLD)
+    return fake
 
 
-def deploy(part: Part = "backend", *, tag: str = "abc1234") -> None:
-    Deployment(TARGET, Gcloud(waits=()), tag, PACE).deploy(part)
+def deploy(part: Part = "backend") -> None:
+    Deployment(TARGET, Gcloud(waits=()), "abc1234", PACE).deploy(part)
 
 
-def command(*words: str, **environment: str) -> "subprocess.CompletedProcess[str]":
-    asked = [sys.executable, "-m", "animals", "deploy", *words]
-    return subprocess.run(asked, env={**os.environ, **environment}, capture_output=True, encoding="utf-8", check=False)
-
-
-def test_a_backend_that_holds_gets_everybody(cloud: CloudRun, old: Front, new: Front) -> None:
+def test_a_healthy_backend_gets_all_traffic(
+    cloud: FakeCloudRun, old: CloudRunProxy, new: CloudRunProxy, capsys: pytest.CaptureFixture[str]
+) -> None:
     deploy()
     [(serving, share)] = cloud.shares(BACKEND).items()
     assert share == 100
     assert re.fullmatch(rf"{BACKEND}-abc1234-\d{{6}}-\d{{6}}", serving)
-    tenth, everybody, kept = cloud.moves(BACKEND)
-    assert tenth == f"{serving}=10,{OLD}=90"
-    assert everybody == kept == f"{serving}=100"
+    assert cloud.moves(BACKEND) == [f"{serving}=10,{OLD}=90", f"{serving}=100", f"{serving}=100"]
     assert ("/classify/", 200) in new.seen, "the revision was tested at the address of its tag"
     assert ("/classify/", 200) in old.seen, "and in the end at the service's own"
-    assert ("/", 403) in new.seen, "a stranger was refused"
-    assert [path for path, _ in old.seen + new.seen].count("/classify/") == 2, "others count what was asked"
+    assert ("/", 403) in new.seen, "a request without a token was refused"
+    assert [path for path, _ in old.seen + new.seen].count("/classify/") == 2, "the repeated test stores nothing"
+    tokens = cloud.called("print-identity-token", f"--audiences={old.url}")
+    deployer = "--impersonate-service-account=animals-deployer@my-animals.iam.gserviceaccount.com"
+    assert tokens
+    assert all(deployer in call.words for call in tokens)
+    printed = capsys.readouterr()
+    assert TOKEN not in printed.out + printed.err
 
 
-def test_the_identity_is_the_deployers_and_for_the_services_own_address(cloud: CloudRun, old: Front) -> None:
-    deploy()
-    calls = cloud.called("print-identity-token")
-    assert calls
-    for call in calls:
-        assert f"--audiences={old.url}" in call.words
-        assert "--impersonate-service-account=animals-deployer@my-animals.iam.gserviceaccount.com" in call.words
-
-
-def test_a_backend_that_does_not_classify_never_gets_a_visitor(cloud: CloudRun, new: Front) -> None:
-    new.broken["/classify/"] = 500
-    with pytest.raises(CloudError, match="/classify/ responds 500"):
+@pytest.mark.parametrize(
+    ("problem", "message", "moves"),
+    [
+        ("broken", "/classify/ responds 500", 1),
+        ("public", "responds 200 to a request without a token", 1),
+        ("errors", "answered 10 of 100 requests with errors", 2),
+    ],
+)
+def test_a_backend_with_a_problem_loses_its_traffic(
+    cloud: FakeCloudRun, new: CloudRunProxy, problem: str, message: str, moves: int
+) -> None:
+    new.public = problem == "public"
+    if problem == "broken":
+        new.broken["/classify/"] = 500
+    if problem == "errors":
+        cloud.answer("logging", "read", stdout="200\n" * 90 + "500\n" * 10)
+    with pytest.raises(CloudError, match=message):
         deploy()
-    assert cloud.moves(BACKEND) == [f"{OLD}=100"]
+    assert len(cloud.moves(BACKEND)) == moves
     assert cloud.shares(BACKEND) == {OLD: 100}
 
 
-def test_errors_that_visitors_get_send_them_back(cloud: CloudRun) -> None:
-    cloud.answer("logging", "read", stdout="200\n" * 90 + "500\n" * 10)
-    with pytest.raises(CloudError, match="answered 10 of 100 requests with errors"):
-        deploy()
-    assert len(cloud.moves(BACKEND)) == 2
-    assert cloud.shares(BACKEND) == {OLD: 100}
-
-
-def test_a_backend_that_everybody_may_ask_is_not_deployed(cloud: CloudRun, new: Front) -> None:
-    new.public = True
-    with pytest.raises(CloudError, match="responds 200 to a request without a token"):
-        deploy()
-    assert cloud.shares(BACKEND) == {OLD: 100}
-
-
-def test_a_backend_that_is_never_ready_is_explained(cloud: CloudRun) -> None:
+def test_a_backend_that_is_never_ready_is_explained(cloud: FakeCloudRun) -> None:
     cloud.answer("replace", stderr="The user-provided container failed the configured startup probe checks.", code=1)
     with pytest.raises(CloudError, match="not ready before a version is published"):
         deploy()
 
 
-def test_only_the_page_is_public_and_only_once_it_has_passed(cloud: CloudRun, others: StandIn) -> None:
+def test_only_the_page_is_public_and_only_once_it_has_passed(cloud: FakeCloudRun, others: StandIn) -> None:
     for part in PARTS:
         deploy(part)
     [public] = cloud.called("--member=allUsers")
@@ -153,28 +150,24 @@ def test_only_the_page_is_public_and_only_once_it_has_passed(cloud: CloudRun, ot
 
 
 @pytest.mark.usefixtures("cloud")
-def test_the_page_is_told_where_the_other_two_are(old: Front, report: Front) -> None:
+def test_the_page_gets_the_addresses_of_the_other_two(old: CloudRunProxy, report: CloudRunProxy) -> None:
+    with pytest.raises(CloudError, match="There is no animals-report yet"):
+        deploy("frontend")
     deploy("report")
     deploy("frontend")
     written = yaml.safe_load(Path("build/cloud/frontend.yaml").read_text(encoding="utf-8"))
-    given = {one["name"]: one["value"] for one in written["spec"]["template"]["spec"]["containers"][0]["env"]}
-    assert given == {"ANIMALS_BACKEND": old.url, "ANIMALS_REPORT": report.url}
+    variables = {one["name"]: one["value"] for one in written["spec"]["template"]["spec"]["containers"][0]["env"]}
+    assert variables == {"ANIMALS_BACKEND": old.url, "ANIMALS_REPORT": report.url}
 
 
-def test_a_tag_that_is_gone_is_told(cloud: CloudRun) -> None:
+def test_a_missing_tag_is_an_error(cloud: FakeCloudRun) -> None:
     described = {"status": {"url": "https://backend", "traffic": [{"revisionName": OLD, "percent": 100}]}}
     cloud.answer("describe", stdout=described)
     with pytest.raises(CloudError, match="No revision has the tag candidate any more"):
         deploy()
 
 
-@pytest.mark.usefixtures("cloud")
-def test_a_page_before_its_backend_is_refused() -> None:
-    with pytest.raises(CloudError, match="There is no animals-report yet"):
-        deploy("frontend")
-
-
-def test_a_report_has_no_tenth_of_visitors(cloud: CloudRun) -> None:
+def test_a_report_function_gets_all_traffic_at_once(cloud: FakeCloudRun) -> None:
     cloud.serves_already(REPORT, f"{REPORT}-old")
     deploy("report")
     assert [re.sub(r"-\d{6}-\d{6}", "", move) for move in cloud.moves(REPORT)] == [f"{REPORT}-abc1234=100"] * 2
@@ -184,56 +177,53 @@ def test_a_report_has_no_tenth_of_visitors(cloud: CloudRun) -> None:
 @pytest.mark.parametrize(
     ("tag", "name"),
     [
-        ("abc1234", "abc1234"),
-        ("v1.2.0", "v1-2-0"),
-        ("My_Branch", "my-branch"),
-        ("a" * 100, "a" * 20),
-        ("1.2.3-rc.1_final-of-all", "1-2-3-rc-1-final-of"),
+        ("abc1234", "-abc1234"),
+        ("v1.2.0", "-v1-2-0"),
+        ("My_Branch", "-my-branch"),
+        ("a" * 100, "-" + "a" * 20),
+        ("1.2.3-rc.1_final-of-all", "-1-2-3-rc-1-final-of"),
         ("_.", ""),
     ],
 )
-def test_a_revision_is_named_after_any_tag_as_cloud_run_wants_it(cloud: CloudRun, tag: str, name: str) -> None:
-    deploy(tag=tag)
-    [serving] = cloud.shares(BACKEND)
-    assert re.fullmatch(rf"{BACKEND}-{f'{name}-' if name else ''}\d{{6}}-\d{{6}}", serving)
-    assert re.fullmatch(r"[a-z][a-z0-9-]{0,61}[a-z0-9]", serving)
+def test_a_revision_is_named_after_any_tag_as_cloud_run_allows(tag: str, name: str) -> None:
+    revision = revision_name(BACKEND, tag)
+    assert re.fullmatch(rf"{BACKEND}{name}-\d{{6}}-\d{{6}}", revision)
+    assert re.fullmatch(r"[a-z][a-z0-9-]{0,61}[a-z0-9]", revision)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT between processes")
-def test_ctrl_c_in_the_middle_sends_the_visitors_back(cloud: CloudRun, tmp_path: Path) -> None:
-    asked = [sys.executable, "-m", "animals", "deploy", "--project=my-animals", "--tag=abc", "--only=backend"]
-    process = subprocess.Popen(asked, stderr=subprocess.PIPE, encoding="utf-8", cwd=tmp_path, start_new_session=True)
+def test_ctrl_c_rolls_back(cloud: FakeCloudRun, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "animals", "deploy", "--project=my-animals", "--tag=abc", "--only=backend"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, encoding="utf-8", cwd=tmp_path, start_new_session=True)
     deadline = time.monotonic() + 60
     while not cloud.called("logging", "read"):
         assert process.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.05)
     os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C does
-    _, said = process.communicate(timeout=30)
-    assert process.returncode == 130, said
-    assert said.endswith(f"was not kept: the deployment was interrupted. {OLD} has all traffic.\n")
-    assert "Traceback" not in said
+    _, output = process.communicate(timeout=30)
+    assert process.returncode == 130, output
+    assert output.endswith(f"was not kept: the deployment was interrupted. {OLD} has all traffic.\n")
+    assert "Traceback" not in output
     assert cloud.shares(BACKEND) == {OLD: 100}
 
 
-def test_a_dry_run_prints_every_command_with_its_files_and_needs_nothing(
-    tmp_path: Path, flags: Flags, monkeypatch: pytest.MonkeyPatch
+def test_a_dry_run_prints_every_command_with_its_files_and_needs_no_gcloud(
+    tmp_path: Path, flags: Flags, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "empty").mkdir()
-    asked = [sys.executable, "-m", "animals", "deploy", "--project=my-animals", "--tag=abc1234", "--dry-run"]
-    nothing = {**os.environ, "PATH": str(tmp_path / "empty")}
-    done = subprocess.run(asked, cwd=tmp_path, env=nothing, capture_output=True, encoding="utf-8", check=False)
-    assert (done.returncode, done.stderr) == (0, "")
-    lines = done.stdout.splitlines()
+    monkeypatch.chdir(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setenv("PATH", str(tmp_path))
+        run("deploy", "--project=my-animals", "--tag=abc1234", "--dry-run")
+    lines = capsys.readouterr().out.splitlines()
     commands = [tuple(shlex.split(line)) for line in lines if not line.startswith("#")]
     assert {words[0] for words in commands} == {"gcloud"}
     assert all(before.startswith("# ") for before, line in itertools.pairwise(lines) if line[:1] == "g")
     files = [word for words in commands for word in words if word.endswith(".yaml")]
     assert files == [f"build/cloud/{name}.yaml" for name in ("backend", "frontend", "check")]
     for file in files:
-        assert "$" not in re.sub("#.*", "", (tmp_path / file).read_text(encoding="utf-8"))
-    assert (tmp_path / "build/cloud/function/main.py").is_file()
-    monkeypatch.chdir(tmp_path)  # gcloud reads the files before it says anything of flags
+        assert "$" not in re.sub("#.*", "", Path(file).read_text(encoding="utf-8"))
+    assert Path("build/cloud/function/main.py").is_file()
     flags.check(commands)
 
 
@@ -248,30 +238,10 @@ def test_a_dry_run_prints_every_command_with_its_files_and_needs_nothing(
         (["--project=my-animals", "--tag=a", "--only=backends"], "'backends' is not one of"),
     ],
 )
-def test_a_mistake_is_told_before_anything_is_done(cloud: CloudRun, words: list[str], message: str) -> None:
-    done = command(*words)
-    assert done.returncode == 2
-    assert message in done.stderr
+def test_a_mistake_is_named_before_anything_is_done(
+    cloud: FakeCloudRun, words: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        run("deploy", *words)
+    assert message in capsys.readouterr().err
     assert cloud.calls == []
-
-
-def test_new_revisions_are_without_visitors_unless_they_are_the_first() -> None:
-    assert yaml.safe_load(traffic_targets("old")) == [
-        {"revisionName": "old", "percent": 100},
-        {"latestRevision": True, "percent": 0, "tag": "candidate"},
-    ]
-    assert yaml.safe_load(traffic_targets(None)) == [{"latestRevision": True, "percent": 100, "tag": "candidate"}]
-
-
-def test_everybody_is_the_last_step_of_each_service() -> None:
-    for service in SERVICES.values():
-        assert service.steps[-1] == 100
-        assert list(service.steps) == sorted(service.steps)
-        assert "deployer" in service.invokers, "it could not test it"
-
-
-@pytest.mark.usefixtures("cloud")
-def test_no_token_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
-    deploy()
-    said = capsys.readouterr()
-    assert TOKEN not in said.out + said.err

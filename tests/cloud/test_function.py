@@ -18,6 +18,7 @@ from animals.cloud.target import REPORT, Target
 from animals.errors import ConfigError
 from animals.monitoring.settings import ReportSettings
 from animals.storage import FolderStorage
+from tests.support.command import run
 from tests.support.emulator import free_port
 from tests.support.flags import Flags
 from tests.support.http import HOST
@@ -25,7 +26,6 @@ from tests.support.process import running
 from tests.support.records import make_feedback, publish, put_feedback
 
 TARGET = Target(project="my-animals")
-
 
 PYTHON = (sys.executable, "-S")
 """Python without the additions of the virtual environment to the path, which include this checkout."""
@@ -63,8 +63,12 @@ def test_nothing_else_of_this_checkout_is_found_there(tmp_path: Path) -> None:
     assert b"No module named 'animals'" in done.stderr, "the test above would prove nothing"
 
 
-def test_it_holds_what_the_report_imports_and_nothing_else(tmp_path: Path) -> None:
-    folder = function.assemble(tmp_path / "function")
+def test_the_command_writes_what_the_report_imports_and_nothing_else(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "function"
+    run("function", str(folder))
+    assert "--target generate_performance_report" in capsys.readouterr().out
     rooms = {path.name for path in (folder / "animals").iterdir() if path.is_dir()}
     assert {"monitoring", "config"} <= rooms
     assert not rooms & {"training", "serving", "frontend", "data", "cloud", "bulk", "local"}
@@ -72,12 +76,8 @@ def test_it_holds_what_the_report_imports_and_nothing_else(tmp_path: Path) -> No
     assert not (folder / "animals" / "monitoring" / "retrain_check.py").exists(), "the retrain check runs as a job"
     pinned = (Path(__file__).parents[2] / "requirements_report.txt").read_bytes()
     assert (folder / "requirements.txt").read_bytes() == pinned
-
-
-def test_what_was_there_before_goes(tmp_path: Path) -> None:
-    folder = function.assemble(tmp_path / "function")
     (folder / "animals" / "old.py").touch()
-    function.assemble(folder)
+    run("function", str(folder))
     assert not (folder / "animals" / "old.py").exists()
 
 
@@ -88,24 +88,19 @@ def test_a_folder_with_something_else_in_it_is_left_alone(tmp_path: Path) -> Non
     assert (tmp_path / "thesis.txt").exists()
 
 
-def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ConfigError, match="cannot be"):
         function.assemble(tmp_path / "file" / "function")
 
 
 @pytest.mark.parametrize("first", [True, False])
-def test_the_command_has_flags_that_gcloud_has(flags: Flags, tmp_path: Path, first: bool) -> None:
-    flags.check([function.deploy(TARGET, tmp_path, f"{REPORT}-abc", first=first).words])
-
-
-def test_a_revision_gets_no_visitors_unless_it_is_the_first(tmp_path: Path) -> None:
-    assert "--no-traffic" in function.deploy(TARGET, tmp_path, f"{REPORT}-abc", first=False).words
-    assert "--no-traffic" not in function.deploy(TARGET, tmp_path, f"{REPORT}-abc", first=True).words
-
-
-def test_the_function_is_private_and_gets_settings_that_it_knows(tmp_path: Path) -> None:
-    words = function.deploy(TARGET, tmp_path, f"{REPORT}-abc", first=True).words
+def test_a_revision_is_private_without_traffic_unless_it_is_the_first_and_gets_settings_that_it_knows(
+    flags: Flags, tmp_path: Path, first: bool
+) -> None:
+    words = function.deploy(TARGET, tmp_path, f"{REPORT}-abc", first=first).words
+    flags.check([words])
+    assert ("--no-traffic" in words) is not first
     assert "--no-allow-unauthenticated" in words
     assert "--service-account=animals-report@my-animals.iam.gserviceaccount.com" in words
     assert "--revision-suffix=abc" in words
@@ -113,11 +108,3 @@ def test_the_function_is_private_and_gets_settings_that_it_knows(tmp_path: Path)
     name, _, value = given.removeprefix("--set-env-vars=").partition("=")
     assert name.removeprefix("ANIMALS_").lower() in ReportSettings.model_fields
     assert value == "gs://my-animals-animals"
-
-
-def test_it_is_assembled_by_a_command_that_needs_no_account(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "animals", "function", str(tmp_path / "function")]
-    done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
-    assert done.returncode == 0, done.stderr
-    assert "--target generate_performance_report" in done.stdout
-    assert (tmp_path / "function" / "main.py").is_file()

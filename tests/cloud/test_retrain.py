@@ -17,7 +17,7 @@ from animals.cloud.setup.steps import Setup
 from animals.cloud.target import Target
 from animals.cloud.template import FILES, ROOT
 from animals.monitoring.trigger import RetrainRequest
-from tests.support.recorder import Recorder
+from tests.support.fake_gcloud import FakeGcloud
 from tests.support.workflow import JOBS, command
 
 CREATE = ("ai", "custom-jobs", "create")
@@ -70,37 +70,37 @@ def step(values: dict[str, str]) -> tuple[list[str], dict[str, str]]:
 
 
 def test_a_message_of_the_topic_starts_a_training_with_feedback(
-    recorder: Recorder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    gcloud: FakeGcloud, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     message = json.loads(REQUEST.model_dump_json())
     values = {name: bound(value, message) for name, value in substitutions().items()}
     capsys.readouterr()
     words, variables = step(values | {"PROJECT_ID": "zoo-123"})
     run(words, tmp_path, **variables)
-    (created,) = recorder.called(*CREATE)
+    (created,) = gcloud.called(*CREATE)
     assert f"--labels=app=animals,request={REQUEST.id}" in created.words
     spec = (tmp_path / "build/cloud/vertex/l4/l4.yaml").read_text(encoding="utf-8")
     for override in ("experiment=sample", "data.extra=gs://zoo-123-animals/feedback", "promote=false"):
         assert f'"{override}"' in spec
     assert '"github://me/zoo"' in spec
 
-    recorder.answer("ai", "custom-jobs", "list", f"--filter=labels.request={REQUEST.id}", stdout="there")
+    gcloud.answer("ai", "custom-jobs", "list", f"--filter=labels.request={REQUEST.id}", stdout="there")
     assert "already" in run(words, tmp_path, **variables)
-    assert len(recorder.called(*CREATE)) == 1
+    assert len(gcloud.called(*CREATE)) == 1
 
 
-def test_without_a_repository_the_trainers_own_gate_promotes(recorder: Recorder, tmp_path: Path) -> None:
+def test_without_a_repository_the_trainers_own_gate_promotes(gcloud: FakeGcloud, tmp_path: Path) -> None:
     args = "experiment=animals10 data.root=gs://zoo-123-animals-data/raw"
     words, variables = step({"PROJECT_ID": "zoo-123", "_ARGS": args})
     run(words, tmp_path, **variables)
-    assert len(recorder.called(*CREATE)) == 1
+    assert len(gcloud.called(*CREATE)) == 1
     spec = (tmp_path / "build/cloud/vertex/l4/l4.yaml").read_text(encoding="utf-8")
     assert '"data.root=gs://zoo-123-animals-data/raw"' in spec
     assert '"gate=true"' in spec
     assert "ANIMALS_ANNOUNCE" not in spec
 
 
-def test_an_event_at_github_does_the_same(recorder: Recorder, tmp_path: Path) -> None:
+def test_an_event_at_github_does_the_same(gcloud: FakeGcloud, tmp_path: Path) -> None:
     given = {
         "vars.GCP_PROJECT": "zoo-123",
         "vars.GCP_REGION": "europe-west4",
@@ -113,7 +113,7 @@ def test_an_event_at_github_does_the_same(recorder: Recorder, tmp_path: Path) ->
         name: re.sub(r"\$\{\{ (.+?) \}\}", lambda found: given[found[1]], value) for name, value in written.items()
     }
     run(command("retrain", "train", {})[1:], tmp_path, **variables | {"PYTHONPATH": str(ROOT / "src")})
-    (created,) = recorder.called(*CREATE)
+    (created,) = gcloud.called(*CREATE)
     assert {"--region=europe-west4", f"--labels=app=animals,request={REQUEST.id}"} <= set(created.words)
     spec = (tmp_path / "build/cloud/vertex/l4/l4.yaml").read_text(encoding="utf-8")
     assert '"github://me/zoo"' in spec

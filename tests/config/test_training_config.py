@@ -30,7 +30,8 @@ def test_a_bare_run_trains_the_sample_at_64_pixels() -> None:
 
 def test_animals10_starts_from_pretrained_weights_and_knows_the_italian_folders(tmp_path: Path) -> None:
     config = configured("experiment=animals10", f"data.root={tmp_path}")
-    assert config.model.pretrained
+    assert (config.method, config.model.name, config.model.pretrained) == ("transfer", "resnet18", True)
+    assert (config.data.side, config.data.resize, config.data.crop_pct) == (224, "center", 0.95)
     assert config.data.folders["scoiattolo"] == "squirrel"
     assert len(config.data.folders) == 10
 
@@ -39,6 +40,17 @@ def test_the_folder_experiment_takes_any_folder_names_for_labels(tmp_path: Path)
     config = configured("experiment=folder", f"data.root={tmp_path}")
     assert config.data.folders == {}
     assert not config.data.sample
+    assert (config.method, config.model.name, config.data.side) == ("transfer", "tf_efficientnet_lite0", 224)
+
+
+def test_from_scratch_is_one_word_away(tmp_path: Path) -> None:
+    config = configured("experiment=folder", "method=full", f"data.root={tmp_path}")
+    assert (config.model.name, config.model.pretrained, config.data.side) == ("resnet18", False, 64)
+
+
+def test_transfer_uses_one_device(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"method=transfer uses one device\. Set trainer\.devices=1"):
+        configured("experiment=folder", "trainer=ddp", f"data.root={tmp_path}")
 
 
 def test_overrides_win_over_the_experiment() -> None:
@@ -57,6 +69,8 @@ def test_the_bucket_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) 
         ("optimizer.lr=-1", "optimizer.lr is -1.0; expected more than 0."),
         ("trainer.epochs=0", "trainer.epochs is 0; expected at least 1."),
         ("data.streams=0", "data.streams is 0; expected from 1 to 1024."),
+        ("trainer.minutes=-1", "trainer.minutes is -1.0; expected at least 0."),
+        ("tune=maybe", 'tune is "maybe"; expected one of always, auto, never.'),
         ("trainer.save_minutes=-1", "trainer.save_minutes is -1.0; expected at least 0."),
         ("data.val=0.9", "data.val is 0.9; expected from 0.01 to 0.5."),
         (
@@ -82,7 +96,7 @@ def test_a_missing_folder_is_named(tmp_path: Path) -> None:
 
 
 def test_a_missing_folder_of_extra_pictures_or_unknowns_is_named(tmp_path: Path) -> None:
-    for key in ("extra", "unknowns"):
+    for key in ("extra", "unknowns", "external_test"):
         with pytest.raises(ConfigError, match=rf"data\.{key}=gone is no folder\. Expected"):
             configured("experiment=folder", f"data.root={tmp_path}", f"data.{key}=gone")
     with pytest.raises(ConfigError, match="cannot be used with shards"):

@@ -22,7 +22,7 @@ ALL: Final = os.environ.get("ANIMALS_CONTAINERS") == "all"
 VERSION: Final = "1.2.3"
 
 OVERRIDES: Final = (
-    *("experiment=folder", "data.test=0.5", "data.side=32", "data.workers=0", "model.name=test_resnet"),
+    *("experiment=folder", "method=full", "data.test=0.5", "data.side=32", "data.workers=0", "model.name=test_resnet"),
     *("augment.color=0", "trainer.epochs=8", "trainer.batch_size=16", "trainer.accelerator=cpu"),
     *("trainer.precision=fp32", "tracking.mode=disabled"),
 )
@@ -51,8 +51,8 @@ def image(tool: Tool) -> Build:
 
 
 @dataclass(frozen=True)
-class Circle:
-    """A bucket that a training was published to, and what containers are told of it."""
+class PublishedModel:
+    """A bucket with a published training, and the settings that containers get."""
 
     pictures: Path
     version: str
@@ -65,9 +65,9 @@ class Circle:
 
 
 @pytest.fixture(scope="session")
-def circle(tool: Tool, image: Build, emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Circle:
+def model(tool: Tool, image: Build, emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> PublishedModel:
     """A training, in a container where all is tested, whose version is in the emulator's bucket."""
-    folder = tmp_path_factory.mktemp("circle")
+    folder = tmp_path_factory.mktemp("model")
     pictures = write_label_folders(folder / "pictures", per_label=80)
     name = emulator.make_bucket()
     environment = {"STORAGE_EMULATOR_HOST": emulator.url, "ANIMALS_BUCKET": f"gs://{name}/some/prefix"}
@@ -82,4 +82,4 @@ def circle(tool: Tool, image: Build, emulator: Emulator, tmp_path_factory: pytes
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("STORAGE_EMULATOR_HOST", emulator.url)
         [version] = versions(GcsStorage(name, "some/prefix"))
-    return Circle(pictures, version, environment)
+    return PublishedModel(pictures, version, environment)

@@ -28,7 +28,7 @@ def test_a_service_has_no_rights_and_bounded_memory(name: str) -> None:
     assert "mem_limit" in service
 
 
-def test_only_this_machine_reaches_the_services_that_a_person_asks() -> None:
+def test_only_this_machine_reaches_the_published_ports() -> None:
     published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
     assert set(published) == set(SETTINGS)
     assert all(port.startswith("127.0.0.1:") for ports in published.values() for port in ports)

@@ -1,14 +1,15 @@
 """What is in the images, what is not, and what building them again costs."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.containers.conftest import VERSION, Build
-from tests.containers.context import changed_context
 from tests.containers.tool import Tool
+from tests.support.environments import ROOT, copy_source
 
 SERVICES = ("api", "frontend", "report")
 
@@ -66,7 +67,12 @@ def test_an_image_says_what_it_is_and_stays_small(name: str, tool: Tool, image: 
 
 def test_after_a_change_of_code_the_libraries_are_not_installed_again(tool: Tool, image: Build, tmp_path: Path) -> None:
     before = tool.inspect("image", image("api"))["RootFS"]["Layers"]
-    context = changed_context(tmp_path / "context")
+    context = copy_source(tmp_path / "context")
+    shutil.copytree(ROOT / "dockerfiles", context / "dockerfiles")
+    for path in (ROOT / ".dockerignore", *ROOT.glob("requirements*.txt")):
+        shutil.copy2(path, context)
+    with (context / "src" / "animals" / "serving" / "app.py").open("a", encoding="utf-8") as file:
+        file.write("\nCHANGED = True\n")
     tag = tool.build("api", context, tag="animals-test-api-changed", VERSION=VERSION, REVISION="4567def")
     after = tool.inspect("image", tag)["RootFS"]["Layers"]
     tool("rmi", tag)

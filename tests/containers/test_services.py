@@ -12,7 +12,7 @@ import httpx
 import pytest
 from playwright.sync_api import expect
 
-from tests.containers.conftest import Build, Circle
+from tests.containers.conftest import Build, PublishedModel
 from tests.containers.tool import Container, Tool
 from tests.support.browser import TIMEOUT, chromium
 from tests.support.emulator import free_port
@@ -23,8 +23,8 @@ HEALTH = {"api": "/healthz", "frontend": "/_stcore/health", "report": "/healthz"
 class Services:
     """Backend, page and report function, each in its container."""
 
-    def __init__(self, tool: Tool, image: Build, circle: Circle) -> None:
-        self._tool, self._image, self._circle = tool, image, circle
+    def __init__(self, tool: Tool, image: Build, model: PublishedModel) -> None:
+        self._tool, self._image, self._circle = tool, image, model
         self._stack = ExitStack()
         self.ports = {name: free_port() for name in HEALTH}
         self.containers: dict[str, Container] = {}
@@ -53,22 +53,22 @@ class Services:
 
 
 @pytest.fixture(scope="module")
-def services(tool: Tool, image: Build, circle: Circle) -> Iterator[Services]:
-    with Services(tool, image, circle) as started:
+def services(tool: Tool, image: Build, model: PublishedModel) -> Iterator[Services]:
+    with Services(tool, image, model) as started:
         yield started
 
 
-def a_picture(circle: Circle, label: str) -> Path:
-    return sorted((circle.pictures / label).glob("*.jpg"))[0]
+def a_picture(model: PublishedModel, label: str) -> Path:
+    return sorted((model.pictures / label).glob("*.jpg"))[0]
 
 
-def test_what_is_classified_and_judged_is_in_the_report(services: Services, circle: Circle) -> None:
+def test_predictions_and_feedback_are_in_the_report(services: Services, model: PublishedModel) -> None:
     backend, report = services.url("api"), f"{services.url('report')}/generate_performance_report"
-    pictures = sorted(circle.pictures.glob("*/*.jpg"))
+    pictures = sorted(model.pictures.glob("*/*.jpg"))
     with httpx.Client(base_url=backend, timeout=30) as client:
         for picture in pictures:  # as many as it takes for a whole report
             answer = client.post("/classify/", files={"file": picture.read_bytes()}).raise_for_status().json()
-            assert (answer["prediction"], answer["model_version"]) == (picture.parent.name, circle.version)
+            assert (answer["prediction"], answer["model_version"]) == (picture.parent.name, model.version)
             judged = {"x": picture.parent.name, "prediction_id": answer["prediction_id"]}
             client.post("/post_data/", json=judged).raise_for_status()
 
@@ -78,7 +78,7 @@ def test_what_is_classified_and_judged_is_in_the_report(services: Services, circ
         time.sleep(0.5)
     pages = zipfile.ZipFile(io.BytesIO(httpx.get(report, timeout=300).raise_for_status().content))
     summary = json.loads(pages.read("summary.json"))
-    assert (summary["version"], summary["feedback"]["right"]) == (circle.version, len(pictures))
+    assert (summary["version"], summary["feedback"]["right"]) == (model.version, len(pictures))
     evidently = [name for name in pages.namelist() if name.endswith(".html") and name != "index.html"]
     assert len(evidently) == 2
     assert all(len(pages.read(name)) > 1_000_000 for name in evidently)  # the code of the plots is inside
@@ -92,18 +92,18 @@ def _records(report: str) -> int:
     return found
 
 
-def test_the_page_shows_the_backends_answer(services: Services, circle: Circle) -> None:
+def test_the_page_shows_the_backends_answer(services: Services, model: PublishedModel) -> None:
     with chromium() as browser:
         page = browser.new_page()
         page.set_default_timeout(TIMEOUT)
         page.goto(services.url("frontend"))
-        page.get_by_test_id("stFileUploader").locator('input[type="file"]').set_input_files(a_picture(circle, "green"))
+        page.get_by_test_id("stFileUploader").locator('input[type="file"]').set_input_files(a_picture(model, "green"))
         expect(page.get_by_role("heading", name="Green")).to_be_visible()
         assert page.get_by_test_id("stException").count() == 0
 
 
 @pytest.mark.parametrize("name", HEALTH)
-def test_a_service_is_healthy_and_ends_in_time_when_told(name: str, services: Services) -> None:
+def test_a_service_is_healthy_and_stops_in_time(name: str, services: Services) -> None:
     container = services.containers[name]
     container.wait_until_healthy()
     code, seconds = container.end()

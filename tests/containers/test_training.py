@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.containers.conftest import ALL, OVERRIDES, Build, Circle
+from tests.containers.conftest import ALL, OVERRIDES, Build, PublishedModel
 from tests.containers.tool import Tool
 
 pytestmark = pytest.mark.skipif(
@@ -13,14 +13,12 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def test_a_training_that_is_told_to_end_goes_on_where_it_was(
-    tool: Tool, image: Build, circle: Circle, tmp_path: Path
-) -> None:
+def test_a_training_that_is_stopped_resumes(tool: Tool, image: Build, model: PublishedModel, tmp_path: Path) -> None:
     place = tmp_path / "place"
     place.mkdir()
     place.chmod(0o777)
-    volumes = ["--volume", f"{circle.pictures}:/pictures:ro", "--volume", f"{place}:/animals"]
-    options = ["--network", "host", "--read-only", "--tmpfs", "/tmp", *volumes, *circle.options]  # noqa: S108
+    volumes = ["--volume", f"{model.pictures}:/pictures:ro", "--volume", f"{place}:/animals"]
+    options = ["--network", "host", "--read-only", "--tmpfs", "/tmp", *volumes, *model.options]  # noqa: S108
     words = [image("train"), "data.root=/pictures", *OVERRIDES, "trainer.resume=auto", "promote=false"]
     long = [*words, "trainer.epochs=60"]
 
@@ -43,7 +41,7 @@ def test_a_training_that_is_told_to_end_goes_on_where_it_was(
     assert len(list(place.glob("runs/*"))) == 1
 
 
-def test_an_image_for_training_tells_settings_that_cannot_be(tool: Tool, image: Build) -> None:
+def test_an_image_for_training_names_an_impossible_setting(tool: Tool, image: Build) -> None:
     words = ["--read-only", "--network", "none", image("train"), "trainer.epoch=5"]
     container = tool("run", "--detach", *words).splitlines()[-1]
     assert tool("wait", container).splitlines()[-1] == "2"

@@ -6,7 +6,7 @@ import re
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -70,14 +70,12 @@ class Tool:
         assert done.returncode == 0, f"{words}: {said}"  # installers name addresses, which a log is no place for
         return done.stdout.strip()
 
-    def build(
-        self, name: str, context: Path = ROOT, tag: str = "", options: Sequence[str] = (), **arguments: str
-    ) -> str:
+    def build(self, name: str, context: Path = ROOT, tag: str = "", **arguments: str) -> str:
         """The tag of an image, built from `dockerfiles/<name>.dockerfile`."""
         tag = tag or f"animals-test-{name}"
         given = [word for key, value in arguments.items() for word in ("--build-arg", f"{key}={value}")]
         file = context / "dockerfiles" / f"{name}.dockerfile"
-        self("build", *options, *given, "--tag", tag, "--file", file, context)
+        self("build", *given, "--tag", tag, "--file", file, context)
         return tag
 
     def inspect(self, kind: str, name: str) -> dict[str, Any]:
@@ -117,15 +115,14 @@ class Container:
         self.id = identity
 
     def wait_until_healthy(self) -> None:
-        deadline = time.monotonic() + 120
-        while self._tool.health(self.id) != "healthy":
-            assert self._state()["Running"], self.log()
-            assert time.monotonic() < deadline, self.log()
-            time.sleep(0.3)
+        self._wait(lambda: self._tool.health(self.id) == "healthy")
 
     def wait_until_it_answers(self, url: str) -> None:
+        self._wait(lambda: _is_ok(url))
+
+    def _wait(self, ready: Callable[[], bool]) -> None:
         deadline = time.monotonic() + 120
-        while not _is_ok(url):
+        while not ready():
             assert self._state()["Running"], self.log()
             assert time.monotonic() < deadline, self.log()
             time.sleep(0.2)
@@ -135,10 +132,6 @@ class Container:
         started = time.monotonic()
         self._tool("stop", "--time", "10", self.id)
         return int(self._state()["ExitCode"]), time.monotonic() - started
-
-    def wait(self, seconds: float) -> int:
-        """The exit code of one that ends by itself."""
-        return int(self._tool("wait", self.id, seconds=seconds).splitlines()[-1])
 
     def log(self) -> str:
         return self._tool.log(self.id)
@@ -165,33 +158,24 @@ def find_tool() -> Tool | str:
         if (path := shutil.which(name)) is None:
             reasons.append(f"{name} is not installed")
             continue
-        tool = _docker(path) if name == "docker" else _podman(path)
+        if name == "docker":
+            says = subprocess.run([path, "--version"], capture_output=True, encoding="utf-8", check=False).stdout
+            tool = Tool([path], podman="podman" in says)
+        else:
+            runtime = [] if shutil.which("crun") or not shutil.which("runc") else ["--runtime", "runc"]
+            tool = Tool([path, *runtime], podman=True, build=_PODMAN_BUILD, run=_PODMAN_RUN)
         if not (problem := _try(tool)):
             return tool
         reasons.append(f"{name} {problem}")
     return f"No container can be run here: {'; '.join(reasons)}."
 
 
-def _docker(path: str) -> Tool:
-    says = subprocess.run([path, "--version"], capture_output=True, encoding="utf-8", check=False).stdout
-    return Tool([path], podman="podman" in says)
-
-
-def _podman(path: str) -> Tool:
-    runtime = [] if shutil.which("crun") or not shutil.which("runc") else ["--runtime", "runc"]
-    return Tool([path, *runtime], podman=True, build=_PODMAN_BUILD, run=_PODMAN_RUN)
-
-
 def _try(tool: Tool) -> str:
     """What keeps a container from running, or nothing."""
     try:
-        tool("info", seconds=QUICK)
-    except (AssertionError, subprocess.TimeoutExpired):
-        return "does not answer"
-    try:
         tool("run", "--rm", "--network", "none", BASE, "python", "-c", "", seconds=PULL if WANTED else QUICK)
     except (AssertionError, subprocess.TimeoutExpired):
-        return f"cannot run {BASE}"
+        return f"does not answer, or cannot run {BASE}"
     return ""
 
 

@@ -67,6 +67,23 @@ def test_a_changed_picture_is_decoded_again(root: Path) -> None:
     np.testing.assert_array_equal(after[1:], before[1:])
 
 
+def test_only_added_pictures_are_decoded(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    load(root)
+    decoded: list[Path] = []
+    inspect = decode._inspect
+    monkeypatch.setattr(decode, "_inspect", lambda path, *rest: decoded.append(path) or inspect(path, *rest))
+    write_picture(root / "green/new.jpg", COLORS["green"], seed=8)
+    (root / "blue/000.jpg").unlink()
+    pixels, inspections = load_cached(root, find_pictures(root, {}), SPEC, cache_dir=root.parent / "cache", workers=0)
+    assert [path.name for path in decoded] == ["new.jpg"]
+    expected = [to_pixels(open_picture(root / picture.name), SPEC) for picture in find_pictures(root, {})]
+    np.testing.assert_array_equal(pixels, np.stack(expected))
+    assert [(it.width, it.problem) for it in inspections] == [(inspections[0].width, "")] * len(expected)
+    (root / "green/new.jpg").unlink()
+    assert len(load(root)) == len(expected) - 1
+    assert len(decoded) == 1
+
+
 def test_several_processes_give_the_same_pixels_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = write_label_folders(tmp_path / "pictures", per_label=4)
     monkeypatch.setattr(decode, "CHUNK", 5)
@@ -80,13 +97,13 @@ def test_several_processes_give_the_same_pixels_as_one(tmp_path: Path, monkeypat
 
 def test_two_runs_that_start_at_once_make_it_once(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[Path] = []
-    original = cache._decode
+    original = cache._fill
 
     def decode_all(folder: Path, *rest: Any) -> None:
         calls.append(folder)
         original(folder, *rest)
 
-    monkeypatch.setattr(cache, "_decode", decode_all)
+    monkeypatch.setattr(cache, "_fill", decode_all)
     with ThreadPoolExecutor(4) as pool:
         results = list(pool.map(load, [root] * 4))
     assert len(calls) == 1

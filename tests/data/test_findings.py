@@ -126,7 +126,7 @@ def test_a_smaller_copy_is_a_near_duplicate_and_names_the_other(config: DataConf
     assert DUPLICATE not in {it.type for it in find(config)}
 
 
-def test_the_same_picture_under_two_labels_spoils_the_training(config: DataConfig) -> None:
+def test_the_same_picture_under_two_labels_is_an_error(config: DataConfig) -> None:
     scene(3, (60, 45)).save(Path(config.root) / "dog/x.jpg")
     two = [it for it in find(config) if it.type == TWO_LABELS]
     assert [(it.name, it.detail) for it in two] == [

@@ -19,7 +19,7 @@ from tests.support.http import GitHub
 from tests.support.pubsub import Topic
 
 TOPIC = "projects/zoo/topics/retrain"
-TOKEN = "ghp_nobody-may-see-this"  # noqa: S105 - not a real one
+TOKEN = "ghp_secret"  # noqa: S105 - not a real one
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def to_pubsub() -> Trigger:
     return opened(open_trigger(TriggerSettings(trigger=f"pubsub://{TOPIC}")))
 
 
-def test_by_default_nobody_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_by_default_no_request_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ANIMALS_TRIGGER", raising=False)
     assert open_trigger(TriggerSettings()) is None
 
@@ -178,7 +178,7 @@ def test_that_it_was_not_sent_is_said_even_if_the_bucket_is_away_by_then(tmp_pat
     def away(_: RetrainRequest) -> None:
         for path in sorted(folder.root.rglob("*.json")):
             path.unlink()
-        raise ServiceError("nobody there")
+        raise ServiceError("no such host")
 
-    with pytest.raises(ServiceError, match="nobody there"):
+    with pytest.raises(ServiceError, match="no such host"):
         send_once(away, retrain_request(), folder)

@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from tests.support.fake_gcloud import FakeGcloud
 from tests.support.http import HttpServer, Request, Response, forward
-from tests.support.recorder import Recorder
 
 TOKEN = "identity-of-the-deployer"  # noqa: S105 - nobody is let in by it
 
@@ -72,7 +72,7 @@ elif words[:2] == ["auth", "print-identity-token"]:
 """
 
 
-class CloudRun(Recorder):
+class FakeCloudRun(FakeGcloud):
     """The stand-in. Responses of the table come first, so that a test can make a command fail.
 
     Args:
@@ -116,17 +116,17 @@ class CloudRun(Recorder):
         return [next(word.partition("=")[2] for word in words if "--to-revisions" in word) for words in sent]
 
 
-class Front(HttpServer):
+class CloudRunProxy(HttpServer):
     """Cloud Run in front of a service: requests without the token are refused.
 
     Args:
         port: port of the service behind it.
-        public: accept all requests.
     """
 
-    def __init__(self, port: int, *, public: bool = False) -> None:
+    def __init__(self, port: int) -> None:
         super().__init__(self._respond)
-        self.public = public
+        self.public = False
+        """Whether to accept all requests."""
         self.broken: dict[str, int] = {}
         """Path -> status of the response instead."""
         self.seen: list[tuple[str, int]] = []

@@ -16,7 +16,16 @@ from animals.storage import FolderStorage
 from tests.support.emulator import free_port
 
 TRAINING: Final = (
-    *("-m", "animals", "train", "experiment=folder", "data.root=pictures", "data.test=0.3", "data.side=32"),
+    *(
+        "-m",
+        "animals",
+        "train",
+        "experiment=folder",
+        "method=full",
+        "data.root=pictures",
+        "data.test=0.3",
+        "data.side=32",
+    ),
     *("data.workers=0", "model.name=test_resnet", "augment.color=0", "trainer.epochs=10", "trainer.batch_size=16"),
     *("trainer.accelerator=cpu", "trainer.precision=fp32", "tracking.mode=disabled"),
 )

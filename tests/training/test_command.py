@@ -8,7 +8,14 @@ from animals.training.train import summary
 from tests.support.training import QUICK, only_run, run_training
 from tests.training.conftest import Trained
 
-TINY = (*QUICK, "experiment=folder", "model.name=test_resnet", "trainer.epochs=1", "trainer.batch_size=8")
+TINY = (
+    *QUICK,
+    "experiment=folder",
+    "method=full",
+    "model.name=test_resnet",
+    "trainer.epochs=1",
+    "trainer.batch_size=8",
+)
 
 
 def test_a_run_ends_with_accuracy_version_place_and_the_next_command(pictures: Path, tmp_path: Path) -> None:

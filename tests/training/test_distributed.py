@@ -15,7 +15,7 @@ from tests.support.training import SAME_FOR_ANY_PROCESSES, assert_same_training,
 
 pytestmark = pytest.mark.minutes
 
-TINY = (*SAME_FOR_ANY_PROCESSES, "experiment=folder", "trainer.epochs=2", "trainer.batch_size=16")
+TINY = (*SAME_FOR_ANY_PROCESSES, "experiment=folder", "method=full", "trainer.epochs=2", "trainer.batch_size=16")
 TWO = ("trainer=ddp", "trainer.devices=2")
 SPEC = {
     "cluster": {"workerpool0": ["first:2222"], "workerpool1": ["second:2222", "third:2222"]},

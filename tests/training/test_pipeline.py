@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +23,14 @@ from animals.prediction_records import LoggedPrediction
 from animals.preprocess import open_picture, preprocess, to_pixels
 from animals.records import now
 from animals.storage import open_storage
+from animals.training import budget
 from animals.training.callbacks import METRICS, read_metrics
 from animals.training.evaluation.predictors import onnx_predictor_of_all
 from animals.training.export.projection import DIMENSIONS
 from animals.training.module import build_module
 from animals.training.pipeline import train
 from animals.training.release.publish import publish
+from animals.training.runs import lock_run
 from tests.support.records import row
 from tests.training.conftest import Trained, published, tiny_config
 
@@ -236,3 +239,31 @@ def test_the_network_is_compiled_on_request(data_set: DataSet, pictures: Path, t
     module = build_module(config, data_set)
     assert module.model._compiled_call_impl is not None
     assert all("_orig_mod" not in name for name in module.state_dict())
+
+
+def test_a_budget_ends_a_training_from_scratch(pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(budget, "FINISH", 1.0)
+    monkeypatch.setattr(budget, "EXTRA_PICTURES", 0)
+    config = tiny_config(pictures, tmp_path, epochs=10_000)
+    config = dataclasses.replace(config, trainer=dataclasses.replace(config.trainer, minutes=0.2))
+    card = published(config, tmp_path / "run")
+    rows = read_metrics(tmp_path / "run" / METRICS)
+    assert 1 <= card.training.epochs == len(rows) < 10_000
+    assert rows[-1]["lr"] < config.optimizer.lr
+    with pytest.raises(ConfigError, match=r"trainer\.minutes=0\.01 is too short: evaluation and export alone"):
+        train(
+            dataclasses.replace(config, trainer=dataclasses.replace(config.trainer, minutes=0.01)), tmp_path / "short"
+        )
+
+
+def test_a_run_that_is_still_running_is_not_resumed(pictures: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    with (
+        lock_run(run),
+        pytest.raises(
+            ConfigError, match=rf"run is still being trained by process {os.getpid()} on .*Wait until it ends"
+        ),
+    ):
+        train(tiny_config(pictures, tmp_path), run)
+    with lock_run(run):
+        pass

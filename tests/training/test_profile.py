@@ -17,7 +17,7 @@ def test_a_profile_has_a_trace_and_names_the_operators_that_take_most(
     pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    overrides = ["experiment=folder", f"data.root={pictures}", *TINY]
+    overrides = ["experiment=folder", "method=full", f"data.root={pictures}", *TINY]
     run("profile", *overrides, "--steps", "5")  # one epoch has six steps, these take two
     (folder,) = (tmp_path / "runs" / "profiles").iterdir()
     assert folder.name.endswith("-folder")

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.minutes
 
 TINY = (
     *QUICK,
-    *("experiment=folder", "model.name=test_resnet", "model.drop_rate=0.3"),
+    *("experiment=folder", "method=full", "model.name=test_resnet", "model.drop_rate=0.3"),
     *("trainer.epochs=4", "trainer.batch_size=8", "trainer.ema=0.9"),
 )
 

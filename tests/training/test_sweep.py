@@ -20,11 +20,11 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from animals.config import compose
 from animals.config.training import CONF_DIR
-from animals.errors import AnimalsError, ConfigError, DataError, UsageError
-from animals.training.sweep import report, study, trial, workers
+from animals.errors import AnimalsError, ConfigError, UsageError
+from animals.training.sweep import report, search, study
+from animals.training.sweep.search import run_trials
 from animals.training.sweep.space import check_space, overrides, read_space, suggest
 from animals.training.sweep.study import RETRIES, NumberedSampler, Sweep, load_study, open_study
-from animals.training.sweep.workers import run_trials
 from tests.support.command import run
 
 pytestmark = [pytest.mark.minutes, pytest.mark.filterwarnings("ignore:Heartbeat of storage")]
@@ -34,17 +34,24 @@ optimizer.lr: {low: 1e-3, high: 1e-2, log: true}
 trainer.batch_size: {choices: [8, 16]}
 """
 FAST = (
-    *("experiment=folder", "data.side=32", "data.workers=0", "data.cache_dir=cache", "model.name=test_resnet"),
+    *(
+        "experiment=folder",
+        "method=full",
+        "data.side=32",
+        "data.workers=0",
+        "data.cache_dir=cache",
+        "model.name=test_resnet",
+    ),
     *("trainer.accelerator=cpu", "trainer.precision=fp32", "tracking.mode=disabled"),
 )
 
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Work in an empty folder with a search space, and take killed processes for killed at once."""
+    """Work in an empty folder with a search space, and take a process for killed after a second."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(study, "GRACE_SECONDS", 1)
-    monkeypatch.setattr(workers, "HEARTBEAT_SECONDS", 1)
+    monkeypatch.setattr(search, "HEARTBEAT_SECONDS", 1)
     (tmp_path / "space.yaml").write_text(SPACE, encoding="utf-8")
     return tmp_path
 
@@ -89,7 +96,7 @@ def states(trials: Sequence[FrozenTrial]) -> list[str]:
 
 
 def wait_for_epochs(trials: int) -> None:
-    """Wait until so many trials have done an epoch."""
+    """Wait until this number of trials has finished an epoch."""
     for _ in range(3000):
         files = [path.read_text(encoding="utf-8") for path in Path().glob("runs/sweeps/*/trials/*/metrics/metrics.csv")]
         if sum(text.count("\n") > 1 for text in files) >= trials:
@@ -118,11 +125,8 @@ def test_a_sweep_ends_with_a_table_files_and_figures_and_resumes_when_asked_for_
         trial.params["trainer.batch_size"] for trial in trials
     ]
     for trial_run in (files / "trials").iterdir():
-        assert {path.name for path in trial_run.iterdir()} == {
-            "config.yaml",
-            "run.log",
-            "metrics",
-        }  # no weights, no version
+        names = {path.name for path in trial_run.iterdir()}
+        assert names == {"config.yaml", "run.log", "metrics"}, "no weights and no version"
     assert not Path("data/bucket").exists()
 
 
@@ -174,7 +178,7 @@ def test_two_workers_share_a_sweep(sweep: Sweep, start: Start) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no process groups to send Ctrl-C to")
-def test_ctrl_c_ends_all_workers_and_their_trials_are_done_later(sweep: Sweep, start: Start) -> None:
+def test_ctrl_c_ends_all_workers_and_queues_their_trials(sweep: Sweep, start: Start) -> None:
     long = replace(sweep, args=(*sweep.args, "trainer.epochs=1000"))
     process = start(*options(long, "--workers=2"))
     wait_for_epochs(2)
@@ -189,7 +193,7 @@ def test_ctrl_c_ends_all_workers_and_their_trials_are_done_later(sweep: Sweep, s
     assert sorted(map(str, again)) == sorted(str(trial.params) for trial in trials if trial.state == TrialState.FAIL)
 
 
-def test_a_killed_sweep_repeats_what_ran_and_nothing_else(sweep: Sweep, start: Start) -> None:
+def test_a_killed_sweep_repeats_only_the_trial_in_progress(sweep: Sweep, start: Start) -> None:
     changed = replace(sweep, trials=1, args=(*sweep.args, "trainer.epochs=30"))
     process = start(*options(changed))
     wait_for_epochs(1)
@@ -204,7 +208,7 @@ def test_a_killed_sweep_repeats_what_ran_and_nothing_else(sweep: Sweep, start: S
 
 
 def test_a_trial_that_kills_its_workers_is_not_repeated_for_ever(sweep: Sweep, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trial, "run_trial", lambda *_: (1.0, 0.5))
+    monkeypatch.setattr(search, "run_trial", lambda *_: (1.0, 0.5))
     killed = create_trial(
         state=TrialState.RUNNING,
         params={"optimizer.lr": 5e-3, "trainer.batch_size": 8},
@@ -255,31 +259,34 @@ def test_a_trial_that_diverges_is_pruned_at_once(sweep: Sweep, folder: Path) -> 
     assert (diverged.state, diverged.intermediate_values) == (TrialState.PRUNED, {})
 
 
-def test_a_failed_trial_is_recorded_and_the_sweep_goes_on(sweep: Sweep, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_trial_is_recorded_and_the_sweep_continues(sweep: Sweep, monkeypatch: pytest.MonkeyPatch) -> None:
     def run_trial(trial: optuna.Trial, *_: Any) -> tuple[float, float]:
         if trial.number in (0, 1, 3):
             raise RuntimeError("CUDA out of memory\nand much more")
         return 1.0, 0.5
 
-    monkeypatch.setattr(trial, "run_trial", run_trial)
+    monkeypatch.setattr(search, "run_trial", run_trial)
     run_trials(replace(sweep, trials=2))
     trials = trials_of("tiny")
     assert states(trials) == ["FAIL", "FAIL", "COMPLETE", "FAIL", "COMPLETE"]
     assert trials[0].user_attrs["error"] == "CUDA out of memory"
 
 
-def test_three_failures_in_a_row_end_the_sweep_with_the_error(sweep: Sweep, folder: Path) -> None:
+@pytest.mark.parametrize(
+    ("override", "error", "failed"),
+    [
+        ("", r"3 trials failed .*, the last one with: The decoded pictures", 3),
+        ("data.root=empty", "empty", 1),  # which no trial could use
+    ],
+)
+def test_errors_end_the_sweep_at_the_third_in_a_row_or_at_once_if_all_trials_would_have_them(
+    sweep: Sweep, folder: Path, override: str, error: str, failed: int
+) -> None:
     (folder / "cache").write_text("no folder", encoding="utf-8")
-    with pytest.raises(AnimalsError, match=r"3 trials failed .*, the last one with: The decoded pictures"):
-        run_trials(replace(sweep, trials=9))
-    assert states(trials_of("tiny")) == ["FAIL"] * 3
-
-
-def test_pictures_that_no_trial_could_use_end_the_sweep_at_once(sweep: Sweep, folder: Path) -> None:
     (folder / "empty").mkdir()
-    with pytest.raises(DataError):
-        run_trials(replace(sweep, args=(*sweep.args, "data.root=empty")))
-    assert states(trials_of("tiny")) == ["FAIL"]
+    with pytest.raises(AnimalsError, match=error):
+        run_trials(replace(sweep, args=(*sweep.args, *filter(None, [override])), trials=9))
+    assert states(trials_of("tiny")) == ["FAIL"] * failed
 
 
 def test_another_sweep_of_the_same_name_is_refused(sweep: Sweep) -> None:
@@ -292,44 +299,34 @@ def test_another_sweep_of_the_same_name_is_refused(sweep: Sweep) -> None:
         pass
 
 
-def test_a_report_says_when_there_is_too_little_to_show(sweep: Sweep, capsys: pytest.CaptureFixture[str]) -> None:
-    with open_study(sweep) as study:
+def test_a_report_shows_what_there_is(sweep: Sweep, capsys: pytest.CaptureFixture[str]) -> None:
+    def report_with(trials: int) -> str:
+        for number in range(len(opened.trials), trials):
+            opened.add_trial(
+                create_trial(
+                    value=number / 4,
+                    params={"optimizer.lr": 2e-3 * (number + 1), "trainer.batch_size": 8},
+                    distributions=sweep.space,
+                    user_attrs={"loss": 1.0 - number / 10},
+                )
+            )
         run("sweep", "--report", "--name=tiny")
-        assert "No trial has finished yet" in capsys.readouterr().out
+        return capsys.readouterr().out
+
+    with open_study(sweep) as opened:
+        assert "No trial has finished yet" in report_with(0)
         with pytest.raises(UsageError, match="nothing to save"):
-            report.save(study, "best")
-        study.add_trial(
-            create_trial(
-                value=0.5,
-                params={"optimizer.lr": 5e-3, "trainer.batch_size": 8},
-                distributions=sweep.space,
-                user_attrs={"loss": 1.0},
-            )
-        )
-    run("sweep", "--report", "--name=tiny")
-    assert "Figures need two finished trials" in capsys.readouterr().out
-
-
-def test_importances_are_drawn_where_the_values_differ(sweep: Sweep) -> None:
-    with open_study(sweep) as study:
-        for number in range(4):
-            values = {"optimizer.lr": 2e-3 * (number + 1), "trainer.batch_size": 8}
-            attributes = {"loss": 1.0 - number / 10}
-            study.add_trial(
-                create_trial(value=number / 4, params=values, distributions=sweep.space, user_attrs=attributes)
-            )
-        assert [path.name for path in report.draw(study, sweep.folder)] == [
-            "history.png",
-            "slice.png",
-            "importances.png",
-        ]
-        assert [trial.number for trial in report.ranked(study)] == [3, 2, 1, 0]
+            report.save(opened, "best")
+        assert "Figures need two finished trials" in report_with(1)
+        report_with(4)
+        assert (sweep.folder / "importances.png").is_file()
+        assert [trial.number for trial in report.ranked(opened)] == [3, 2, 1, 0]
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("optimizer.lrr: {low: 1, high: 2}", r"There is no setting optimizer\.lrr\. Did you mean optimizer\.lr\?"),
+        ("optimizer.lrr: {low: 1, high: 2}", r"There is no setting optimizer\.lrr\. Did you mean lr\?"),
         ("optimizer.lr: {low: 2, high: 1}", "`low <= high` must hold"),
         ("optimizer.lr: {low: 0, high: 1, log: true}", "`low > 0` must hold"),
         ("optimizer.lr: {low: 1, high: 2, log: 3}", "log: Input should be a valid boolean"),
@@ -355,10 +352,10 @@ def test_a_mistake_in_a_search_space_is_named(text: str, message: str, folder: P
         read_space("bad.yaml")
 
 
-def test_an_unknown_search_space_is_answered_with_the_known_ones() -> None:
-    with pytest.raises(ConfigError, match=r"no search space sampel\. Did you mean sample\?"):
+def test_the_error_for_an_unknown_search_space_names_the_known_ones() -> None:
+    with pytest.raises(ConfigError, match=r"no search space sampel\. .*one of: sample"):
         read_space("sampel")
-    with pytest.raises(ConfigError, match=r"There is no file gone\.yaml"):
+    with pytest.raises(ConfigError, match=r"There is no search space gone\.yaml"):
         read_space("gone.yaml")
     assert "optimizer.lr" in read_space("sample")
 
@@ -372,7 +369,7 @@ def test_an_unknown_search_space_is_answered_with_the_known_ones() -> None:
         (SPACE, ("trainer.devices=2",), "A trial trains on one device"),
     ],
 )
-def test_values_that_no_training_takes_are_found_before_the_first(
+def test_impossible_values_are_found_before_the_first_trial(
     text: str, args: Sequence[str], message: str, folder: Path
 ) -> None:
     (folder / "bad.yaml").write_text(text, encoding="utf-8")
@@ -380,19 +377,18 @@ def test_values_that_no_training_takes_are_found_before_the_first(
         check_space(read_space("bad.yaml"), args)
 
 
-def test_mistakes_on_the_command_line_are_one_sentence_and_exit_code_2(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    for arguments, message in (
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
         (["--report", "--name=gone"], "error: There is no sweep gone under "),
         (["--report", "--name=a/b"], 'error: The sweep\'s name is "a/b"; expected letters'),
         (["--space=space.yaml", "--name=x", "optimizer.lrr=1"], "error: There is no setting optimizer.lrr."),
-    ):
-        with pytest.raises(SystemExit, match="2"):
-            run("sweep", *arguments)
-        printed = capsys.readouterr().err
-        assert printed.startswith(message)
-        assert printed.count("\n") == 1
+        (["--trials=0"], "Invalid value for '--trials'"),
+    ],
+)
+def test_a_mistake_on_the_command_line_is_named_with_exit_code_2(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit, match="2"):
-        run("sweep", "--trials=0")
-    assert "Invalid value for '--trials'" in capsys.readouterr().err
+        run("sweep", *arguments)
+    assert message in capsys.readouterr().err

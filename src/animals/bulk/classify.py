@@ -46,7 +46,7 @@ def classify(sources: Sequence[str], out: Path, *, version: str, workers: int | 
             _save(results, predictions, skipped=len(names) - len(new), total=len(names))
         except KeyboardInterrupt as interrupt:
             raise Interrupted(
-                f"Interrupted. What is done is kept in {out}.parts; the same command goes on."
+                f"Interrupted. Finished parts are in {out}.parts; the same command resumes."
             ) from interrupt
         seconds = time.perf_counter() - started
         without = predictions.finish()

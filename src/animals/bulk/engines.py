@@ -29,7 +29,7 @@ def classify_locally(chunks: Sequence[Chunk], model: Model, workers: int | None)
     except BrokenProcessPool as error:
         raise Interrupted(
             "A worker was killed, most likely because memory ran out. "
-            "What is done is kept: go on with the same command and fewer --workers."
+            "Finished parts are kept: resume with the same command and fewer --workers."
         ) from error
 
 

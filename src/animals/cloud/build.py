@@ -8,11 +8,7 @@ from animals.cloud.template import FILES, ROOT
 def command(target: Target, tag: str, *, train_gpu: bool, deploy: bool) -> Command:
     """Return the command that starts a build and follows it.
 
-    Args:
-        target: project and region.
-        tag: tag of the images.
-        train_gpu: build the image for trainers with a GPU too.
-        deploy: deploy the images after all tests have passed.
+    `train_gpu` builds the image for trainers with a GPU too; `deploy` deploys the images after all tests have passed.
     """
     target.image("api", tag)  # refuse an invalid tag now, not after ten minutes
     flags = {"_TRAIN_GPU": train_gpu, "_DEPLOY": deploy}

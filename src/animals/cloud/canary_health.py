@@ -20,15 +20,7 @@ ENTRIES: Final = 5000
 
 
 def check_error_rate(statuses: Sequence[int], revision: str) -> None:
-    """Raise an error if too many responses are server errors.
-
-    Args:
-        statuses: HTTP status of each response.
-        revision: revision that responded.
-
-    Raises:
-        CloudError: the error rate is too high.
-    """
+    """Raise a CloudError if too many responses of a revision, given by their HTTP statuses, are server errors."""
     errors = [status for status in statuses if status >= 500]
     if len(errors) >= MAX_ERRORS and len(errors) > MAX_ERROR_RATE * len(statuses):
         raise CloudError(
@@ -37,19 +29,17 @@ def check_error_rate(statuses: Sequence[int], revision: str) -> None:
         )
 
 
-def read_statuses(target: Target, revision: str, seconds: float) -> Command:
+def _read_statuses(target: Target, revision: str, seconds: float) -> Command:
     """Return the command that reads a revision's statuses of the last seconds, one per line."""
     log_filter = (
         f'resource.type="cloud_run_revision" AND resource.labels.revision_name="{revision}" '
         f'AND log_id("run.googleapis.com/requests")'
     )
-    return Command(
-        (
-            *("gcloud", "logging", "read", log_filter, f"--project={target.project}"),
-            *(f"--freshness={max(60, round(seconds))}s", f"--limit={ENTRIES}", "--format=value(httpRequest.status)"),
-        ),
-        f"read the statuses of {revision}",
+    words = (
+        *("gcloud", "logging", "read", log_filter, f"--project={target.project}"),
+        *(f"--freshness={max(60, round(seconds))}s", f"--limit={ENTRIES}", "--format=value(httpRequest.status)"),
     )
+    return Command(words, f"read the statuses of {revision}")
 
 
 def watch(
@@ -65,7 +55,7 @@ def watch(
     start = time.monotonic()
     while True:
         test()
-        output = gcloud.output(read_statuses(target, revision, time.monotonic() - start + every))
+        output = gcloud.output(_read_statuses(target, revision, time.monotonic() - start + every))
         check_error_rate([int(line) for line in output.split() if line.isdecimal()], revision)
         left = start + seconds - time.monotonic()
         if left <= 0 or gcloud.dry_run:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Final, get_args
 
 from animals.cloud import canary_health, function, smoke
-from animals.cloud.canary import TAG, Canary, Rollout
+from animals.cloud.canary import TAG, Canary
 from animals.cloud.canary_health import WATCH_SECONDS
 from animals.cloud.gcloud import Command, Gcloud
 from animals.cloud.revisions import ALL, Traffic, read_traffic
@@ -66,21 +66,14 @@ SERVICES: Final[Mapping[str, Service]] = {
 PARTS: Final = get_args(Part)
 
 
+@dataclass(frozen=True, slots=True)
 class Deployment:
-    """A deployment of all images with a tag.
+    """A deployment of all images with a tag."""
 
-    Args:
-        target: project and region.
-        gcloud: runs the commands, or prints them.
-        tag: tag of the images.
-        pace: durations.
-    """
-
-    def __init__(self, target: Target, gcloud: Gcloud, tag: str, pace: Pace) -> None:
-        self._target = target
-        self._gcloud = gcloud
-        self._tag = tag
-        self._pace = pace
+    target: Target
+    gcloud: Gcloud
+    tag: str
+    pace: Pace
 
     def deploy(self, part: Part) -> None:
         """Deploy one of PARTS.
@@ -90,39 +83,37 @@ class Deployment:
             Interrupted: by Ctrl-C or SIGTERM.
         """
         if part == "check":
-            self._gcloud.run(self._job())
+            self.gcloud.run(self._command(part, CHECK, None))
             return
         service = SERVICES[part]
-        traffic = read_traffic(self._target, self._gcloud, service.name)
+        traffic = read_traffic(self.target, self.gcloud, service.name)
         previous = traffic.serving if traffic else None
-        rollout = Rollout(service.name, self._revision(service.name), previous, service.steps)
-        command = {"backend": self._backend, "frontend": self._frontend, "report": self._report}[part](rollout)
+        new = revision_name(service.name, self.tag)
+        command = self._command(part, new, previous)
         Canary(
-            self._target,
-            self._gcloud,
-            rollout,
+            target=self.target,
+            gcloud=self.gcloud,
+            service=service.name,
+            new=new,
+            previous=previous,
+            steps=service.steps,
             deploy=lambda: self._create(service, command),
-            test=lambda share, traffic: self._test(service, rollout.new, share, traffic),
-            pause=self._pace.pause,
+            test=lambda share, traffic: self._test(service, new, share, traffic),
+            pause=self.pace.pause,
         ).run()
         if service.public:
-            self._gcloud.run(self._add_invoker(service.name, "allUsers", "make the page public"))
-
-    def _revision(self, service: str) -> str:
-        """Return a new revision name: the images' tag, without characters that are not allowed, and the time."""
-        tag = re.sub("[^a-z0-9]+", "-", self._tag.lower())[:20].strip("-")
-        return "-".join([service, *([tag] if tag else []), f"{datetime.now(UTC):%y%m%d-%H%M%S}"])
+            self.gcloud.run(self._add_invoker(service.name, "allUsers", "make the page public"))
 
     def _create(self, service: Service, command: Command) -> None:
         try:
-            self._gcloud.run(command)
+            self.gcloud.run(command)
         except CloudError as error:
             hint = " A backend is not ready before a version is published: is there one?"
             raise CloudError(f"{error}{hint if service.name == BACKEND else ''}") from error
         for name in service.invokers:
-            account = self._target.account(name)
+            account = self.target.account(name)
             why = f"allow {account} to send requests to {service.name}"
-            self._gcloud.run(self._add_invoker(service.name, f"serviceAccount:{account}", why))
+            self.gcloud.run(self._add_invoker(service.name, f"serviceAccount:{account}", why))
 
     def _add_invoker(self, service: str, member: str, why: str) -> Command:
         words = ("gcloud", "run", "services", "add-iam-policy-binding", service, *self._where)
@@ -130,44 +121,34 @@ class Deployment:
 
     @property
     def _where(self) -> tuple[str, str]:
-        return f"--project={self._target.project}", f"--region={self._target.region}"
+        return f"--project={self.target.project}", f"--region={self.target.region}"
 
-    def _backend(self, rollout: Rollout) -> Command:
-        values = {"BUCKET": self._target.bucket, "PROJECT": self._target.project}
-        return self._replace("backend", rollout, "api", values)
+    def _command(self, part: Part, new: str, previous: str | None) -> Command:
+        """Return the command that creates a new revision of a service, or the job."""
+        why = f"create {new}, {'without traffic' if previous else 'the first'}"
+        revision = {"REVISION": new, "TRAFFIC": traffic_targets(previous)}
+        match part:
+            case "backend":
+                values = revision | {"BUCKET": self.target.bucket, "PROJECT": self.target.project}
+                return self._replace("services", part, part, "api", values, why)
+            case "frontend":
+                values = revision | {"BACKEND": self._url(BACKEND), "REPORT": self._url(REPORT)}
+                return self._replace("services", part, part, "frontend", values, why)
+            case "report":
+                return function.deploy(self.target, function.assemble(function.FOLDER), new, first=not previous)
+            case "check":
+                values = {"BUCKET": self.target.bucket, "TRIGGER": self.target.trigger}
+                return self._replace("jobs", part, "report", "report", values, f"create the job {CHECK}")
 
-    def _frontend(self, rollout: Rollout) -> Command:
-        values = {"BACKEND": self._url(BACKEND), "REPORT": self._url(REPORT)}
-        return self._replace("frontend", rollout, "frontend", values)
-
-    def _report(self, rollout: Rollout) -> Command:
-        folder = function.assemble(function.FOLDER)
-        return function.deploy(self._target, folder, rollout.new, first=rollout.first)
-
-    def _replace(self, name: Account, rollout: Rollout, image: Image, more: Mapping[str, str]) -> Command:
-        values = {
-            "REVISION": rollout.new,
-            "ACCOUNT": self._target.account(name),
-            "IMAGE": self._target.image(image, self._tag),
-            "TRAFFIC": traffic_targets(rollout.previous),
-            **more,
-        }
-        path = fill_into(FILLED, FILES / "run" / f"{name}.yaml", values)
-        words = ("gcloud", "run", "services", "replace", path.as_posix(), *self._where)
-        return Command(words, f"create {rollout.new}, {'the first' if rollout.first else 'without traffic'}")
-
-    def _job(self) -> Command:
-        values = {
-            "ACCOUNT": self._target.account("report"),
-            "IMAGE": self._target.image("report", self._tag),
-            "BUCKET": self._target.bucket,
-            "TRIGGER": self._target.trigger,
-        }
-        path = fill_into(FILLED, FILES / "run" / "check.yaml", values)
-        return Command(("gcloud", "run", "jobs", "replace", path.as_posix(), *self._where), f"create the job {CHECK}")
+    def _replace(
+        self, kind: str, file: str, account: Account, image: Image, more: Mapping[str, str], why: str
+    ) -> Command:
+        values = {"ACCOUNT": self.target.account(account), "IMAGE": self.target.image(image, self.tag), **more}
+        path = fill_into(FILLED, FILES / "run" / f"{file}.yaml", values)
+        return Command(("gcloud", "run", kind, "replace", path.as_posix(), *self._where), why)
 
     def _url(self, service: str) -> str:
-        traffic = read_traffic(self._target, self._gcloud, service)
+        traffic = read_traffic(self.target, self.gcloud, service)
         if traffic is None or not traffic.url:
             raise CloudError(f"There is no {service} yet, which the page needs. Deploy that first.")
         return traffic.url
@@ -177,19 +158,19 @@ class Deployment:
         client = Client(traffic.url if share == ALL else self._tagged_url(traffic), self._token(traffic.url))
         access_test = () if service.public else (smoke.requires_token,)
         if share in (0, ALL):
-            self._run_tests((service.test, *access_test), client, self._pace.patience)
+            self._run_tests((service.test, *access_test), client, self.pace.patience)
             return
         canary_health.watch(
-            self._target,
-            self._gcloud,
+            self.target,
+            self.gcloud,
             revision,
-            lambda: self._run_tests((service.repeated_test, *access_test), client, 3 * self._pace.pause),
-            seconds=self._pace.watch,
-            every=self._pace.every,
+            lambda: self._run_tests((service.repeated_test, *access_test), client, 3 * self.pace.pause),
+            seconds=self.pace.watch,
+            every=self.pace.every,
         )
 
     def _tagged_url(self, traffic: Traffic) -> str:
-        if self._gcloud.dry_run:
+        if self.gcloud.dry_run:
             return traffic.url.replace("https://", f"https://{TAG}---")
         if TAG not in traffic.tags:
             raise CloudError(f"No revision has the tag {TAG} any more. Was it removed during the deployment?")
@@ -198,40 +179,35 @@ class Deployment:
     def _run_tests(self, tests: tuple[smoke.Test, ...], client: Client, seconds: float) -> None:
         for test in tests:
             line = f"test {client.url}: {(test.__doc__ or '').strip()}\n"
-            sys.stdout.write(f"# {line}" if self._gcloud.dry_run else line)
-            if not self._gcloud.dry_run:
-                smoke.run_with_retries(test, client, seconds=seconds, pause=self._pace.pause)
+            sys.stdout.write(f"# {line}" if self.gcloud.dry_run else line)
+            if not self.gcloud.dry_run:
+                smoke.run_with_retries(test, client, seconds=seconds, pause=self.pace.pause)
 
     def _token(self, audience: str) -> str:
         # of the deployer: a person's own account gets no token for an audience, which is the service's URL also for a
         # revision
         words = (
             *("gcloud", "auth", "print-identity-token", f"--audiences={audience}", "--include-email"),
-            f"--impersonate-service-account={self._target.account('deployer')}",
+            f"--impersonate-service-account={self.target.account('deployer')}",
         )
-        return self._gcloud.output(Command(words, "get an identity token of the deployer")).strip()
+        return self.gcloud.output(Command(words, "get an identity token of the deployer")).strip()
+
+
+def revision_name(service: str, tag: str) -> str:
+    """Return a new revision name: the images' tag, without characters that are not allowed, and the time."""
+    tag = re.sub("[^a-z0-9]+", "-", tag.lower())[:20].strip("-")
+    return "-".join([service, *([tag] if tag else []), f"{datetime.now(UTC):%y%m%d-%H%M%S}"])
 
 
 def traffic_targets(previous: str | None) -> str:
-    """Return `spec.traffic` of a service that gets a new revision, as JSON, which is valid YAML.
-
-    Args:
-        previous: the revision that keeps all traffic; None if there is none.
-    """
+    """Return `spec.traffic` of a service whose previous revision, if any, keeps all traffic: JSON is valid YAML."""
     new = {"latestRevision": True, "percent": 0 if previous else ALL, "tag": TAG}
     before = [{"revisionName": previous, "percent": ALL}] if previous else []
     return json.dumps([*before, new])
 
 
 def deploy(target: Target, gcloud: Gcloud, *, tag: str, only: Part | None = None, watch: float = WATCH_SECONDS) -> None:
-    """Deploy the images with this tag.
-
-    Args:
-        target: project and region.
-        gcloud: runs the commands, or prints them.
-        tag: tag of the images.
-        only: a single part to deploy, instead of all of PARTS.
-        watch: seconds to observe a revision that gets a tenth of the requests.
+    """Deploy the images with this tag, or `only` one part, and `watch` each revision that gets a tenth of the requests.
 
     Raises:
         ConfigError: the tag is invalid.

@@ -1,9 +1,8 @@
 """The report function on Cloud Run: its source in a folder of its own, and the command that deploys it."""
 
-import ast
 import shutil
 import sys
-from collections.abc import Iterator
+from modulefinder import ModuleFinder
 from pathlib import Path
 from typing import Final
 
@@ -28,49 +27,18 @@ __all__ = ["{TARGET}"]
 FOLDER: Final = FILLED / "function"
 
 
-def needed(module: str) -> dict[str, Path]:
-    """Return the modules of this project that a module imports, directly or indirectly, and itself.
-
-    Args:
-        module: name such as animals.monitoring.main.
-
-    Returns:
-        Name of a module -> its file.
-    """
-    files: dict[str, Path] = {}
-    names = [module]
-    while names:
-        name = names.pop()
-        path = _file(name)
-        if name in files or path is None:  # None: a name in a module
-            continue
-        files[name] = path
-        names += [name.rpartition(".")[0], *_imports(path)]
-    return files
-
-
-def _file(module: str) -> Path | None:
-    base = SOURCE.joinpath(*module.split("."))
-    return next((path for path in (base.with_suffix(".py"), base / "__init__.py") if module and path.is_file()), None)
-
-
-def _imports(path: Path) -> Iterator[str]:
-    """Yield the modules of this project that a file imports; an imported name may be a module too."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names if alias.name.startswith("animals"))
-        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("animals"):
-            yield from (name for alias in node.names for name in (node.module, f"{node.module}.{alias.name}") if name)
+def needed() -> list[Path]:
+    """Return the files of this project that the function imports, directly or indirectly, and its own."""
+    finder = ModuleFinder([str(SOURCE)])  # without the paths of libraries, so that it finds only this project
+    finder.import_hook(ENTRY)
+    paths = (getattr(module, "__file__", None) for module in finder.modules.values())  # None: of Python's own
+    return [Path(path) for path in paths if path]
 
 
 def assemble(folder: Path) -> Path:
     """Write the function's source: its entry point, its requirements, and only the modules that it needs.
 
-    Args:
-        folder: folder to write; its content is replaced.
-
-    Returns:
-        The folder.
+    The content of the folder, which is returned, is replaced.
 
     Raises:
         ConfigError: the folder contains something else, or cannot be written.
@@ -82,7 +50,7 @@ def assemble(folder: Path) -> Path:
         folder.mkdir(parents=True)
         (folder / "main.py").write_text(MAIN, encoding="utf-8", newline="\n")
         shutil.copyfile(ROOT / "requirements_report.txt", folder / "requirements.txt")
-        for path in needed(ENTRY).values():
+        for path in needed():
             target = folder / path.relative_to(SOURCE)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, target)
@@ -92,13 +60,9 @@ def assemble(folder: Path) -> Path:
 
 
 def deploy(target: Target, folder: Path, revision: str, *, first: bool) -> Command:
-    """Return the command that deploys a new revision.
+    """Return the command that deploys a new revision from a folder with the source.
 
-    Args:
-        target: project and region.
-        folder: folder with the source.
-        revision: name of the revision.
-        first: whether there is no previous revision; the first one cannot be without traffic.
+    It gets no traffic unless it is the first: Cloud Run refuses a first revision without traffic.
     """
     deployer = target.account("deployer")
     options = {
@@ -129,5 +93,5 @@ def deploy(target: Target, folder: Path, revision: str, *, first: bool) -> Comma
 def write(folder: Path) -> None:
     """Write the function's source into a folder, and print the command that runs it."""
     assemble(folder)
-    sys.stdout.write(f"{folder} contains the report function ({len(needed(ENTRY))} modules). Run it with:\n")
+    sys.stdout.write(f"{folder} contains the report function ({len(needed())} modules). Run it with:\n")
     sys.stdout.write(f"functions-framework --source {folder / 'main.py'} --target {TARGET}\n")

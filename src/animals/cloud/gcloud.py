@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from animals.errors import CloudError
@@ -96,17 +96,11 @@ class Gcloud:
 
     def read(self, command: Command) -> Any:
         """Run a command with `--format=json` and return its output; None in a dry run. Errors as for `run`."""
-        command = _with_json(command)
-        text = self.output(command)
-        return _parse(command, text) if text.strip() else None
-
-    def exists(self, command: Command) -> bool:
-        """Return whether the resource that a command describes exists; False in a dry run.
-
-        Raises:
-            CloudError: the command failed for another reason than a missing resource.
-        """
-        return self._find(command) is not None
+        text = self.output(replace(command, words=(*command.words, "--format=json")))
+        try:
+            return json.loads(text) if text.strip() else None
+        except ValueError as error:
+            raise CloudError(f"Could not {command.why}: gcloud printed {text[:80]!r}; expected JSON.") from error
 
     def find(self, command: Command) -> Any:
         """Return the resource that a command describes; None if it does not exist, or in a dry run.
@@ -114,16 +108,8 @@ class Gcloud:
         Raises:
             CloudError: the command failed for another reason than a missing resource.
         """
-        command = _with_json(command)
-        text = self._find(command)
-        return None if text is None else _parse(command, text)
-
-    def _find(self, command: Command) -> str | None:
-        if self.dry_run:
-            self._print(command)
-            return None
         try:
-            return self._run(command)
+            return self.read(command)
         except _Failed as error:
             if _ABSENT.search(error.stderr):
                 return None
@@ -192,14 +178,3 @@ class _Failed(CloudError):
         advice = next((advice for pattern, advice in _ADVICE if re.search(pattern, stderr)), "")
         super().__init__(f"Could not {command.why}. gcloud says: {shown} {advice or f'The command was: {command}'}")
         self.stderr = stderr
-
-
-def _with_json(command: Command) -> Command:
-    return Command((*command.words, "--format=json"), command.why)
-
-
-def _parse(command: Command, text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError as error:
-        raise CloudError(f"Could not {command.why}: gcloud printed {text[:80]!r}; expected JSON.") from error

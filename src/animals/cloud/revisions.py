@@ -46,17 +46,12 @@ class Traffic:
         return self.tags[tag][0] if tag in self.tags else None
 
 
-def describe(target: Target, service: str) -> Command:
-    """Return the command that describes a service."""
-    return Command(_words(target, "describe", service), f"read the traffic of {service}")
-
-
 def read_traffic(target: Target, gcloud: Gcloud, service: str) -> Traffic | None:
     """Read the traffic of a service; None if there is no such service.
 
     In a dry run it assumes that one revision has all traffic, as in most deployments.
     """
-    description = gcloud.find(describe(target, service))
+    description = gcloud.find(Command(_words(target, "describe", service), f"read the traffic of {service}"))
     if gcloud.dry_run:
         return Traffic(f"https://{service}-NUMBER.{target.region}.run.app", {f"{service}-before": ALL}, {})
     return None if description is None else Traffic.parse(description)

@@ -1,5 +1,6 @@
 """Smoke tests of a deployed revision: a few requests to its URL."""
 
+import contextlib
 import json
 import math
 import time
@@ -79,6 +80,12 @@ def backend(client: Client) -> None:
         raise ServiceError(f"{client.url} serves {version} but predicts with {prediction.get('model_version')}.")
 
 
+def _version(client: Client) -> str:
+    ready = "/v2/health/ready"  # not /readyz: Cloud Run keeps paths that end in z on public addresses
+    _parse(client, ready, *client.get(ready))
+    return str(_parse(client, "/model", *client.get("/model")).get("version"))
+
+
 def _is_prediction(response: dict[str, Any]) -> bool:
     try:
         probabilities = response["probabilities"]
@@ -134,25 +141,12 @@ def run_with_retries(test: Test, client: Client, *, seconds: float, pause: float
             return
 
 
-def _version(client: Client) -> str:
-    _json(client, "/v2/health/ready")  # not /readyz: Cloud Run keeps paths that end in z on public addresses
-    return str(_json(client, "/model").get("version"))
-
-
-def _json(client: Client, path: str) -> dict[str, Any]:
-    return _parse(client, path, *client.get(path))
-
-
 def _parse(client: Client, path: str, status: int, body: bytes) -> dict[str, Any]:
-    if status != HTTPStatus.OK:
-        raise _unexpected(client, path, status, body)
-    try:
-        parsed = json.loads(body)
-    except ValueError as error:
-        raise _unexpected(client, path, status, body) from error
-    if not isinstance(parsed, dict):
-        raise _unexpected(client, path, status, body)
-    return parsed
+    """Return the JSON object of a response."""
+    with contextlib.suppress(ValueError):
+        if status == HTTPStatus.OK and isinstance(parsed := json.loads(body), dict):
+            return parsed
+    raise _unexpected(client, path, status, body)
 
 
 def _unexpected(client: Client, path: str, status: int, body: bytes) -> ServiceError:

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 from animals.errors import ConfigError
 
@@ -12,7 +12,7 @@ Part = Literal["backend", "report", "frontend", "check"]
 """Of a deployment, in this order: the page needs the addresses of the other two services."""
 Secret = Literal["animals-signing-key", "animals-wandb-key", "animals-github-token"]
 
-ACCOUNTS: Final[tuple[Account, ...]] = ("trainer", "backend", "frontend", "report", "deployer", "reader")
+ACCOUNTS: Final[tuple[Account, ...]] = get_args(Account)
 
 REPOSITORY: Final = "animals"
 """Repository in Artifact Registry."""

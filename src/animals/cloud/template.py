@@ -17,11 +17,7 @@ FILLED: Final = Path("build/cloud")
 
 
 def fill(path: Path, values: Mapping[str, str]) -> str:
-    """Return the text of a file with its placeholders filled; `$$` stands for one `$`.
-
-    Args:
-        path: to the file.
-        values: value of each placeholder; a value that is not used is an error.
+    """Return the text of a file with its placeholders filled; `$$` becomes one `$`.
 
     Raises:
         ConfigError: the file cannot be read, or placeholders and values differ.

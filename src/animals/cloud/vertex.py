@@ -37,11 +37,6 @@ class Machine:
     spec: Mapping[str, str | int]
     """The same as in its own file, for jobs with several machines."""
 
-    @property
-    def overrides(self) -> tuple[str, ...]:
-        """Hydra overrides that end the training if the GPU, which costs money, cannot be used."""
-        return ("trainer.accelerator=gpu",) if "acceleratorType" in self.spec else ()
-
 
 MACHINES: Final[Mapping[str, Machine]] = {
     "cpu": Machine("train", {"machineType": "n2-standard-8"}),
@@ -110,23 +105,23 @@ class Job:
     def write_file(self, kind: str) -> Path:
         """Write the file with the job's specification, and return its path."""
         options, machine = self.options, MACHINES[kind]
-        overrides = [*_overrides(self.target, options), *machine.overrides]
-        several: dict[str, str] = {}
+        overrides = [*_overrides(self.target, options)]
+        if "acceleratorType" in machine.spec:
+            overrides.append("trainer.accelerator=gpu")  # ends if the GPU, which costs money, cannot be used
+        file, several = kind, {}
         if options.machines > 1:
             overrides += ["trainer=ddp", f"trainer.nodes={options.machines}"]
-            several = {"MACHINE": json.dumps(machine.spec), "OTHERS": str(options.machines - 1)}
-        environment = [{"name": name, "value": value} for name, value in _environment(self.target, options)]
+            file, several = "machines", {"MACHINE": json.dumps(machine.spec), "OTHERS": str(options.machines - 1)}
         values = {
             # JSON, which is valid YAML
             "ARGS": json.dumps(overrides, ensure_ascii=False),
-            "ENV": json.dumps(environment, ensure_ascii=False),
+            "ENV": json.dumps([{"name": name, "value": value} for name, value in _environment(self.target, options)]),
             "IMAGE": self.target.image(machine.image, options.tag),
             "OUTPUT": f"{self.target.bucket}/runs/{self.name}/",
             "SERVICE_ACCOUNT": self.target.account("trainer"),
             "STRATEGY": "SPOT" if options.spot else "STANDARD",
             "TIMEOUT": f"{3600 * options.hours}s",
         }
-        file = "machines" if several else kind
         return fill_into(FILLED / "vertex" / kind, SPECS / f"{file}.yaml", values | several)
 
     def command(self, kind: str, region: str, file: Path) -> Command:
@@ -170,13 +165,7 @@ def _environment(target: Target, options: TrainingOptions) -> Iterator[tuple[str
 
 
 def train(target: Target, gcloud: Gcloud, options: TrainingOptions, *, follow: bool = False) -> None:
-    """Start a training, or print the commands that would.
-
-    Args:
-        target: project and region.
-        gcloud: runs the commands, or prints them.
-        options: options of the training.
-        follow: show its log until it ends.
+    """Start a training, and show its log until it ends if `follow`; or print the commands that would.
 
     Raises:
         ConfigError: an option is impossible.
@@ -213,11 +202,7 @@ def _is_started(gcloud: Gcloud, job: Job) -> bool:
 
 
 def _start(gcloud: Gcloud, job: Job, kind: str, region: str, *, follow: bool) -> None:
-    """Start a job on one kind of machine, and follow it or print the command that does.
-
-    Raises:
-        CloudError: it could not be started, or failed.
-    """
+    """Start a job on one kind of machine, and follow it or print the command that does."""
     file = job.write_file(kind)
     if gcloud.dry_run:
         sys.stdout.write(f"# {file.as_posix()} contains:\n")
@@ -233,11 +218,7 @@ def _start(gcloud: Gcloud, job: Job, kind: str, region: str, *, follow: bool) ->
 
 
 def _check_result(gcloud: Gcloud, name: str, location: tuple[str, ...]) -> None:
-    """Read how a job ended, which its log does not say.
-
-    Raises:
-        CloudError: it failed.
-    """
+    """Raise an error if a job failed, which its log does not say."""
     fields = "--format=value(state,error.message)"
     command = Command(("gcloud", "ai", "custom-jobs", "describe", name, *location, fields), "read the job's result")
     state, _, reason = gcloud.output(command).strip().partition("\t")

@@ -123,10 +123,14 @@ def sweep(
 
     For example: animals sweep --name lr --trials 20 --workers 2 trainer.epochs=6
     """
-    from animals.training.sweep.sweep import report as print_report
-    from animals.training.sweep.sweep import search
+    from animals.training.sweep.report import report as print_report
 
     name = name or Path(space).stem
     if not report:
-        search(name=name, space=space, trials=trials, workers=workers, overrides=overrides, metric=metric, seed=seed)
+        from animals.training.sweep.search import search  # torch takes seconds to import
+        from animals.training.sweep.space import read_space
+        from animals.training.sweep.study import Sweep
+
+        values = read_space(space)
+        search(Sweep(name=name, space=values, args=overrides, metric=metric, seed=seed, trials=trials), workers)
     print_report(name, save_as=save)

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from typer import Argument, Option, Typer
 
+from animals.errors import UsageError
+
 if TYPE_CHECKING:
     from animals.records import Current
     from animals.storage import Storage
@@ -99,12 +101,26 @@ def evaluate(
     sys.stdout.write(evaluate_version(_bucket(), version, against or None, pictures=pictures))
 
 
+def _parse_sides(text: str) -> list[int]:
+    """Return the numbers of a text such as "160,192"."""
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError as error:
+        raise UsageError(f'--sides is "{text}"; expected numbers of pixels, as in 160,192.') from error
+
+
 @app.command()
 def optimize(
     version: VersionOption = "current",
     pictures: Annotated[int, Option(min=1, help="test pictures, at most, that each form predicts")] = 1000,
     channels: Annotated[float, Option(min=0.01, max=0.99, help="fraction of the channels that is pruned")] = 0.3,
     epochs: Annotated[int, Option(min=1, help="epochs of training after pruning")] = 2,
+    sides: Annotated[
+        str, Option(help="compare the network at these sides in pixels instead, as 160,192: its head is fitted anew")
+    ] = "",
+    publish: Annotated[
+        bool, Option("--publish", help="with --sides: publish the fastest that is not significantly worse")
+    ] = False,
 ) -> None:
     """Compare size, speed and accuracy of a version's forms.
 
@@ -112,6 +128,13 @@ def optimize(
 
     For example: animals optimize --pictures 200 --epochs 1
     """
+    if sides:
+        from animals.training.transfer.sides import compare_sides
+
+        sys.stdout.write(compare_sides(_bucket(), version, _parse_sides(sides), pictures=pictures, publish=publish))
+        return
+    if publish:
+        raise UsageError("--publish needs --sides: the other forms serve already where they are good enough.")
     from animals.training.export.optimize import compare_forms
 
     sys.stdout.write(compare_forms(_bucket(), version, pictures=pictures, channels=channels, epochs=epochs))

@@ -61,10 +61,13 @@ class DataConfig:
     cache_dir: str = "data/cache"
     """Folder for decoded pictures of all data sets and sizes; may be deleted at any time."""
     balance: bool = False
-    """Give rare labels the same weight as frequent ones in the loss."""
+    """Give all labels the same weight in the training loss, however many pictures they have."""
     imagenet: dict[str, str] = field(default_factory=dict)
     """Label -> its classes of ImageNet, such as "101, 385-386". With `method=transfer` and weights that know these
     classes, the head starts from them and stays near them. Empty: the labels start from nothing."""
+    external_test: str = ""
+    """Folder of label folders from another source, which the finished version is also tested on. The card has the
+    result; no decision depends on it."""
     workers: int = -1
     """Processes that decode pictures. -1: one for each CPU; 0: this process only."""
     unknowns: str = ""
@@ -106,6 +109,8 @@ class DataConfig:
             raise ConfigError("data.extra cannot be used with shards. Leave it out, or name a folder as data.root.")
         if self.extra and not _may_hold_pictures(self.extra):
             raise ConfigError(f"data.extra={self.extra} is no folder. Expected one like data.root.")
+        if self.external_test and not Path(self.external_test).is_dir():
+            raise ConfigError(f"data.external_test={self.external_test} is no folder. Expected label folders.")
         if self.unknowns and not Path(self.unknowns).is_dir():
             raise ConfigError(f"data.unknowns={self.unknowns} is no folder. Expected pictures of none of the labels.")
 

@@ -29,8 +29,9 @@ class ModelConfig:
     pretrained: bool = False
     """Start from pretrained weights, by default those of ImageNet, downloaded once from the Hugging Face hub."""
     weights: str = ""
-    """Where pretrained weights come from. Empty: the Hugging Face hub. `package`: a Python package that has them. Else
-    a .safetensors or .pth file, a folder in timm's hub format, or a bucket URL of either."""
+    """Where pretrained weights come from. Empty: the Python package that has them (tf_efficientnet_lite0), else the
+    Hugging Face hub. `package` and `hub`: only there. Else a .safetensors or .pth file, a folder in timm's hub format,
+    or a bucket URL of either."""
     drop_rate: float = 0.0
     """Dropout before the last layer."""
 
@@ -138,6 +139,9 @@ class TrainerConfig:
     """Processes that load pictures if `data.cache` is off or pictures are streamed. -1: one for each CPU."""
     save_minutes: float = 10.0
     """Minutes between checkpoints within an epoch. 0: save only after each epoch."""
+    minutes: float = 0.0
+    """Time from the command to the published version; 0: no limit. The run then trains as long as it can, whatever
+    `epochs` says."""
     resume: str = "never"
     """`auto`: resume the last unfinished run of the same configuration. A folder under runs/: resume that run."""
 
@@ -154,6 +158,7 @@ class TrainerConfig:
         check_range("trainer.patience", self.patience, 0)
         check_range("trainer.workers", self.workers, -1)
         check_range("trainer.save_minutes", self.save_minutes, 0)
+        check_range("trainer.minutes", self.minutes, 0)
         check_choice("trainer.precision", self.precision, ("auto", "bf16", "fp16", "fp32"))
         check_choice("trainer.accelerator", self.accelerator, ("auto", "cpu", "gpu", "mps"))
 
@@ -193,7 +198,11 @@ class TrainConfig:
     license: str = ""
     """License of the published model, for its card, as on the Hugging Face hub: `mit`, `cc-by-4.0`. Empty: none."""
     method: str = "full"
-    """`full`: train all weights. `transfer`: fit a head on the features of a frozen pretrained network."""
+    """`full`: train all weights. `transfer`: fit a head on the features of a frozen pretrained network, then tune the
+    network's last stages as `tune` says."""
+    tune: str = "auto"
+    """With `method=transfer`: `never`, `always`, or `auto`: on a GPU, and in the time that `trainer.minutes` leaves. A
+    tuned network is published only if it is significantly better on the validation pictures."""
     data: DataConfig = field(default_factory=DataConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
@@ -211,6 +220,11 @@ class TrainConfig:
             raise ConfigError("method=transfer needs pretrained weights. Set model.pretrained=true, or method=full.")
         if self.method == "transfer" and self.data.shards:
             raise ConfigError("method=transfer cannot stream shards. Train on the folder, or with method=full.")
+        if self.method == "transfer" and (self.trainer.devices != 1 or self.trainer.nodes != 1):
+            raise ConfigError(
+                "method=transfer uses one device. Set trainer.devices=1 and trainer.nodes=1, or method=full."
+            )
+        check_choice("tune", self.tune, ("auto", "never", "always"))
         check_range("seed", self.seed, 0, 2**32 - 1)
         if not re.fullmatch(r"[a-z0-9.-]*", self.license):
             raise ConfigError(f'license is "{self.license}"; expected lower case, such as mit or cc-by-4.0.')

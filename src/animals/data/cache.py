@@ -1,7 +1,8 @@
 """Decoded pictures on disk, so that each is decoded once.
 
 A cache is a folder named after a hash of everything that its content depends on. It is written under a temporary name
-and renamed, so it is complete if it exists. Any cache may be deleted; it is then made again.
+and renamed, so it is complete if it exists. Any cache may be deleted; it is then made again. A cache for a folder to
+which pictures were added takes the others from the cache that was made for the folder before.
 """
 
 import hashlib
@@ -9,7 +10,7 @@ import json
 import shutil
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
@@ -21,9 +22,13 @@ from animals.config.data import DataConfig
 from animals.data.decode import Inspection, PixelFile, inspect_pictures
 from animals.data.folders import Picture
 from animals.errors import StorageUnavailable
+from animals.files import atomic_write
 from animals.preprocess import InputSpec
 
-FORMAT: Final = 4
+File = tuple[str, int, int]
+"""Name, size in bytes and time of the last change of a picture."""
+
+FORMAT: Final = 5
 """Part of the hash; increase it whenever decoding or `Inspection` changes."""
 
 
@@ -58,25 +63,54 @@ def load_cached(
     Raises:
         StorageUnavailable: the disk is full or not writable.
     """
-    folder = cache_dir / _key(root, pictures, spec)
+    files = [(picture.name, picture.size, picture.modified) for picture in pictures]
+    # without mean and std: they are applied later, so a change of them needs no decoding
+    place = _hash([FORMAT, str(root.resolve()), (spec.side, spec.resize, spec.crop_pct, spec.interpolation)])
+    folder = cache_dir / _hash([place, files])
+    newest = cache_dir / f"newest-{place}.txt"
     try:
-        make_once(folder, lambda temporary: _decode(temporary, root, pictures, spec, workers))
+        make_once(folder, lambda temporary: _fill(temporary, root, files, spec, workers, _earlier(newest)))
+        with atomic_write(newest) as path:
+            path.write_text(folder.name, encoding="utf-8")
     except OSError as error:
         needed = len(pictures) * spec.side**2 * 3 / 1e6
         raise StorageUnavailable(
             f"The decoded pictures ({needed:.0f} MB) could not be stored in {cache_dir}: {error.strerror or error}. "
             "Free some space, set another data.cache_dir, or train with data.cache=false."
         ) from error
+    cached = _read(folder)
+    return cached.pixels, cached.inspections
+
+
+@dataclass(frozen=True, slots=True)
+class _Cached:
+    """The content of a cache."""
+
+    files: list[File]
+    inspections: list[Inspection]
+    pixels: NDArray[np.uint8]
+    """A read-only memory map of shape (files, side, side, 3)."""
+
+
+def _read(folder: Path) -> _Cached:
     rows = json.loads((folder / "inspections.json").read_text(encoding="utf-8"))
-    return np.load(folder / "pixels.npy", mmap_mode="r"), [Inspection(**row) for row in rows]
+    return _Cached(
+        [(name, size, modified) for name, size, modified in rows["files"]],
+        [Inspection(**row) for row in rows["inspections"]],
+        np.load(folder / "pixels.npy", mmap_mode="r"),
+    )
 
 
-def _key(root: Path, pictures: Sequence[Picture], spec: InputSpec) -> str:
-    files = [(picture.name, picture.size, picture.modified) for picture in pictures]
-    # without mean and std: they are applied later, so a change of them needs no decoding
-    geometry = (spec.side, spec.resize, spec.crop_pct, spec.interpolation)
-    content = json.dumps([FORMAT, str(root.resolve()), geometry, files])
-    return hashlib.sha256(content.encode()).hexdigest()[:16]
+def _earlier(newest: Path) -> _Cached | None:
+    """Return the newest cache of the same folder and geometry; None if there is none any more."""
+    try:
+        return _read(newest.with_name(newest.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return None
+
+
+def _hash(content: object) -> str:
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
 
 
 def make_once(folder: Path, fill: Callable[[Path], None]) -> None:
@@ -94,11 +128,35 @@ def make_once(folder: Path, fill: Callable[[Path], None]) -> None:
             shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _decode(folder: Path, root: Path, pictures: Sequence[Picture], spec: InputSpec, workers: int) -> None:
-    out = _allocate(folder / "pixels.npy", (len(pictures), spec.side, spec.side, 3))
-    inspections = inspect_pictures(root, [picture.name for picture in pictures], spec, out=out, workers=workers)
-    rows = json.dumps([asdict(inspection) for inspection in inspections])
-    (folder / "inspections.json").write_text(rows, encoding="utf-8")
+def _fill(
+    folder: Path, root: Path, files: Sequence[File], spec: InputSpec, workers: int, earlier: _Cached | None
+) -> None:
+    """Decode the files that the earlier cache lacks, and copy the others from it."""
+    rows = {file: row for row, file in enumerate(earlier.files)} if earlier else {}
+    new = [index for index, file in enumerate(files) if file not in rows]
+    decoded = folder / "decoded.npy"
+    out = _allocate(decoded, (len(new), spec.side, spec.side, 3))
+    inspections = dict(
+        zip(
+            new, inspect_pictures(root, [files[index][0] for index in new], spec, out=out, workers=workers), strict=True
+        )
+    )
+    pixels = folder / "pixels.npy"
+    if earlier is None or len(new) == len(files):
+        decoded.replace(pixels)
+    else:
+        merged = np.lib.format.open_memmap(
+            pixels, mode="w+", dtype=np.uint8, shape=(len(files), *earlier.pixels.shape[1:])
+        )
+        merged[new] = np.load(decoded, mmap_mode="r")
+        for index, file in enumerate(files):
+            if file in rows:
+                merged[index] = earlier.pixels[rows[file]]
+                inspections[index] = earlier.inspections[rows[file]]
+        merged.flush()
+        decoded.unlink()
+    content = {"files": files, "inspections": [asdict(inspections[index]) for index in range(len(files))]}
+    (folder / "inspections.json").write_text(json.dumps(content), encoding="utf-8")
 
 
 def _allocate(path: Path, shape: tuple[int, ...]) -> PixelFile:

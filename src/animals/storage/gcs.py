@@ -136,9 +136,8 @@ class GcsStorage:
     def sizes(self, prefix: str = "") -> Iterator[tuple[str, int]]:  # noqa: D102
         with self._errors():
             for blob in self._list(checked_prefix(prefix)):
-                if is_name(
-                    name := blob.name.removeprefix(self._prefix)
-                ):  # other tools create objects such as "models/"
+                name = blob.name.removeprefix(self._prefix)
+                if is_name(name):  # other tools create objects such as "models/"
                     yield name, blob.size
 
     def delete(self, name: str, *, if_generation: str | None = None) -> None:  # noqa: D102

@@ -6,7 +6,7 @@ import logging
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import FrameType
 from typing import Any, Final
@@ -34,14 +34,19 @@ def read_metrics(path: Path) -> list[dict[str, float]]:
         return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
 
 
-def write_metrics(run: Path, row: dict[str, float]) -> None:
-    """Write `metrics/metrics.csv` with one row: that of a head, which is fitted at once."""
+def write_head_metrics(run: Path, row: dict[str, float]) -> None:
+    """Write the row of a head into `metrics/metrics.csv`, as epoch -1; rows of epochs after it stay."""
     path = run / METRICS
+    epochs = [row for row in read_metrics(path) if row["epoch"] >= 0] if path.exists() else []
+    _write_rows(path, [{"epoch": -1, **{name: round(value, 6) for name, value in row.items()}}, *epochs])
+
+
+def _write_rows(path: Path, rows: Iterable[dict[str, float]]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, COLUMNS)
         writer.writeheader()
-        writer.writerow({name: round(value, 6) for name, value in row.items()})
+        writer.writerows(rows)
 
 
 class EpochReport(Callback):
@@ -59,12 +64,8 @@ class EpochReport(Callback):
         self._started = time.monotonic()
         if not trainer.is_global_zero:
             return
-        self._path.parent.mkdir(parents=True, exist_ok=True)
         rows = read_metrics(self._path) if self._path.exists() else []
-        with self._path.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, COLUMNS)
-            writer.writeheader()
-            writer.writerows(row for row in rows if row["epoch"] < trainer.current_epoch)
+        _write_rows(self._path, (row for row in rows if row["epoch"] < trainer.current_epoch))
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Log the epoch; Lightning has validated it by now."""
@@ -77,8 +78,8 @@ class EpochReport(Callback):
         with self._path.open("a", newline="", encoding="utf-8") as file:
             csv.DictWriter(file, COLUMNS).writerow(row)
         log.info(
-            "epoch %2d/%d  train loss %.3f  val loss %.3f  val accuracy %5.1f %%  %.0f s",
-            *(trainer.current_epoch + 1, trainer.max_epochs),
+            "epoch %2d%s  train loss %.3f  val loss %.3f  val accuracy %5.1f %%  %.0f s",
+            *(trainer.current_epoch + 1, f"/{trainer.max_epochs}" if trainer.max_epochs != -1 else ""),
             *(row["train/loss"], row["val/loss"], 100 * row["val/accuracy"], row["seconds"]),
         )
 

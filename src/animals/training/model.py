@@ -12,7 +12,7 @@ from animals.config.data import DataConfig
 from animals.config.training import ModelConfig, OptimizerConfig
 from animals.errors import ConfigError
 from animals.preprocess import Channels, InputSpec, Resize
-from animals.training.weights import describe_weights, load_pretrained
+from animals.training.weights import HUB, describe_weights, load_pretrained
 
 
 def check_names(model: ModelConfig, optimizer: OptimizerConfig) -> None:
@@ -22,7 +22,7 @@ def check_names(model: ModelConfig, optimizer: OptimizerConfig) -> None:
         ConfigError: a name is unknown; the message has the nearest known names.
     """
     _check("model.name", model.name, timm.list_models())
-    if model.pretrained and not model.weights and not timm.is_model_pretrained(model.name):
+    if model.pretrained and model.weights in ("", HUB) and not timm.is_model_pretrained(model.name):
         raise ConfigError(f"timm has no pretrained weights for {model.name}. Train with model.pretrained=false.")
     describe_weights(model)
     _check("optimizer.name", optimizer.name, [str(name) for name in timm.optim.list_optimizers()])

@@ -5,6 +5,7 @@ from typing import Any, cast
 
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.callbacks import Timer
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim.lr_scheduler import LambdaLR
@@ -21,8 +22,11 @@ from animals.training.optimizer import learning_rate_factor, make_optimizer
 class PictureClassifier(pl.LightningModule):
     """A timm model with its loss and its optimizer.
 
-    `trainer` gives memory layout, compilation, label smoothing and clipping; `seed` is of augmentation and dropout.
+    `trainer` gives memory layout, compilation, label smoothing and clipping; `seed` is of augmentation and dropout;
+    `label_weights`, shape (labels,), weigh each label's pictures in the training loss.
     """
+
+    label_weights: Tensor | None
 
     def __init__(
         self,
@@ -34,8 +38,10 @@ class PictureClassifier(pl.LightningModule):
         optimizer: OptimizerConfig,
         scheduler: SchedulerConfig,
         seed: int,
+        label_weights: Tensor | None = None,
     ) -> None:
         super().__init__()
+        self.register_buffer("label_weights", label_weights, persistent=False)
         self.layout = torch.channels_last if trainer.channels_last else torch.contiguous_format
         self.model = model.to(memory_format=self.layout)
         self.normalize = Normalize(spec)
@@ -80,7 +86,9 @@ class PictureClassifier(pl.LightningModule):
         return loss
 
     def _loss(self, logits: Tensor, targets: Tensor) -> Tensor:
-        return functional.cross_entropy(logits, targets, label_smoothing=self.label_smoothing)
+        return functional.cross_entropy(
+            logits, targets, weight=self.label_weights, label_smoothing=self.label_smoothing
+        )
 
     def _seed_step(self, batch_idx: int) -> torch.Generator:
         """Seed augmentation and dropout from seed, epoch and batch alone, so that a resumed run repeats a step exactly.
@@ -112,12 +120,22 @@ class PictureClassifier(pl.LightningModule):
         # Lightning does not clip gradients of a fused optimizer in mixed precision, whether they are scaled or not
         fused = precision == "32-true" or (precision == "bf16-mixed" and not self.clips_gradients)
         optimizer = make_optimizer(self.model, self.optimizer_config, fused=fused)
-        steps = int(self.trainer.estimated_stepping_batches)
-        factor = partial(learning_rate_factor, steps=steps, config=self.scheduler_config)
+        timer = next((callback for callback in self.trainer.callbacks if isinstance(callback, Timer)), None)
+        if timer:
+            factor = partial(_factor_by_time, timer=timer, config=self.scheduler_config)
+        else:
+            steps = int(self.trainer.estimated_stepping_batches)
+            factor = partial(learning_rate_factor, steps=steps, config=self.scheduler_config)
         return {
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": LambdaLR(optimizer, factor), "interval": "step"},
         }
+
+
+def _factor_by_time(_: int, *, timer: Timer, config: SchedulerConfig) -> float:
+    """Return the fraction of the highest learning rate at this moment of a training whose duration is fixed."""
+    spent, left = timer.time_elapsed(), max(0.0, timer.time_remaining() or 0.0)
+    return learning_rate_factor(round(1000 * spent), steps=round(1000 * (spent + left)), config=config)
 
 
 def build_module(config: TrainConfig, data_set: DataSet, model: nn.Module | None = None) -> PictureClassifier:
@@ -140,4 +158,11 @@ def build_module(config: TrainConfig, data_set: DataSet, model: nn.Module | None
         optimizer=config.optimizer,
         scheduler=config.scheduler,
         seed=config.seed,
+        label_weights=_balance(data_set) if config.data.balance else None,
     )
+
+
+def _balance(data_set: DataSet) -> Tensor:
+    """Return the weight of each label: the same in sum for all, 1 in the mean over the training pictures."""
+    counts = data_set.label_counts("train")
+    return torch.tensor([counts.total() / (len(data_set.labels) * counts[label]) for label in data_set.labels])

@@ -10,20 +10,26 @@ runs/<time>-<name>/
 ```
 """
 
+import errno
 import itertools
 import logging
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+from filelock import FileLock, Timeout
 from omegaconf import OmegaConf
 
 from animals.config.training import TrainConfig
-from animals.errors import ConfigError
+from animals.data.dataset import DataSet
+from animals.data.split import read_manifest, write_manifest
+from animals.errors import ConfigError, DataError, StorageError, StorageUnavailable
 from animals.registry import CARD
 from animals.training.distributed import is_first_process
 
@@ -35,6 +41,8 @@ MANIFEST: Final = "manifest.csv"
 _VARIABLE: Final = "ANIMALS_RUN"  # passes the folder to the processes that Lightning starts for further devices
 LAST: Final = Path("checkpoints", "last.ckpt")
 BEST: Final = Path("checkpoints", "best.ckpt")
+_LOCK: Final = ".lock"
+_OWNER: Final = ".process"
 
 # Settings that may differ between an interrupted run and its continuation: they do not change the weights.
 _MAY_DIFFER: Final = (
@@ -131,6 +139,62 @@ def _flatten(settings: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
 
 
 @contextmanager
+def lock_run(run: Path) -> Iterator[None]:
+    """Keep other processes from resuming a run within the block.
+
+    Raises:
+        ConfigError: another process runs it; the message names the process.
+    """
+    if not is_first_process():
+        yield
+        return
+    run.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(run / _LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        owner = (run / _OWNER).read_text(encoding="utf-8") if (run / _OWNER).is_file() else "another process"
+        raise ConfigError(f"{run} is still being trained by {owner}. Wait until it ends, or stop it first.") from error
+    try:
+        (run / _OWNER).write_text(f"process {os.getpid()} on {socket.gethostname()}", encoding="utf-8")
+        yield
+    finally:
+        lock.release()
+
+
+def without_new_pictures(run: Path, data_set: DataSet) -> DataSet:
+    """Leave out pictures of `data.extra` that were added since a run began that is resumed now.
+
+    These are only trained on, and their names lead out of the data set's folder.
+    """
+    path = run / MANIFEST
+    if not path.exists():
+        return data_set
+    known = {row.name for row in read_manifest(path)}
+    keep = [
+        row.name in known or row.split != "train" or not (row.name.startswith("../") or Path(row.name).is_absolute())
+        for row in data_set.manifest
+    ]
+    if new := keep.count(False):
+        log.info("%d pictures that were added since the run began are left out", new)
+    rows = np.flatnonzero(keep)
+    manifest = [data_set.manifest[row] for row in rows]
+    return replace(data_set, manifest=manifest, pixel_rows=data_set.pixel_rows[rows], sizes=data_set.sizes[rows])
+
+
+def record_split(run: Path, data_set: DataSet) -> None:
+    """Write which picture is in which split; a resumed run must have the same pictures in the same splits.
+
+    Raises:
+        DataError: the run began with other pictures.
+    """
+    path = run / MANIFEST
+    if path.exists() and read_manifest(path) != data_set.run_manifest:
+        raise DataError(f"The pictures in {data_set.root} changed since {run} began with them. Start a new run.")
+    write_manifest(path, data_set.run_manifest)
+
+
+@contextmanager
 def log_to_file(run: Path) -> Iterator[None]:
     """Write the first process's log to `run.log` too, within the block."""
     if not is_first_process():
@@ -148,3 +212,28 @@ def log_to_file(run: Path) -> Iterator[None]:
     finally:
         logging.getLogger().removeHandler(handler)
         handler.close()
+
+
+@contextmanager
+def explain_full_disk(run: Path) -> Iterator[None]:
+    """Say how to resume when the disk is full."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        raise StorageUnavailable(
+            f"The disk is full. The checkpoint of the last whole epoch is in {run}: free some space and resume with "
+            "the same command and trainer.resume=auto"
+        ) from error
+
+
+@contextmanager
+def explain_unpublished(run: Path) -> Iterator[None]:
+    """Say how to publish the run when the bucket cannot be reached after training."""
+    try:
+        yield
+    except StorageError as error:
+        raise type(error)(
+            f"{error}\nNothing is lost: the run stays in {run}. Publish it with: invoke publish {run}"
+        ) from error

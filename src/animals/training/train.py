@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 from collections.abc import Sequence
 
 import hydra
@@ -52,11 +53,12 @@ def main(overrides: Sequence[str]) -> None:
 
 
 def _train(config: TrainConfig) -> None:
+    started = time.monotonic()
     config.data.check_sources()
     from animals.training.pipeline import train  # only now: torch takes seconds to import
 
     check_announce_settings()
-    if card := train(config):
+    if card := train(config, started=started):
         sys.stdout.write(summary(card, config) + try_announce(card.version, config.bucket))
 
 

@@ -2,15 +2,24 @@
 
 import contextlib
 import logging
+import math
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.callbacks import Callback, EarlyStopping, EMAWeightAveraging, ModelCheckpoint, RichProgressBar
+from pytorch_lightning.callbacks import (
+    Callback,
+    EarlyStopping,
+    EMAWeightAveraging,
+    ModelCheckpoint,
+    RichProgressBar,
+    Timer,
+)
 from pytorch_lightning.loggers import Logger
 from torch.distributed import DistBackendError
 
@@ -42,13 +51,15 @@ def fit(
     config: TrainerConfig,
     *,
     seed: int,
+    seconds: float = math.inf,
     loggers: Sequence[Logger] = (),
     callbacks: Sequence[Callback] = (),
 ) -> PictureClassifier | None:
     """Train a network, or resume the interrupted run in the folder `run`.
 
     Writes `checkpoints/best.ckpt` and `checkpoints/last.ckpt` into it after each epoch. The order of the pictures
-    follows from `seed`.
+    follows from `seed`. With a limit of `seconds` the training ends then, whatever `config.epochs` says; those before
+    an interruption count.
 
     Returns:
         The module with the weights of its best epoch, on the CPU; None in all but the first of several processes.
@@ -61,7 +72,8 @@ def fit(
     signals = SaveOnSignal(run, config.save_minutes)
     with _quiet_lightning(), _explain_errors(run), signals.handle_signals():
         # signals last: the checkpoint that it saves includes what the others did
-        trainer = _make_trainer(config, run, loggers, [*callbacks, signals])
+        timer = [Timer(timedelta(seconds=seconds), verbose=False)] if math.isfinite(seconds) else []
+        trainer = _make_trainer(config, run, loggers, [*timer, *callbacks, signals])
         options: dict[str, Any] = {
             "batch_size": config.batch_size,
             "workers": config.workers,
@@ -101,7 +113,7 @@ def _make_trainer(
         use_distributed_sampler=False,  # the loaders split each batch, so that the number of devices changes nothing
         sync_batchnorm=config.sync_batchnorm and device.type == "cuda",
         precision=LIGHTNING_PRECISION[precision],
-        max_epochs=config.epochs,
+        max_epochs=-1 if any(isinstance(callback, Timer) for callback in callbacks) else config.epochs,
         accumulate_grad_batches=config.accumulate,
         gradient_clip_val=config.gradient_clip or None,
         logger=list(loggers),

@@ -21,6 +21,9 @@ from animals.storage import open_storage
 PACKAGE: Final = "package"
 """Value of `model.weights` for weights that come with a Python package."""
 
+HUB: Final = "hub"
+"""Value of `model.weights` for weights from the Hugging Face hub."""
+
 HUB_FILE: Final = "model.safetensors"
 """Name of the weights in a folder of timm's hub format, which published versions have too."""
 
@@ -71,21 +74,22 @@ def load_pretrained(config: ModelConfig, options: dict[str, Any]) -> Pretrained:
     Raises:
         AnimalsError: the weights cannot be read or fetched, or belong to another architecture.
     """
-    if not config.weights:
+    weights = config.weights or (PACKAGE if config.name in PACKAGED else HUB)
+    if weights == HUB:
         return _from_hub(config.name, options)
-    data, origin = _read(config)
-    state = _parse(data, config.weights, ordered_for=config.name if config.weights == PACKAGE else None)
+    data, origin = _read(weights, config.name)
+    state = _parse(data, weights, ordered_for=config.name if weights == PACKAGE else None)
     classifier = timm.get_pretrained_cfg(config.name, allow_unregistered=True)
     head = f"{classifier.classifier if classifier else 'fc'}.weight"
     if head not in state:
-        raise AnimalsError(f"{config.weights} has no tensor {head}: it holds no weights of {config.name}. {WAYS}")
+        raise AnimalsError(f"{weights} has no tensor {head}: it holds no weights of {config.name}. {WAYS}")
     model = timm.create_model(config.name, pretrained=False, num_classes=len(state[head]), **options)
     try:
         model.load_state_dict(state)
     except RuntimeError as error:
         problem = str(error).strip().splitlines()[1].strip()
         raise AnimalsError(
-            f"{config.weights} does not fit {config.name}, so it holds weights of another architecture: {problem}"
+            f"{weights} does not fit {config.name}, so it holds weights of another architecture: {problem}"
         ) from error
     return Pretrained(model, origin)
 
@@ -113,22 +117,20 @@ def _from_hub(name: str, options: dict[str, Any]) -> Pretrained:
     return Pretrained(model, origin)
 
 
-def _read(config: ModelConfig) -> tuple[bytes, StartingWeights]:
+def _read(weights: str, network: str) -> tuple[bytes, StartingWeights]:
     """Return the content of the weights' file, and where it came from."""
-    if config.weights == PACKAGE:
-        return _from_package(config.name)
-    if "://" in config.weights:
-        data = _from_bucket(config.weights)
+    if weights == PACKAGE:
+        return _from_package(network)
+    if "://" in weights:
+        data = _from_bucket(weights)
     else:
-        path = Path(config.weights).expanduser()
+        path = Path(weights).expanduser()
         path = path / HUB_FILE if path.is_dir() else path
         try:
             data = path.read_bytes()
         except OSError as error:
-            raise AnimalsError(
-                f"model.weights={config.weights}: {path} cannot be read ({error.strerror}). {WAYS}"
-            ) from error
-    return data, StartingWeights(source=config.weights, sha256=hashlib.sha256(data).hexdigest(), license=None)
+            raise AnimalsError(f"model.weights={weights}: {path} cannot be read ({error.strerror}). {WAYS}") from error
+    return data, StartingWeights(source=weights, sha256=hashlib.sha256(data).hexdigest(), license=None)
 
 
 def _from_package(name: str) -> tuple[bytes, StartingWeights]:

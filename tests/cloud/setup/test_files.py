@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from google.cloud.monitoring_dashboard_v1 import Dashboard
 
-from animals.cloud.setup import alerting, buckets, images
+from animals.cloud.setup import alerting, buckets
 from animals.monitoring.retrain_check import CheckResult
 
 RULES = {name: json.loads(path.read_text(encoding="utf-8"))["rule"] for name, path in buckets.RULES.items()}
@@ -22,21 +22,6 @@ def test_no_rule_deletes_a_living_model_feedback_or_picture(name: str) -> None:
             for kept in ("models/r7/card.json", "models/current.json", "feedback/date=2026-11-24/a.json", "data/files"):
                 assert not kept.startswith(tuple(condition["matchesPrefix"])), kept
             assert condition["age"] >= 90
-
-
-@pytest.mark.parametrize("name", RULES)
-def test_old_versions_of_objects_go_after_thirty_days(name: str) -> None:
-    assert {"daysSinceNoncurrentTime": 30, "isLive": False} in [rule["condition"] for rule in RULES[name]]
-
-
-def test_the_newest_ten_images_are_kept() -> None:
-    policies = {policy["name"]: policy for policy in json.loads(images.CLEANUP.read_text(encoding="utf-8"))}
-    assert policies["keep-newest"] == {
-        "name": "keep-newest",
-        "action": {"type": "Keep"},
-        "mostRecentVersions": {"keepCount": 10},
-    }
-    assert policies["delete-untagged"]["condition"] == {"tagState": "untagged", "olderThan": "7d"}
 
 
 def test_cloud_monitoring_takes_the_dashboard() -> None:

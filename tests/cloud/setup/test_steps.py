@@ -12,9 +12,9 @@ from animals.cloud.setup import alerting, automation, buckets, federation, image
 from animals.cloud.setup.steps import Setup, Step, run_steps
 from animals.cloud.target import Target
 from animals.errors import CloudError
+from tests.support.fake_gcloud import FakeGcloud
 from tests.support.flags import Flags
 from tests.support.projects import CHANNEL, EMAIL, NUMBER, PROJECT, changes, empty, filled
-from tests.support.recorder import Recorder
 
 BUCKET = f"gs://{PROJECT}-animals"
 
@@ -30,20 +30,20 @@ def go(step: Callable[..., Any], *, email: str = EMAIL) -> None:
 
 
 @pytest.fixture
-def made(recorder: Recorder) -> Callable[[Callable[..., Any]], Recorder]:
+def made(gcloud: FakeGcloud) -> Callable[[Callable[..., Any]], FakeGcloud]:
     """What a step makes is there."""
 
-    def make(step: Callable[..., Any]) -> Recorder:
-        empty(recorder)
+    def make(step: Callable[..., Any]) -> FakeGcloud:
+        empty(gcloud)
         go(step, email="")
-        filled(recorder, recorder.calls)
-        recorder.forget()
-        return recorder
+        filled(gcloud, gcloud.calls)
+        gcloud.forget()
+        return gcloud
 
     return make
 
 
-Made = Callable[[Callable[..., Any]], Recorder]
+Made = Callable[[Callable[..., Any]], FakeGcloud]
 
 PRIVATE = {"publicAccessPrevention": "enforced", "uniformBucketLevelAccess": {"enabled": True}}
 RULES = json.loads(buckets.RULES["animals"].read_text(encoding="utf-8"))
@@ -60,67 +60,36 @@ RIGHT = {"iamConfiguration": PRIVATE, "versioning": {"enabled": True}, "lifecycl
         {"lifecycle": {}},
     ],
 )
-def test_a_bucket_that_is_not_as_it_should_be_is_put_right(recorder: Recorder, wrong: dict[str, Any]) -> None:
-    recorder.answer("buckets", "describe", stdout=RIGHT | wrong)
+def test_a_bucket_with_other_settings_is_updated(gcloud: FakeGcloud, wrong: dict[str, Any]) -> None:
+    gcloud.answer("buckets", "describe", stdout=RIGHT | wrong)
     go(buckets.animals)
-    (change,) = changes(recorder)
+    (change,) = changes(gcloud)
     assert change.has("buckets", "update", BUCKET, "--public-access-prevention", "--versioning")
 
 
-def test_a_bucket_whose_rules_are_in_another_order_is_left_alone(recorder: Recorder) -> None:
-    recorder.answer("buckets", "describe", stdout=RIGHT | {"lifecycle": {"rule": RULES["rule"][::-1]}})
+def test_a_bucket_whose_rules_are_in_another_order_is_left_alone(gcloud: FakeGcloud) -> None:
+    gcloud.answer("buckets", "describe", stdout=RIGHT | {"lifecycle": {"rule": RULES["rule"][::-1]}})
     go(buckets.animals)
-    assert changes(recorder) == []
+    assert changes(gcloud) == []
 
 
-@pytest.mark.parametrize(
-    ("wrong", "verb"),
-    [
-        ({"cleanupPolicyDryRun": True}, "set-cleanup-policies"),
-        ({"cleanupPolicies": {}}, "set-cleanup-policies"),
-        ({"vulnerabilityScanningConfig": {"enablementConfig": "INHERITED"}}, "update"),
-    ],
-)
-def test_the_repository_is_put_right(made: Made, flags: Flags, wrong: dict[str, Any], verb: str) -> None:
-    recorder = made(images.repository)
-    assert changes(recorder) == []
-    found = json.loads(recorder.response("repositories", "describe"))
-    recorder.answer("repositories", "describe", stdout=found | wrong)
-    go(images.repository)
-    (change,) = changes(recorder)
-    assert change.has("artifacts", "repositories", verb)
-    flags.check([change.words])
-
-
-def test_another_repository_takes_the_place_of_the_one_that_was_trusted(made: Made, flags: Flags) -> None:
-    recorder = made(federation.pool)
-    provider = json.loads(recorder.response("providers", "describe"))
-    recorder.answer(
-        "providers", "describe", stdout=provider | {"attributeCondition": "assertion.repository=='you/old'"}
-    )
+def test_a_deleted_pool_and_provider_are_restored(made: Made, flags: Flags) -> None:
+    gcloud = made(federation.pool)
+    provider = json.loads(gcloud.response("providers", "describe"))
+    gcloud.answer("workload-identity-pools", "describe", stdout={"state": "DELETED"})
+    gcloud.answer("providers", "describe", stdout=provider | {"state": "DELETED"})
     go(federation.pool)
-    (change,) = changes(recorder)
-    assert change.has("update-oidc", "--attribute-condition=assertion.repository=='me/animals'")
-    flags.check([change.words])
-
-
-def test_what_was_deleted_in_the_last_thirty_days_is_taken_back(made: Made, flags: Flags) -> None:
-    recorder = made(federation.pool)
-    provider = json.loads(recorder.response("providers", "describe"))
-    recorder.answer("workload-identity-pools", "describe", stdout={"state": "DELETED"})
-    recorder.answer("providers", "describe", stdout=provider | {"state": "DELETED"})
-    go(federation.pool)
-    pool, back = changes(recorder)
+    pool, back = changes(gcloud)
     assert pool.has("workload-identity-pools", "undelete", "github")
     assert back.has("providers", "undelete", "github")
     flags.check([pool.words, back.words])
 
 
-def test_main_alone_deploys_and_any_branch_reads_pictures(recorder: Recorder) -> None:
-    empty(recorder)
+def test_main_alone_deploys_and_any_branch_reads_pictures(gcloud: FakeGcloud) -> None:
+    empty(gcloud)
     go(federation.members)
     pool = f"principalSet://iam.googleapis.com/projects/{NUMBER}/locations/global/workloadIdentityPools/github"
-    reader, deployer = changes(recorder)
+    reader, deployer = changes(gcloud)
     assert reader.has(
         f"animals-reader@{PROJECT}.iam.gserviceaccount.com", f"--member={pool}/attribute.repository/me/animals"
     )
@@ -129,62 +98,86 @@ def test_main_alone_deploys_and_any_branch_reads_pictures(recorder: Recorder) ->
     )
 
 
-def test_a_check_at_another_hour_is_brought_back_to_its_own(made: Made, flags: Flags) -> None:
-    recorder = made(automation.schedule)
-    job = json.loads(recorder.response("scheduler", "jobs", "describe"))
-    recorder.answer("scheduler", "jobs", "describe", stdout=job | {"schedule": "0 0 1 * *"})
-    go(automation.schedule)
-    (change,) = changes(recorder)
-    assert change.has("scheduler", "jobs", "update", "http", "animals-check", f"--schedule={automation.SCHEDULE}")
+@pytest.mark.parametrize(
+    ("step", "read", "wrong", "update"),
+    [
+        (
+            federation.pool,
+            ("providers", "describe"),
+            {"attributeCondition": "assertion.repository=='you/old'"},
+            ("update-oidc", "--attribute-condition=assertion.repository=='me/animals'"),
+        ),
+        (
+            automation.schedule,
+            ("scheduler", "jobs", "describe"),
+            {"schedule": "0 0 1 * *"},
+            ("scheduler", "jobs", "update", "http", "animals-check", f"--schedule={automation.SCHEDULE}"),
+        ),
+        (
+            alerting.metrics,
+            ("metrics", "describe", "animals_accuracy"),
+            {"filter": "severity=ERROR"},
+            ("logging", "metrics", "update", "animals_accuracy"),
+        ),
+        (images.repository, ("repositories", "describe"), {"cleanupPolicyDryRun": True}, ("set-cleanup-policies",)),
+        (images.repository, ("repositories", "describe"), {"cleanupPolicies": {}}, ("set-cleanup-policies",)),
+        (
+            images.repository,
+            ("repositories", "describe"),
+            {"vulnerabilityScanningConfig": {"enablementConfig": "INHERITED"}},
+            ("artifacts", "repositories", "update"),
+        ),
+    ],
+)
+def test_a_resource_with_other_settings_is_updated(
+    made: Made, flags: Flags, step: Callable[..., Any], read: tuple[str, ...], wrong: dict[str, Any], update: list[str]
+) -> None:
+    gcloud = made(step)
+    go(step, email="")
+    assert changes(gcloud) == []
+    gcloud.answer(*read, stdout=json.loads(gcloud.response(*read)) | wrong)
+    go(step, email="")
+    (change,) = changes(gcloud)
+    assert change.has(*update)
     flags.check([change.words])
 
 
-def test_an_alert_whose_file_changed_is_brought_up_to_date_and_keeps_who_hears_of_it(made: Made, flags: Flags) -> None:
-    recorder = made(alerting.alerts)
-    policies = json.loads(recorder.response("policies", "list"))
+def test_an_alert_whose_file_changed_is_updated_and_keeps_its_channels(made: Made, flags: Flags) -> None:
+    gcloud = made(alerting.alerts)
+    policies = json.loads(gcloud.response("policies", "list"))
     theirs = f"projects/{PROJECT}/notificationChannels/5"
     policies[0] |= {"userLabels": {"sha": "0000"}, "notificationChannels": [theirs]}
-    recorder.answer("policies", "list", stdout=policies)
+    gcloud.answer("policies", "list", stdout=policies)
     go(alerting.alerts, email="")
-    (change,) = changes(recorder)
+    (change,) = changes(gcloud)
     assert change.has("policies", "update", policies[0]["name"], f"--set-notification-channels={theirs}")
     flags.check([change.words])
 
 
-def test_somebody_who_wants_to_hear_of_alerts_is_added_to_those_who_do(made: Made) -> None:
-    recorder = made(alerting.alerts)
-    policies = json.loads(recorder.response("policies", "list"))
+def test_a_new_channel_is_added_to_those_of_each_alert(made: Made) -> None:
+    gcloud = made(alerting.alerts)
+    policies = json.loads(gcloud.response("policies", "list"))
     theirs = f"projects/{PROJECT}/notificationChannels/5"
-    recorder.answer("policies", "list", stdout=[{**one, "notificationChannels": [theirs]} for one in policies])
-    recorder.answer("channels", "list", stdout=[{"name": CHANNEL, "labels": {"email_address": EMAIL}}])
+    gcloud.answer("policies", "list", stdout=[{**one, "notificationChannels": [theirs]} for one in policies])
+    gcloud.answer("channels", "list", stdout=[{"name": CHANNEL, "labels": {"email_address": EMAIL}}])
     go(alerting.alerts)
-    assert len(changes(recorder)) == len(policies)
-    assert all(f"--set-notification-channels={theirs},{CHANNEL}" in call.words for call in changes(recorder))
+    assert len(changes(gcloud)) == len(policies)
+    assert all(f"--set-notification-channels={theirs},{CHANNEL}" in call.words for call in changes(gcloud))
 
 
-def test_a_dashboard_whose_file_changed_is_brought_up_to_date(made: Made, flags: Flags) -> None:
-    recorder = made(alerting.dashboard)
-    (found,) = json.loads(recorder.response("dashboards", "list"))
-    recorder.answer("dashboards", "list", stdout=[found | {"labels": {"sha": "0000"}, "etag": "e7"}])
+def test_a_dashboard_whose_file_changed_is_updated(made: Made, flags: Flags) -> None:
+    gcloud = made(alerting.dashboard)
+    (found,) = json.loads(gcloud.response("dashboards", "list"))
+    gcloud.answer("dashboards", "list", stdout=[found | {"labels": {"sha": "0000"}, "etag": "e7"}])
     go(alerting.dashboard)
-    (change,) = changes(recorder)
+    (change,) = changes(gcloud)
     assert change.has("dashboards", "update", found["name"])
     assert json.loads(Path("build/cloud/dashboard.json").read_text(encoding="utf-8"))["etag"] == "e7"
     flags.check([change.words])
 
 
-def test_a_metric_that_looks_for_something_else_is_brought_up_to_date(made: Made, flags: Flags) -> None:
-    recorder = made(alerting.metrics)
-    found = json.loads(recorder.response("metrics", "describe", "animals_accuracy"))
-    recorder.answer("metrics", "describe", "animals_accuracy", stdout=found | {"filter": "severity=ERROR"})
-    go(alerting.metrics)
-    (change,) = changes(recorder)
-    assert change.has("logging", "metrics", "update", "animals_accuracy")
-    flags.check([change.words])
-
-
-def test_a_dashboard_that_cannot_be_written_is_said_so(recorder: Recorder) -> None:
+def test_a_dashboard_that_cannot_be_written_is_an_error(gcloud: FakeGcloud) -> None:
     Path("build").write_text("no folder", encoding="utf-8")
     with pytest.raises(CloudError, match="Failed: one"):
         go(alerting.dashboard)
-    assert changes(recorder) == []
+    assert changes(gcloud) == []

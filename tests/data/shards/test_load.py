@@ -15,24 +15,12 @@ from animals.data.shards.index import ShardSet
 from animals.data.shards.stream import ShardPicture
 from animals.errors import DataError, StorageUnavailable
 from animals.preprocess import open_picture, to_pixels
-from tests.support.pictures import write_label_folders
 from tests.support.shards import SPEC, write_tiny_shards
 
 
-@pytest.fixture(scope="module")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_label_folders(tmp_path_factory.mktemp("pictures"))
-
-
-@pytest.fixture(scope="module")
-def shards(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> ShardSet:
-    folder = tmp_path_factory.mktemp("shards")
-    return write_tiny_shards(pictures, str(folder / "shards"), folder / "cache")
-
-
 @pytest.fixture
-def config(shards: ShardSet, tmp_path: Path) -> DataConfig:
-    return DataConfig(root=shards.url, shards=True, side=16, cache_dir=str(tmp_path / "cache"), workers=0)
+def config(written: ShardSet, tmp_path: Path) -> DataConfig:
+    return DataConfig(root=written.url, shards=True, side=16, cache_dir=str(tmp_path / "cache"), workers=0)
 
 
 def test_val_and_test_are_those_of_the_folder(config: DataConfig, pictures: Path, tmp_path: Path) -> None:
@@ -44,7 +32,7 @@ def test_val_and_test_are_those_of_the_folder(config: DataConfig, pictures: Path
 
 
 @pytest.mark.parametrize("cache", [True, False])
-def test_their_pixels_and_sizes_are_ensure_local(config: DataConfig, pictures: Path, cache: bool) -> None:
+def test_their_pixels_and_sizes_are_local(config: DataConfig, pictures: Path, cache: bool) -> None:
     loaded = load_data_set(replace(config, cache=cache), SPEC)
     rows = loaded.rows("test")
     expected = [to_pixels(open_picture(pictures / loaded.manifest[row].name), SPEC) for row in rows]
@@ -53,17 +41,17 @@ def test_their_pixels_and_sizes_are_ensure_local(config: DataConfig, pictures: P
     assert (loaded.root / loaded.manifest[0].name).is_file()
 
 
-def test_a_second_training_brings_nothing(config: DataConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_second_training_downloads_nothing(config: DataConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     once = load_data_set(config, SPEC)
     monkeypatch.setattr(load, "read_split", lambda *_: pytest.fail("It was brought again."))
     assert load_data_set(config, SPEC).manifest == once.manifest
 
 
-def test_what_a_run_remembers_changes_with_the_training_pictures(
-    config: DataConfig, shards: ShardSet, pictures: Path, tmp_path: Path
+def test_the_manifest_of_a_run_changes_with_the_training_pictures(
+    config: DataConfig, written: ShardSet, pictures: Path, tmp_path: Path
 ) -> None:
     remembered = load_data_set(config, SPEC).run_manifest
-    assert [row.sha256 for row in remembered if row.split == "train"] == [it.file.sha256 for it in shards.of("train")]
+    assert [row.sha256 for row in remembered if row.split == "train"] == [it.file.sha256 for it in written.of("train")]
     other = write_tiny_shards(pictures, str(tmp_path / "other"), tmp_path / "made", shard_bytes=9_000)
     assert load_data_set(replace(config, root=other.url), SPEC).run_manifest != remembered
 
@@ -85,7 +73,7 @@ def test_the_statistics_are_those_of_all_training_pictures(
     ]
 
 
-def test_a_place_without_shards_is_named_with_what_to_do(config: DataConfig, tmp_path: Path) -> None:
+def test_a_folder_without_shards_is_an_error_with_the_command_to_write_them(config: DataConfig, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"none has no shards: index\.json is missing\. Write them"):
         load_data_set(replace(config, root=str(tmp_path / "none")), SPEC)
 

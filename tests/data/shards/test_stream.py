@@ -13,20 +13,7 @@ from animals.data.shards.order import ShardOrder
 from animals.data.shards.stream import ShardPicture, pack, read_split, read_stream
 from animals.errors import PicturesUnavailable, StorageUnavailable
 from animals.storage import GcsStorage, open_storage
-from tests.support.pictures import write_label_folders
 from tests.support.shards import write_tiny_shards
-
-
-@pytest.fixture(scope="module")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_label_folders(tmp_path_factory.mktemp("pictures"))
-
-
-@pytest.fixture(scope="module")
-def written(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> ShardSet:
-    folder = tmp_path_factory.mktemp("shards")
-    shards = write_tiny_shards(pictures, str(folder / "shards"), folder / "cache")
-    return ShardSet(shards.url, shards.index, window=5)
 
 
 def order_of(shards: ShardSet, *, batch_size: int = 10, streams: int = 3, seed: int = 0) -> ShardOrder:
@@ -41,7 +28,7 @@ def names(shards: ShardSet, order: ShardOrder, epoch: int = 0, done: int = 0) ->
     ]
 
 
-def test_a_picture_comes_out_as_it_went_in(written: ShardSet, pictures: Path) -> None:
+def test_a_picture_is_read_as_it_was_written(written: ShardSet, pictures: Path) -> None:
     for split in ("train", "val", "test"):
         for picture in read_split(written, split):
             assert picture.data == (pictures / picture.name).read_bytes()
@@ -66,19 +53,15 @@ def test_pictures_are_shuffled_beyond_their_shards(written: ShardSet) -> None:
     assert changes > len(set(shards)) - 1
 
 
-def test_the_order_follows_from_seed_and_epoch_alone(written: ShardSet) -> None:
-    assert names(written, order_of(written), 3) == names(written, order_of(written), 3)
-    assert names(written, order_of(written), 3) != names(written, order_of(written), 4)
-    assert names(written, order_of(written), 3) != names(written, order_of(written, seed=1), 3)
-
-
-@pytest.mark.parametrize("done", [1, 2, 4, 5])
-def test_an_epoch_goes_on_with_the_rest_only(written: ShardSet, done: int) -> None:
+def test_the_order_follows_from_seed_and_epoch_alone_and_is_resumed_after_any_batch(written: ShardSet) -> None:
     order = order_of(written)
-    for stream, (all_of_it, rest) in enumerate(
-        zip(names(written, order, 1), names(written, order, 1, done), strict=True)
-    ):
-        assert rest == all_of_it[int(order.shares(stream)[:done].sum()) :]
+    whole = names(written, order, 3)
+    assert whole == names(written, order, 3)
+    assert whole != names(written, order, 4)
+    assert whole != names(written, order_of(written, seed=1), 3)
+    for done in (1, 2, 4, 5):
+        for stream, rest in enumerate(names(written, order, 3, done)):
+            assert rest == whole[stream][int(order.shares(stream)[:done].sum()) :]
 
 
 def test_equal_pictures_make_equal_shards_that_any_tar_program_reads(pictures: Path) -> None:
@@ -94,21 +77,17 @@ def test_equal_pictures_make_equal_shards_that_any_tar_program_reads(pictures: P
 
 @pytest.fixture
 def shards(pictures: Path, tmp_path: Path) -> ShardSet:
-    """Some that a test may spoil."""
+    """Shards that a test may damage."""
     return write_tiny_shards(pictures, str(tmp_path / "shards"), tmp_path / "cache", shard_bytes=20_000)
 
 
-def test_a_missing_shard_is_named_with_what_to_do(shards: ShardSet) -> None:
-    lost = shards.of("train")[1].name
-    open_storage(shards.url).delete(lost)
-    with pytest.raises(PicturesUnavailable, match=f"{lost} is missing in .* invoke data --shards writes"):
+def test_a_damaged_or_missing_shard_is_named_with_what_to_do(shards: ShardSet) -> None:
+    storage, name = open_storage(shards.url), shards.of("train")[1].name
+    storage.write(name, b"no shard")
+    with pytest.raises(PicturesUnavailable, match=f"{name} .* checksum differs from the index"):
         names(shards, order_of(shards))
-
-
-def test_a_damaged_shard_is_found_by_its_checksum(shards: ShardSet) -> None:
-    spoiled = shards.of("train")[0].name
-    open_storage(shards.url).write(spoiled, b"no shard")
-    with pytest.raises(PicturesUnavailable, match=f"{spoiled} .* checksum differs from the index"):
+    storage.delete(name)
+    with pytest.raises(PicturesUnavailable, match=f"{name} is missing in .* invoke data --shards writes"):
         names(shards, order_of(shards))
 
 

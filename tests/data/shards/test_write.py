@@ -79,7 +79,7 @@ def storages(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Failing]]:
     assert not waiting
 
 
-def test_a_writing_that_was_cut_off_is_not_readable_and_goes_on(
+def test_an_interrupted_write_is_not_readable_and_resumes(
     pictures: Path, tmp_path: Path, storages: list[Failing]
 ) -> None:
     url = str(tmp_path / "shards")
@@ -95,7 +95,7 @@ def test_a_writing_that_was_cut_off_is_not_readable_and_goes_on(
     assert sum(1 for _ in read_split(shards, "train")) == 24
 
 
-def test_what_another_unfinished_writing_left_is_cleared_away(
+def test_shards_of_another_interrupted_write_are_deleted(
     pictures: Path, tmp_path: Path, storages: list[Failing]
 ) -> None:
     folder = tmp_path / "shards"
@@ -121,14 +121,13 @@ def test_a_finished_set_is_left_alone(pictures: Path, tmp_path: Path) -> None:
 def test_a_picture_that_is_gone_meanwhile_is_an_error(
     pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tests.support.shards.pixel_statistics", lambda shards, **_: _lose(shards, pictures))
+    def lose_a_picture(data_set: Any, **_: Any) -> Any:
+        (pictures / "red" / "000.jpg").unlink()
+        return data_set.spec
+
+    monkeypatch.setattr("tests.support.shards.pixel_statistics", lose_a_picture)
     with pytest.raises(DataError, match=r"000\.jpg can no longer be read: .* Run the same command again"):
         write_tiny_shards(pictures, str(tmp_path / "shards"), tmp_path / "cache")
-
-
-def _lose(data_set: Any, pictures: Path) -> Any:
-    (pictures / "red" / "000.jpg").unlink()
-    return data_set.spec
 
 
 def test_an_index_of_another_format_is_named(pictures: Path, tmp_path: Path) -> None:

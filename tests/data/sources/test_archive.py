@@ -109,7 +109,7 @@ def test_a_tar_file_that_was_cut_between_two_members_is_noticed(tmp_path: Path) 
 
 @pytest.mark.parametrize("name", ["../out.jpg", "raw-img/../../out.jpg", "/tmp/out.jpg", "C:/out.jpg", "..\\out.jpg"])  # noqa: S108
 @pytest.mark.parametrize("kind", ["zip", "tar.gz"])
-def test_a_member_that_would_leave_the_folder_spoils_the_whole_archive(kind: str, name: str, tmp_path: Path) -> None:
+def test_a_member_outside_the_folder_makes_the_archive_invalid(kind: str, name: str, tmp_path: Path) -> None:
     path = make_archive(tmp_path / f"a.{kind}", {**FILES, name: b"out"}, wrap="")
     with pytest.raises(DataError, match=r"which is no plain file below the archive's own folder\. Nothing was written"):
         copy_pictures(open_archive(path), tmp_path / "root")
@@ -127,7 +127,7 @@ def test_a_member_that_would_leave_the_folder_spoils_the_whole_archive(kind: str
     ],
     ids=["symlink", "hard link", "fifo", "character device", "block device"],
 )
-def test_a_link_or_device_in_a_tar_file_spoils_it(fields: dict[str, object], tmp_path: Path) -> None:
+def test_a_link_or_device_makes_a_tar_file_invalid(fields: dict[str, object], tmp_path: Path) -> None:
     path = tmp_path / "a.tar"
     with tarfile.open(path, "w") as tar:
         for name, data in FILES.items():
@@ -138,7 +138,7 @@ def test_a_link_or_device_in_a_tar_file_spoils_it(fields: dict[str, object], tmp
     assert not (tmp_path / "root").exists()
 
 
-def test_a_link_in_a_zip_file_spoils_it(tmp_path: Path) -> None:
+def test_a_link_makes_a_zip_file_invalid(tmp_path: Path) -> None:
     path = make_archive(tmp_path / "a.zip")
     with zipfile.ZipFile(path, "a") as zipped:
         link = zipfile.ZipInfo("raw-img/cane/x.jpg")

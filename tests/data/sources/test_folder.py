@@ -1,4 +1,4 @@
-"""Pictures come whole or not at all, and a call that was cut off goes on."""
+"""Pictures are copied completely or not at all, and an interrupted import resumes."""
 
 import os
 import shutil

@@ -69,7 +69,7 @@ def test_it_describes_the_training(trained: Trained) -> None:
     assert 1 <= training.best_epoch <= 3
     assert training.seconds > 0
     text = format_model_card(trained.card)
-    assert f"| Epochs | 3 of 3; the weights are those of epoch {training.best_epoch} |" in text
+    assert f"| Epochs | 3; the weights are those of epoch {training.best_epoch} |" in text
     assert f" in fp32 on {training.hardware} |" in text
     assert f"| Made | {trained.card.created:%Y-%m-%d %H:%M} UTC by run {trained.card.run}, commit " in text
 

@@ -54,10 +54,10 @@ def file(tmp_path: Path) -> Path:
 def test_labels_are_compared_with_the_truth_and_with_the_first_form(file: Path) -> None:
     forms: Forms = {"a": (file, predicting([0, 1, 2, 0])), "b": (file, predicting([0, 1, 1, 1]))}
 
-    first, second = measure(forms, four_pictures(), np.array([0, 1, 1, 2]), SPEC)
+    first, second = measure(forms, [(four_pictures(), SPEC)] * 2, np.array([0, 1, 1, 2]))
 
-    assert (first.accuracy, first.same_label) == (0.5, 1.0)
-    assert (second.accuracy, second.same_label, second.size) == (0.75, 0.5, 2)
+    assert (first.correct.mean(), first.same_label) == (0.5, 1.0)
+    assert (second.correct.mean(), second.same_label, second.size) == (0.75, 0.5, 2)
 
 
 def test_the_slower_form_is_found_slower_and_one_slow_moment_does_not_count(file: Path) -> None:
@@ -68,7 +68,7 @@ def test_the_slower_form_is_found_slower_and_one_slow_moment_does_not_count(file
         return np.eye(3, dtype=np.float32)[:1]
 
     forms: Forms = {"disturbed": (file, once_slow), "slow": (file, predicting([0] * 4, seconds=0.02))}
-    disturbed, slow = measure(forms, four_pictures(), np.zeros(4, int), SPEC)
+    disturbed, slow = measure(forms, [(four_pictures(), SPEC)] * 2, np.zeros(4, int))
 
     assert slow.latency >= 20  # milliseconds
     assert disturbed.latency < 20
@@ -93,12 +93,12 @@ def test_a_network_that_cannot_be_pruned_is_named() -> None:
 
 def test_the_form_that_serves_stands_out_and_one_that_could_not_be_made_has_a_reason(trained: Trained) -> None:
     measured = [
-        FormMetrics(name=name, size=2_000_000, latency=latency, accuracy=0.9, same_label=same_label)
+        FormMetrics(name=name, size=2_000_000, latency=latency, correct=np.arange(10) > 0, same_label=same_label)
         for name, latency, same_label in (("torch", 40.0, 1.0), ("ONNX fp32", 20.0, 1.0), ("ONNX int8", 5.0, 0.99))
     ]
     text = format_table(measured, {"pruned": "Its layers are odd"}, trained.card)
-    assert "| **ONNX int8** | 2.0 | 5.00 | 8.0 | 90.0% | 99.0% |" in text
-    assert "| torch | 2.0 | 40.00 | 1.0 | 90.0% | 100.0% |" in text
+    assert "| **ONNX int8** | 2.0 | 5.00 | 8.0 | 90.0% (59.6% to 98.2%) | 99.0% |" in text
+    assert "| torch | 2.0 | 40.00 | 1.0 | 90.0% (59.6% to 98.2%) | 100.0% |" in text
     assert "pruned: not made. Its layers are odd." in text
     assert "| pruned" not in text
     assert text.endswith(f"ONNX int8 serves. {trained.card.quantized.reason}")
@@ -119,7 +119,8 @@ def test_the_command_writes_a_table_of_all_forms(
     forms = {row[0].strip("*"): row for row in rows}
     assert list(forms) == ["torch", "ONNX fp32", "ONNX int8", "pruned by 50%, ONNX fp32", "pruned by 50%, ONNX int8"]
     assert float(forms["pruned by 50%, ONNX fp32"][1]) < float(forms["ONNX fp32"][1])
-    assert forms["ONNX fp32"][4:] == [f"{trained.card.metrics.accuracy:.1%}", "100.0%"]
+    assert forms["ONNX fp32"][4].startswith(f"{trained.card.metrics.accuracy:.1%} (")
+    assert forms["ONNX fp32"][5] == "100.0%"
     [reason] = [line for line in text.splitlines() if line.startswith("torch compiled: not made.")]
     assert "No working C++ compiler found" in reason
 

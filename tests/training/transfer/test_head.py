@@ -6,7 +6,7 @@ from animals.training.transfer.head import STRENGTHS, Examples, Head, fit_head
 
 
 def clusters(pictures: list[int], seed: int, *, spread: float = 1.0) -> Examples:
-    """So many examples of each label, around one centre for each label in 8 dimensions."""
+    """Return examples around one centre for each label in 8 dimensions."""
     rng = np.random.default_rng(seed)
     centres = 2 * np.eye(len(pictures), 8)
     targets = np.repeat(np.arange(len(pictures)), pictures)

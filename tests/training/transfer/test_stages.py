@@ -14,7 +14,7 @@ from animals.training.pipeline import train
 from animals.training.transfer.features import FeatureCache
 from animals.training.transfer.stages import parse_classes
 from animals.training.weights import PACKAGE
-from tests.support.pictures import COLORS, write_picture
+from tests.support.pictures import COLORS, write_label_folders, write_picture
 from tests.training.conftest import tiny_config
 
 SIDE = 32
@@ -52,7 +52,7 @@ def test_a_head_on_pretrained_features_tells_colours_apart(card: Card) -> None:
 
 def test_features_are_computed_once_for_each_picture(config: TrainConfig, card: Card, pictures: Path) -> None:
     counts = card.split.counts
-    assert cached(config.data) == [counts["train"] + counts["val"]]
+    assert cached(config.data) == [sum(counts.values())]
     for label, color in COLORS.items():
         for number in range(3):
             write_picture(pictures / label / f"new-{number}.jpg", color, seed=9000 + number)
@@ -62,9 +62,31 @@ def test_features_are_computed_once_for_each_picture(config: TrainConfig, card: 
         for path in pictures.rglob("new-*.jpg"):
             path.unlink()
     assert second
-    old, new = counts["train"] + counts["val"], second.split.counts["train"] + second.split.counts["val"]
-    assert sum(cached(config.data)) <= new + (old - new if old > new else 9)
-    assert len(cached(config.data)) == 2
+    assert cached(config.data) == [9, sum(counts.values())]
+
+
+def test_a_budget_that_is_too_short_for_a_head_is_refused_before_any_feature(
+    config: TrainConfig, tmp_path: Path
+) -> None:
+    short = replace(
+        config, trainer=replace(config.trainer, minutes=0.05), data=replace(config.data, cache_dir=str(tmp_path))
+    )
+    with pytest.raises(ConfigError, match=r"trainer\.minutes is too short for a head: .* Allow at least"):
+        train(short, tmp_path / "run")
+    assert not list(tmp_path.glob("features-*/*.npz"))
+
+
+def test_pictures_from_elsewhere_are_tested_and_other_labels_left_out(
+    config: TrainConfig, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    elsewhere = write_label_folders(tmp_path / "elsewhere", per_label=2)
+    write_picture(elsewhere / "violet" / "1.jpg", (120, 0, 200), seed=1)
+    result = train(replace(config, data=replace(config.data, external_test=str(elsewhere))), tmp_path / "run")
+    assert result
+    assert result.external_test
+    assert (result.external_test.pictures, result.external_test.accuracy) == (6, 1.0)
+    assert "violet are left out" in caplog.text
+    assert f"| On `{elsewhere}` | 100.0% of 6 pictures" in (tmp_path / "run/version/README.md").read_text("utf-8")
 
 
 @pytest.mark.parametrize(("text", "classes"), [("339", [339]), ("101, 385-386", [101, 385, 386]), ("7-8", [7, 8])])

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from animals.cloud.gcloud import Command
-from animals.cloud.setup.grants import GRANTS, Grant, On
+from animals.cloud.setup.grants import GRANTS, Grant
 from animals.cloud.setup.steps import Setup
 from animals.cloud.target import ACCOUNTS, CHECK, GITHUB_TOKEN, REPOSITORY, SIGNING_KEY, TOPIC, WANDB_KEY, Target
 
@@ -35,8 +35,8 @@ def grants(setup: Setup) -> Iterator[Command]:
         yield from _grants_on(setup, on, [grant for grant in GRANTS if grant.on == on])
 
 
-def _grants_on(setup: Setup, on: On, expected: list[Grant]) -> Iterator[Command]:
-    group, thing = resource(setup.target, on)
+def _grants_on(setup: Setup, on: str, expected: list[Grant]) -> Iterator[Command]:
+    group, thing = _resource(setup.target, on)
     command = setup.command(f"read the roles on {_called(on)}", *group, "get-iam-policy", *thing)
     policy = setup.gcloud.find(command)
     if policy is None and not setup.gcloud.dry_run and on == "job animals-check":
@@ -60,17 +60,18 @@ def _grants_on(setup: Setup, on: On, expected: list[Grant]) -> Iterator[Command]
 
 def bind(setup: Setup, grant: Grant) -> Command:
     """Return the command that grants a role."""
-    group, thing = resource(setup.target, grant.on)
+    group, thing = _resource(setup.target, grant.on)
     member = f"--member=serviceAccount:{setup.target.account(grant.account)}"
     condition = _no_condition(grant.on)
     if grant.under:
-        condition = (f"--condition=title={title(grant)},expression={expression(setup.target, grant)}",)
+        title = f"under {grant.under.rstrip('/')}".replace("/", " ").replace(".json", "")
+        condition = (f"--condition=title={title},expression={expression(setup.target, grant)}",)
     words = (*group, "add-iam-policy-binding", *thing, member, f"--role=roles/{grant.role}", *condition)
     under = f" under {grant.under}" if grant.under else ""
     return setup.command(f"grant animals-{grant.account} {grant.role} on {_called(grant.on)}{under}", *words)
 
 
-def resource(target: Target, on: On) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _resource(target: Target, on: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the group of commands for a resource, and the words that name it."""
     match on.split():
         case ["project"]:
@@ -88,12 +89,8 @@ def resource(target: Target, on: On) -> tuple[tuple[str, ...], tuple[str, ...]]:
         case ["job", name]:
             return ("run", "jobs"), (name, f"--region={target.region}")
         case _:
-            return ("secrets",), ({"signing": SIGNING_KEY, "W&B": WANDB_KEY}.get(on.split()[0], GITHUB_TOKEN),)
-
-
-def title(grant: Grant) -> str:
-    """Return the title of the condition."""
-    return f"under {grant.under.rstrip('/')}".replace("/", " ").replace(".json", "")
+            secrets = {"signing key": SIGNING_KEY, "W&B key": WANDB_KEY, "GitHub token": GITHUB_TOKEN}
+            return ("secrets",), (secrets[on],)
 
 
 def expression(target: Target, grant: Grant) -> str:
@@ -101,12 +98,12 @@ def expression(target: Target, grant: Grant) -> str:
     return f"resource.name.startsWith('projects/_/buckets/{target.bucket.removeprefix('gs://')}/objects/{grant.under}')"
 
 
-def _no_condition(on: On) -> tuple[str, ...]:
+def _no_condition(on: str) -> tuple[str, ...]:
     # without it gcloud prompts if other bindings have conditions; topics and jobs have none
     return () if on in ("topic", "job animals-check") else ("--condition=None",)
 
 
-def _called(on: On) -> str:
+def _called(on: str) -> str:
     return on if on.startswith("account") else f"the {on}"
 
 

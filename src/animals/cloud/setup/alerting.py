@@ -50,35 +50,25 @@ def metrics(setup: Setup) -> Iterator[Command]:
     for path in sorted(METRICS.glob("*.json")):
         describe = setup.command(f"read the metric {path.stem}", *group, "describe", path.stem)
         existing, config = setup.gcloud.find(describe), f"--config-from-file={shown(path)}"
+        expected = json.loads(path.read_text(encoding="utf-8"))  # its metricDescriptor is returned extended
         if existing is None:
             yield setup.command(f"create the metric {path.stem}", *group, "create", path.stem, config)
-        elif any(existing.get(key) != value for key, value in _settings(path).items()):
+        elif any(existing.get(key) != value for key, value in expected.items() if key != "metricDescriptor"):
             yield setup.command(f"update the metric {path.stem}", *group, "update", path.stem, config)
-
-
-def _settings(path: Path) -> dict[str, str]:
-    settings = json.loads(path.read_text(encoding="utf-8"))
-    return {key: value for key, value in settings.items() if key != "metricDescriptor"}  # which is returned extended
 
 
 def alerts(setup: Setup) -> Iterator[Command]:
     """Create a policy for each file."""
-    group = ("monitoring", "policies")
-    policies = setup.gcloud.read(setup.command("list the alerts", *group, "list")) or ()
+    policies = setup.gcloud.read(setup.command("list the alerts", "monitoring", "policies", "list")) or ()
     existing = {policy["displayName"]: policy for policy in policies}
-    channel = _channel(setup) if setup.email else ""
+    channel = ""
+    if setup.email and setup.gcloud.dry_run:
+        setup.todo.append("Replace CHANNEL above by the name that `gcloud beta monitoring channels list` prints.")
+        channel = f"projects/{setup.target.project}/notificationChannels/CHANNEL"
+    elif setup.email and not (channel := _find_channel(setup)):
+        raise CloudError(f"There is no channel for {setup.email} yet; alerts without a channel would not be sent.")
     for path in sorted(ALERTS.glob("*.yaml")):
         yield from _alert(setup, path, existing.get(_name(path)), channel)
-
-
-def _channel(setup: Setup) -> str:
-    """Return the full name of the channel for new policies."""
-    if setup.gcloud.dry_run:
-        setup.todo.append("CHANNEL above stands for the name that `gcloud beta monitoring channels list` prints.")
-        return f"projects/{setup.target.project}/notificationChannels/CHANNEL"
-    if channel := _find_channel(setup):
-        return channel
-    raise CloudError(f"There is no channel for {setup.email} yet; alerts without a channel would not be sent.")
 
 
 def _alert(setup: Setup, path: Path, existing: Any, channel: str) -> Iterator[Command]:
@@ -117,23 +107,22 @@ def dashboard(setup: Setup) -> Iterator[Command]:
     dashboards = setup.gcloud.read(setup.command("list the dashboards", *group, "list")) or ()
     existing = next((one for one in dashboards if one["displayName"] == settings["displayName"]), None)
     if existing is None:
-        config = f"--config-from-file={shown(_write_labelled(settings))}"
-        yield setup.command("create the dashboard", *group, "create", config)
+        yield setup.command("create the dashboard", *group, "create", _write_dashboard(settings))
     elif existing.get("labels", {}).get(LABEL) != _checksum(DASHBOARD):
-        config = f"--config-from-file={shown(_write_labelled(settings, etag=existing['etag']))}"
+        config = _write_dashboard(settings | {"etag": existing["etag"]})
         yield setup.command("update the dashboard", *group, "update", existing["name"], config)
 
 
-def _write_labelled(settings: dict[str, Any], **more: str) -> Path:
-    """Write the dashboard with its checksum as a label, and return the file."""
+def _write_dashboard(settings: dict[str, Any]) -> str:
+    """Write the dashboard with its checksum as a label, and return the flag with the file."""
     path = Path.cwd() / FILLED / DASHBOARD.name
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        labels = {LABEL: _checksum(DASHBOARD)}
-        path.write_text(json.dumps({**settings, **more, "labels": labels}, indent=2), encoding="utf-8")
+        text = json.dumps(settings | {"labels": {LABEL: _checksum(DASHBOARD)}}, indent=2)
+        path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise CloudError(f"{path} cannot be written: {error}.") from error
-    return path
+    return f"--config-from-file={shown(path)}"
 
 
 def uptime(setup: Setup) -> Iterator[Command]:
@@ -146,7 +135,7 @@ def uptime(setup: Setup) -> Iterator[Command]:
         return
     host = page["status"]["url"].removeprefix("https://") if page else "PAGE"
     if page is None:
-        setup.todo.append(f"PAGE above stands for the host of {FRONTEND}; the check is created after its deployment.")
+        setup.todo.append(f"Replace PAGE above by the host of {FRONTEND}; the check is created after its deployment.")
     checks = setup.gcloud.read(setup.command("list the uptime checks", *group, "list-configs")) or ()
     if any(check["displayName"] == UPTIME for check in checks):
         return

@@ -17,7 +17,7 @@ SCHEDULE: Final = "0 5 * * *"
 def topic(setup: Setup) -> Iterator[Command]:
     """Create the topic for training requests."""
     group = ("pubsub", "topics")
-    if not setup.gcloud.exists(setup.command("check whether the topic exists", *group, "describe", TOPIC)):
+    if setup.gcloud.find(setup.command("check whether the topic exists", *group, "describe", TOPIC)) is None:
         yield setup.command("create the topic for training requests", *group, "create", TOPIC)
 
 

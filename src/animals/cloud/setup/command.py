@@ -17,18 +17,18 @@ STEPS: Final = (
     Step("Bucket for pictures", buckets.pictures),
     Step("Repository for images", images.repository),
     Step("Secrets", secrets.secrets),
-    Step("Topic that asks for a training", automation.topic),
+    Step("Topic for training requests", automation.topic),
     Step("Service accounts", accounts.accounts, required=True),
-    Step("What they may do", accounts.grants),
-    Step("Log-in from GitHub without a key", federation.pool),
-    Step("Who logs in as whom", federation.members),
+    Step("Roles of the service accounts", accounts.grants),
+    Step("Log-in of GitHub's workflows without a key", federation.pool),
+    Step("Accounts of GitHub's workflows", federation.members),
     Step("Builds on a push and trainings on a message", automation.triggers),
     Step("The daily check", automation.schedule),
-    Step("Who hears of alerts", alerting.channel),
+    Step("Alert channel", alerting.channel),
     Step("Metrics from the log", alerting.metrics),
     Step("Alerts", alerting.alerts),
     Step("Dashboard", alerting.dashboard),
-    Step("Whether the page answers", alerting.uptime),
+    Step("Uptime check of the page", alerting.uptime),
 )
 """In this order: accounts exist before their roles, and a topic before its trigger."""
 
@@ -37,22 +37,16 @@ _ADDRESS: Final = re.compile(r"[\w.+-]+@[\w-]+(\.[\w-]+)+", re.ASCII)
 
 
 def set_up(target: Target, gcloud: Gcloud, *, github: str = "", email: str = "") -> None:
-    """Set the project up.
-
-    Args:
-        target: project and region.
-        gcloud: runs the commands, or prints them.
-        github: OWNER/REPO whose workflows deploy and read pictures; empty: none.
-        email: address that gets the alerts; empty: none.
+    """Create what the project lacks, with access for the workflows of `github` and alerts to `email`, if given.
 
     Raises:
-        ConfigError: an argument is not what it should be.
-        CloudError: something could not be made; the rest was, unless it needs it.
+        ConfigError: an argument is impossible.
+        CloudError: a step failed; the others were done, unless they depend on it.
     """
     if github and not _REPOSITORY.fullmatch(github):
         raise ConfigError(f"--github is {github!r}; expected OWNER/REPO, without https:// and .git.")
     if email and not _ADDRESS.fullmatch(email):
         raise ConfigError(f"--email is {email!r}; expected an address such as somebody@example.org.")
     if not FILES.is_dir():
-        raise ConfigError(f"{FILES} is not there, which says how things should be. Run this in a checkout.")
+        raise ConfigError(f"{FILES} does not exist. Run this in a checkout of the repository.")
     run_steps(STEPS, Setup(target, gcloud, github=github, email=email))

@@ -57,9 +57,16 @@ def members(setup: Setup) -> Iterator[Command]:
     anywhere, main = f"attribute.repository/{setup.github}", "attribute.ref/refs/heads/main"
     yield from _member(setup, "reader", anywhere, f"let workflows of {setup.github} read pictures")
     yield from _member(setup, "deployer", main, "let workflows on main deploy")
+    variables = {
+        "GCP_PROJECT": setup.target.project,
+        "GCP_REGION": setup.target.region,
+        "GCP_WORKLOAD_IDENTITY_PROVIDER": f"{_pool_name(setup)}/providers/{PROVIDER}",
+        "GCP_DEPLOYER": setup.target.account("deployer"),
+        "GCP_DATA_READER": setup.target.account("reader"),
+    }
     setup.todo.append("Set the variables of the repository once (https://cli.github.com):")
     setup.todo.extend(
-        f"gh variable set {name} --repo {setup.github} --body {value}" for name, value in variables(setup).items()
+        f"gh variable set {name} --repo {setup.github} --body {value}" for name, value in variables.items()
     )
 
 
@@ -72,17 +79,6 @@ def _member(setup: Setup, account: Account, who: str, why: str) -> Iterator[Comm
     if not any(member in binding["members"] for binding in policy.get("bindings", ()) if binding["role"] == ROLE):
         words = (f"--member={member}", f"--role={ROLE}", "--condition=None")
         yield setup.command(why, *group, "add-iam-policy-binding", email, *words)
-
-
-def variables(setup: Setup) -> dict[str, str]:
-    """Return the repository variables that the workflows read."""
-    return {
-        "GCP_PROJECT": setup.target.project,
-        "GCP_REGION": setup.target.region,
-        "GCP_WORKLOAD_IDENTITY_PROVIDER": f"{_pool_name(setup)}/providers/{PROVIDER}",
-        "GCP_DEPLOYER": setup.target.account("deployer"),
-        "GCP_DATA_READER": setup.target.account("reader"),
-    }
 
 
 def _pool_name(setup: Setup) -> str:

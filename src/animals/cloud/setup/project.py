@@ -27,24 +27,19 @@ APIS: Final = (
 
 
 def project(setup: Setup) -> Iterator[Command]:
-    """Check that the project exists and gcloud is logged in; yield nothing."""
-    setup.number = _number(setup)
+    """Check that the project exists and gcloud is logged in, and read its number; yield nothing."""
     yield from ()
-
-
-def _number(setup: Setup) -> str:
-    description = setup.gcloud.read(
-        Command(("gcloud", "projects", "describe", setup.target.project), "read the project's number")
-    )
+    command = Command(("gcloud", "projects", "describe", setup.target.project), "read the project's number")
+    description = setup.gcloud.read(command)
     if setup.gcloud.dry_run:
-        setup.todo.append("PROJECT_NUMBER above stands for the projectNumber that `gcloud projects describe` prints.")
-        return setup.number
+        setup.todo.append("Replace PROJECT_NUMBER above by the projectNumber that `gcloud projects describe` prints.")
+        return
     if not isinstance(description, dict) or description.get("lifecycleState", "ACTIVE") != "ACTIVE":
         raise CloudError(
             f"The project {setup.target.project} is being deleted. Restore it with `gcloud projects undelete "
             f"{setup.target.project}`, or use another one."
         )
-    return str(description["projectNumber"])
+    setup.number = str(description["projectNumber"])
 
 
 def apis(setup: Setup) -> Iterator[Command]:

@@ -44,7 +44,7 @@ def run_steps(steps: tuple[Step, ...], setup: Setup) -> None:
     """Run the steps; after a failure, continue with the next one unless the failed one is required.
 
     Raises:
-        CloudError: a step failed.
+        CloudError: at the end, if a step failed.
     """
     failures: list[str] = []
     changes = 0

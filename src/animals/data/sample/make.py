@@ -38,7 +38,6 @@ log = logging.getLogger(__name__)
 class SampleResult:
     """What a call did; all counts are pictures."""
 
-    root: Path
     made: int
     skipped: int
     """Existing pictures of the same recipe."""
@@ -99,7 +98,7 @@ def _make(root: Path, recipe: Recipe, per_label: int, workers: int | None) -> Sa
         with atomic_write(root / MARKER) as temporary:
             temporary.write_bytes(marker)
     log.info("Sample pictures in %s: %d made, %d existed already", root, len(missing), len(existing))
-    return SampleResult(root, made=len(missing), skipped=len(existing), removed=len(stale))
+    return SampleResult(made=len(missing), skipped=len(existing), removed=len(stale))
 
 
 def _paint_all(root: Path, pictures: Sequence[SamplePicture], workers: int) -> None:

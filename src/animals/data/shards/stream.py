@@ -38,16 +38,9 @@ class ShardPicture:
 def read_stream(
     shards: ShardSet, order: ShardOrder, epoch: int, stream: int, *, done: int = 0
 ) -> Iterator[ShardPicture]:
-    """Yield the training pictures of one stream, while the next shard is downloaded.
+    """Yield the training pictures of one stream in an epoch, without its first `done` batches.
 
-    Two shards and one window are in memory.
-
-    Args:
-        shards: the shards to read.
-        order: order of their pictures.
-        epoch: number of the epoch.
-        stream: number of the stream.
-        done: batches of the epoch to skip.
+    The next shard is downloaded meanwhile: two shards and one window are in memory.
 
     Raises:
         PicturesUnavailable: a shard is missing or damaged.

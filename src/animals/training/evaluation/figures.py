@@ -141,7 +141,7 @@ def plot_reliability(evaluation: Evaluation) -> Figure:
 def _plot_bins(above: Axes, below: Axes, bins: Reliability, *, color: str, label: str) -> None:
     filled = bins.pictures > 0
     confidence, accuracy = bins.confidence[filled], bins.accuracy[filled]
-    area = 15 + 600 * bins.pictures[filled] / bins.pictures.sum()  # a large dot stands for many pictures
+    area = 15 + 600 * bins.pictures[filled] / bins.pictures.sum()  # the size of a dot grows with its pictures
     above.scatter(confidence, accuracy, area, color=color, alpha=0.6, linewidth=0)
     above.plot([], [], color=color, marker="o", linestyle="", label=label)
     below.stairs(bins.pictures, np.linspace(0, 1, BINS + 1), color=color, fill=True, alpha=0.35)

@@ -68,11 +68,26 @@ def evaluate(predict: Predict, data_set: DataSet, split: str, *, batch_size: int
     for pixels, _ in evaluation_loader(data_set, split, batch_size=batch_size, workers=workers):
         logits.append(predict(pixels.numpy()))
         features.append(picture_features(pixels.numpy()))
+    return _evaluation(data_set, split, np.concatenate(logits), features)
+
+
+def evaluate_logits(
+    logits: NDArray[np.float64], data_set: DataSet, split: str, *, batch_size: int, workers: int
+) -> Evaluation:
+    """Return the evaluation of logits that are known, shape (rows of the manifest, labels); else as `evaluate`."""
+    batches = evaluation_loader(data_set, split, batch_size=batch_size, workers=workers)
+    features = [picture_features(pixels.numpy()) for pixels, _ in batches]
+    return _evaluation(data_set, split, logits[data_set.rows(split)], features)
+
+
+def _evaluation(
+    data_set: DataSet, split: str, logits: NDArray[np.float64], features: Sequence[dict[str, NDArray[np.float32]]]
+) -> Evaluation:
     rows = data_set.rows(split)
     return Evaluation(
         rows=rows,
         targets=data_set.targets[rows],
-        logits=np.concatenate(logits),
+        logits=logits,
         features={name: np.concatenate([part[name] for part in features]) for name in features[0]},
     )
 

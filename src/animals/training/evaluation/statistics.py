@@ -14,12 +14,21 @@ SIGNIFICANT: Final = 0.05
 
 
 def share_of(flags: NDArray[np.bool_]) -> Share:
-    """Return the share that is True, with Wilson's 95 % interval, which also holds for few pictures, 0 % and 100 %."""
-    count, pictures = int(flags.sum()), len(flags)
+    """Return the share that is True, with its interval."""
+    return share(int(flags.sum()), len(flags))
+
+
+def share(count: int, pictures: int) -> Share:
+    """Return a share with Wilson's 95 % interval, which also holds for few pictures, 0 % and 100 %."""
     interval = binomtest(count, pictures).proportion_ci(method="wilson")
     # rounding may bring an end outside of 0 to 1
     low, high = np.clip((interval.low, interval.high), 0, 1)
     return Share(count=count, pictures=pictures, share=count / pictures, low=low, high=high)
+
+
+def format_share(measured: Share) -> str:
+    """Return a share with its interval as a text."""
+    return f"{measured.share:.1%} ({measured.low:.1%} to {measured.high:.1%})"
 
 
 def p_lower(inside: NDArray[np.bool_], outside: NDArray[np.bool_]) -> float:

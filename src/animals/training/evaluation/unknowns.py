@@ -4,12 +4,12 @@ A classifier gives one of its labels to every picture. The threshold is the conf
 pictures reach. How well it separates is measured on test pictures, and on pictures of none of the labels.
 """
 
+import hashlib
+import json
 import logging
 from collections.abc import Iterator
-from dataclasses import replace
-from functools import lru_cache
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from PIL import Image
 
 from animals.config.data import DataConfig
 from animals.config.training import TrainerConfig
+from animals.data.cache import make_once
 from animals.data.dataset import DataSet
 from animals.data.sample.drawings import clutter
 from animals.data.sample.scenes import compose, compose_empty
@@ -34,6 +35,9 @@ ACCEPTED: Final = 0.95
 
 GENERATED: Final = 200
 """Scenes that are generated where `data.unknowns` names no folder; they take three seconds."""
+
+FORMAT: Final = 1
+"""Increase it whenever the scenes change; older ones are then not used."""
 
 MOST: Final = 1000
 """Pictures of a folder that are used, at most; of more, the same random ones each time."""
@@ -75,7 +79,8 @@ def measure_unknowns(
     if data.unknowns:
         unknowns, source = np.stack(list(_read_folder(data.unknowns, data_set.spec))), f"those in {data.unknowns}"
     else:
-        unknowns, source = _generate(data_set.spec), "generated scenes, half of them with a thing in the middle"
+        unknowns = _generate(data_set.spec, Path(data.cache_dir))
+        source = "generated scenes, half of them with a thing in the middle"
     rejection = choose_threshold(
         confidence_of_split("val"), confidence_of_split("test"), confidence(unknowns), source=source
     )
@@ -111,11 +116,16 @@ def choose_threshold(
     )
 
 
-def _generate(spec: InputSpec) -> NDArray[np.uint8]:
-    return _scenes(replace(spec, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0)))  # applied later, so the same scenes
+def _generate(spec: InputSpec, cache_dir: Path) -> NDArray[np.uint8]:
+    """Return generated scenes, shape (pictures, side, side, 3), from the cache where there are any."""
+    # mean and std are applied later
+    geometry = (FORMAT, GENERATED, spec.side, spec.resize, spec.crop_pct, spec.interpolation)
+    key = hashlib.sha256(json.dumps(geometry).encode()).hexdigest()[:16]
+    folder = cache_dir / f"unknowns-{key}"
+    make_once(folder, lambda temporary: np.save(temporary / "scenes.npy", _scenes(spec)))
+    return cast(NDArray[np.uint8], np.load(folder / "scenes.npy"))
 
 
-@lru_cache(maxsize=2)  # for a second training in the same process
 def _scenes(spec: InputSpec) -> NDArray[np.uint8]:
     rng = np.random.default_rng(0)
     things = rng.permutation(len(clutter()))[: GENERATED // 2]

@@ -13,6 +13,7 @@ from animals.records import (
     Calibration,
     Card,
     ExportCheck,
+    ExternalTest,
     Metrics,
     Quantized,
     Rejection,
@@ -44,6 +45,8 @@ def make_card(
     export: ExportCheck,
     quantized: Quantized,
     weights: StartingWeights | None,
+    tuned: str | None,
+    external_test: ExternalTest | None,
 ) -> Card:
     """Return the card of the files in the run's `version` folder."""
     files = {path.name: describe(path.read_bytes()) for path in sorted((run / "version").iterdir())}
@@ -68,7 +71,8 @@ def make_card(
             counts=data_set.counts(),
             test_sha256=sha256_of_test(data_set.manifest),
         ),
-        training=_describe_training(run, config, data_set, weights),
+        training=_describe_training(run, config, data_set, weights, tuned),
+        external_test=external_test,
         export=export,
         quantized=quantized,
         config=asdict(config),
@@ -78,18 +82,21 @@ def make_card(
     )
 
 
-def _describe_training(run: Path, config: TrainConfig, data_set: DataSet, weights: StartingWeights | None) -> Training:
+def _describe_training(
+    run: Path, config: TrainConfig, data_set: DataSet, weights: StartingWeights | None, tuned: str | None
+) -> Training:
     epochs, trainer = read_metrics(run / METRICS), config.trainer
     best = min(epochs, key=lambda row: row["val/loss"])
     return Training(
-        epochs=len(epochs),
+        epochs=sum(row["epoch"] >= 0 for row in epochs),
         best_epoch=int(best["epoch"]) + 1,
         seconds=round(sum(row["seconds"] for row in epochs), 2),
         hardware=describe_hardware(trainer),
         precision=choose_precision(trainer.precision, choose_device(trainer.accelerator)),
         labels=dict(sorted(data_set.label_counts("train").items())),
         weights=weights,
-        frozen=config.method == "transfer",
+        frozen=config.method == "transfer" and not tuned,
+        tuned=tuned,
     )
 
 

@@ -60,8 +60,8 @@ def make_forms(
     makers: dict[str, Callable[[], Forms]] = {
         "torch": lambda: {"torch": (folder / WEIGHTS, _torch_predictor(load(folder)))},
         "torch compiled": lambda: _compiled(folder, data_set.spec.side),
-        "ONNX": lambda: _onnx(folder, data_set),
-        pruned: lambda: _onnx(_export_pruned(folder, data_set, config, channels, epochs), data_set, f"{pruned}, "),
+        "ONNX": lambda: onnx_forms(folder, data_set),
+        pruned: lambda: onnx_forms(_export_pruned(folder, data_set, config, channels, epochs), data_set, f"{pruned}, "),
     }
     forms: Forms = {}
     failed: dict[str, str] = {}
@@ -97,7 +97,7 @@ def _compiled(folder: Path, side: int) -> Forms:
     return {"torch compiled": (folder / WEIGHTS, predict)}
 
 
-def _onnx(folder: Path, data_set: DataSet, prefix: str = "") -> Forms:
+def onnx_forms(folder: Path, data_set: DataSet, prefix: str = "") -> Forms:
     """Load the ONNX files; quantize the network where no file in 8 bits was published, since it does not serve."""
     if not (folder / INT8).exists():
         quantize(folder / ONNX, folder / INT8, calibration_pictures(data_set), data_set.spec)

@@ -14,8 +14,9 @@ from animals.config.compose import read_run_config
 from animals.config.data import DataConfig
 from animals.config.training import AugmentConfig, ModelConfig, TrainConfig
 from animals.markdown import table
-from animals.records import Card, StartingWeights
+from animals.records import Card, ExternalTest, StartingWeights
 from animals.training.export.model_card_code import how_to_use
+from animals.training.weights import HUB, PACKAGE
 
 TASK: Final = "image-classification"
 
@@ -80,7 +81,7 @@ def _title(data: DataConfig) -> str:
 
 def _base_model(model: ModelConfig) -> str | None:
     """Return the hub's name of the pretrained weights; None without any, or where they are not the hub's."""
-    known = timm.get_pretrained_cfg(model.name) if model.pretrained and not model.weights else None
+    known = timm.get_pretrained_cfg(model.name) if model.pretrained and model.weights in ("", HUB, PACKAGE) else None
     return known.hf_hub_id or None if known else None
 
 
@@ -90,7 +91,7 @@ The model is for pictures like those that it was trained on, each of one of its 
 each label. Where the highest is below {card.rejection.threshold:.1%}, count the picture as none of the labels.
 
 It is not for pictures of anything else, nor for pictures of several things, nor to count or to locate them. Do not use
-it for decisions that can harm somebody, unless a person checks each of them."""
+it for decisions that can harm a person, unless a human checks each of them."""
 
 
 def _data(card: Card, data: DataConfig) -> str:
@@ -124,6 +125,8 @@ def _training(card: Card, config: TrainConfig) -> str:
         ]
         return f"{table(('', ''), rows)}\n\nAll settings are under `config` in `card.json`."
     start = f"fine-tuned from {_describe_weights(training.weights)}" if training.weights else "from scratch"
+    if training.tuned:
+        start += f"; a linear head first, then {training.tuned}"
     rows = [
         ("Network", f"{card.architecture}, {start}"),
         ("Optimizer", optimizer.name),
@@ -132,7 +135,7 @@ def _training(card: Card, config: TrainConfig) -> str:
         ("Batch", f"{trainer.batch_size} pictures, label smoothing {trainer.label_smoothing:g}"),
         ("Augmentation", ", ".join(f"{name} {_value(value)}" for name, value in _changes(config.augment))),
         ("Seed", str(config.seed)),
-        ("Epochs", f"{training.epochs} of {trainer.epochs}; the weights are those of epoch {training.best_epoch}"),
+        ("Epochs", f"{training.epochs}; the weights are those of epoch {training.best_epoch}"),
         ("Time", seconds),
     ]
     return f"{table(('', ''), rows)}\n\nAll settings are under `config` in `card.json`."
@@ -147,11 +150,19 @@ def _changes(augment: AugmentConfig) -> list[tuple[str, Any]]:
     return [(name, value) for name, value in asdict(augment).items() if value not in (0, "none")]
 
 
+def _external_rows(result: ExternalTest | None) -> list[tuple[str, str]]:
+    if not result:
+        return []
+    folder = _code(result.folder)
+    return [(f"On {folder}", f"{result.accuracy:.1%} of {result.pictures} pictures, macro F1 {result.f1_macro:.3f}")]
+
+
 def _evaluation(card: Card) -> str:
     metrics, calibration, rejection, export = card.metrics, card.calibration, card.rejection, card.export
     rows = [
         ("Test accuracy", f"{metrics.accuracy:.1%} of {metrics.pictures} pictures"),
         ("F1, macro and weighted", f"{metrics.f1_macro:.3f}, {metrics.f1_weighted:.3f}"),
+        *_external_rows(card.external_test),
         ("Test loss", f"{metrics.loss:.3f}"),
         (
             "Calibration",

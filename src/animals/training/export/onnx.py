@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+import onnx
 import torch
 from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
 from timm.models import save_for_hf
 from torch import nn
 
@@ -18,7 +20,7 @@ from animals.records import ExportCheck
 from animals.registry import ONNX
 from animals.training.evaluation.predictors import onnx_predictor
 from animals.training.export.padding import with_static_padding
-from animals.training.export.projection import add_projection
+from animals.training.export.projection import DIMENSIONS, add_projection, projection_matrix
 
 TOLERANCE: Final = 1e-4
 """Largest difference of a probability between the trained and the exported model."""
@@ -47,22 +49,59 @@ def export_onnx(model: nn.Module, spec: InputSpec, folder: Path) -> Path:
     model.eval()
     model = with_static_padding(model, spec.side)
     with_projection = add_projection(model, spec.side)
+    outputs = [ONNX_OUTPUT, *([ONNX_PROJECTION] if with_projection else [])]
     path = folder / ONNX
-    example = torch.zeros(2, 3, spec.side, spec.side)
+    export_graph(with_projection.eval() if with_projection else model, spec.side, path, outputs)
+    return path
+
+
+def export_graph(model: nn.Module, side: int, path: Path, outputs: Sequence[str]) -> None:
+    """Write a network as ONNX, one file that takes any number of pictures of `side` pixels at once."""
     # they log a line for each rewritten operator
     logging.getLogger("onnxscript").setLevel(logging.WARNING)
     logging.getLogger("onnx_ir").setLevel(logging.WARNING)
     torch.onnx.export(
-        with_projection.eval() if with_projection else model,
-        (example,),
+        model,
+        (torch.zeros(2, 3, side, side),),
         path,
         dynamo=True,
         external_data=False,
         verbose=False,
         input_names=[ONNX_INPUT],
-        output_names=[ONNX_OUTPUT, *([ONNX_PROJECTION] if with_projection else [])],
+        output_names=list(outputs),
         dynamic_shapes=({0: torch.export.Dim("pictures")},),
     )
+
+
+def append_head(backbone: Path, weight: NDArray[np.float32], bias: NDArray[np.float32], folder: Path) -> Path:
+    """Write `model.onnx` from an exported backbone, whose one output is its pooled features.
+
+    It computes what `export_onnx` would write for the whole network, without the seconds of another export.
+
+    Args:
+        backbone: written by `export_graph`.
+        weight: of the linear head, shape (labels, dimensions).
+        bias: shape (labels,).
+        folder: for the file.
+    """
+    model = onnx.load(backbone)
+    graph = model.graph
+    [features] = graph.output
+    pictures = features.type.tensor_type.shape.dim[0].dim_param
+    labels, dimensions = weight.shape
+    constants = {"head.weight": weight, "head.bias": bias, "projection.matrix": projection_matrix(dimensions)}
+    graph.initializer.extend(numpy_helper.from_array(value, name) for name, value in constants.items())
+    graph.node.extend(
+        [
+            helper.make_node("Gemm", [features.name, "head.weight", "head.bias"], [ONNX_OUTPUT], "head", transB=1),
+            helper.make_node("MatMul", [features.name, "projection.matrix"], [ONNX_PROJECTION], "projection"),
+        ]
+    )
+    del graph.output[:]
+    for name, width in ((ONNX_OUTPUT, labels), (ONNX_PROJECTION, DIMENSIONS)):
+        graph.output.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, (pictures, width)))
+    path = folder / ONNX
+    onnx.save(model, path)
     return path
 
 

@@ -21,7 +21,7 @@ from animals.records import Card
 from animals.storage import Storage
 from animals.training.evaluation.evaluate import REPORTS
 from animals.training.evaluation.model_under_test import find_card, load_model_under_test
-from animals.training.evaluation.statistics import spread_sample
+from animals.training.evaluation.statistics import format_share, share_of, spread_sample
 from animals.training.export.forms import NAMES, Forms, make_forms
 from animals.training.hardware import processor
 
@@ -38,7 +38,8 @@ class FormMetrics:
     """Of its file, in bytes."""
     latency: float
     """Median time from a normalized picture to the logits, in milliseconds."""
-    accuracy: float
+    correct: NDArray[np.bool_]
+    """Which test pictures it labels correctly, shape (pictures,)."""
     same_label: float
     """Share of the pictures to which torch gives the same label."""
 
@@ -67,7 +68,8 @@ def compare_forms(storage: Storage, version: str, *, pictures: int, channels: fl
         for file in card.files:
             (folder / file).write_bytes(registry.read_file(storage, card, file))
         forms, failed = make_forms(folder, data_set, read_run_config(card), channels=channels, epochs=epochs)
-        measured = measure(forms, data_set.read_pixels(rows), data_set.targets[rows], data_set.spec)
+        pixels = data_set.read_pixels(rows)
+        measured = measure(forms, [(pixels, data_set.spec)] * len(forms), data_set.targets[rows])
     report = markdown(card, len(rows), format_table(measured, failed, card))
     path = REPORTS / card.version / "optimize.md"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -75,7 +77,9 @@ def compare_forms(storage: Storage, version: str, *, pictures: int, channels: fl
     return f"{report}\nReport: {path}\n"
 
 
-def measure(forms: Forms, pixels: NDArray[np.uint8], targets: NDArray[np.int64], spec: InputSpec) -> list[FormMetrics]:
+def measure(
+    forms: Forms, inputs: Sequence[tuple[NDArray[np.uint8], InputSpec]], targets: NDArray[np.int64]
+) -> list[FormMetrics]:
     """Measure each form on one thread, with a progress bar.
 
     All forms predict each picture in turn, so that other load on the machine slows all of them alike. The first
@@ -83,19 +87,19 @@ def measure(forms: Forms, pixels: NDArray[np.uint8], targets: NDArray[np.int64],
 
     Args:
         forms: the labels of the others are compared with those of the first one.
-        pixels: shape (pictures, side, side, 3).
+        inputs: for each form the pixels of the same pictures, shape (pictures, side, side, 3), and how to normalize
+            them.
         targets: indices of the correct labels, shape (pictures,).
-        spec: how pixels are normalized.
     """
-    labels = np.zeros((len(forms), len(pixels)), np.int64)
+    labels = np.zeros((len(forms), len(targets)), np.int64)
     seconds = np.zeros(labels.shape)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # as ONNX Runtime has
     with progress_bar() as progress:
-        task = progress.add_task("Measuring all forms", total=len(pixels))
-        for picture in (0, *range(len(pixels))):
-            normalized = normalize(pixels[picture : picture + 1], spec)
-            for form, (_, predict) in enumerate(forms.values()):
+        task = progress.add_task("Measuring all forms", total=len(targets))
+        for picture in (0, *range(len(targets))):
+            for form, ((_, predict), (pixels, spec)) in enumerate(zip(forms.values(), inputs, strict=True)):
+                normalized = normalize(pixels[picture : picture + 1], spec)
                 started = time.perf_counter()
                 logits = predict(normalized)
                 seconds[form, picture] = time.perf_counter() - started
@@ -107,7 +111,7 @@ def measure(forms: Forms, pixels: NDArray[np.uint8], targets: NDArray[np.int64],
             name=name,
             size=path.stat().st_size,
             latency=1000 * float(np.median(seconds[form])),
-            accuracy=float((labels[form] == targets).mean()),
+            correct=labels[form] == targets,
             same_label=float((labels[form] == labels[0]).mean()),
         )
         for form, (name, (path, _)) in enumerate(forms.items())
@@ -137,7 +141,7 @@ def format_table(measured: Sequence[FormMetrics], failed: Mapping[str, str], car
             f"{form.size / 1e6:.1f}",
             f"{form.latency:.2f}",
             f"{measured[0].latency / form.latency:.1f}",
-            f"{form.accuracy:.1%}",
+            format_share(share_of(form.correct)),
             f"{form.same_label:.1%}",
         )
         for form in measured

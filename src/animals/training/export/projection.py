@@ -8,10 +8,20 @@ from typing import Any, Final
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 DIMENSIONS: Final = 8
 SEED: Final = 1984
+
+
+def projection_matrix(width: int) -> NDArray[np.float32]:
+    """Return the matrix for features of that width, shape (width, DIMENSIONS): the same for every model of that width.
+
+    Squared distances keep their mean.
+    """
+    matrix = np.random.default_rng(SEED).standard_normal((width, DIMENSIONS)) / np.sqrt(DIMENSIONS)
+    return matrix.astype(np.float32)
 
 
 def add_projection(model: nn.Module, side: int) -> "Projected | None":
@@ -61,9 +71,7 @@ class Projected(nn.Module):
     def __init__(self, model: nn.Module, width: int) -> None:
         super().__init__()
         self.model = model
-        # the same for every model of that width; squared distances keep their mean
-        matrix = np.random.default_rng(SEED).standard_normal((width, DIMENSIONS)) / np.sqrt(DIMENSIONS)
-        self.register_buffer("matrix", torch.from_numpy(matrix.astype(np.float32)))
+        self.register_buffer("matrix", torch.from_numpy(projection_matrix(width)))
 
     def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
         """Return logits, shape (pictures, labels), and projections, shape (pictures, DIMENSIONS)."""

@@ -98,6 +98,7 @@ def quantize(model: Path, out: Path, pixels: NDArray[np.uint8], spec: InputSpec)
     """
     with TemporaryDirectory() as temporary:
         prepared = Path(temporary) / ONNX
+        logging.disable(logging.INFO)  # it logs a line for each adjusted channel, to the root logger
         try:
             # symbolic shapes are for sequences of any length; here only the number of pictures is open
             quant_pre_process(model, prepared, skip_symbolic_shape=True)
@@ -115,6 +116,8 @@ def quantize(model: Path, out: Path, pixels: NDArray[np.uint8], spec: InputSpec)
             onnx_predictor(out, spec)(pixels[:1])
         except _UNKNOWN_GRAPH as error:
             raise NotConvertible(f"ONNX Runtime cannot bring this model to 8 bits ({_first_line(error)})") from error
+        finally:
+            logging.disable(logging.NOTSET)
 
 
 def _projection_nodes(model: Path) -> list[str]:

@@ -4,6 +4,7 @@ import logging
 import sys
 import warnings
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,7 +19,7 @@ from animals.config.compose import compose_train_config
 from animals.config.training import CONF_DIR, TrainConfig
 from animals.errors import ConfigError, UsageError
 from animals.training.sweep.space import format_value, overrides
-from animals.training.sweep.study import LOSS, load_study, settings_of, sweep_folder
+from animals.training.sweep.study import LOSS, SETTINGS, load_study, sweep_folder
 
 log = logging.getLogger(__name__)
 
@@ -31,24 +32,21 @@ _NOT_KEPT: Final = ("bucket", "promote", "tracking", "name")
 """Settings that say nothing of how good a model is."""
 
 
-def write_report(name: str, save_as: str = "") -> None:
+def report(name: str, save_as: str = "") -> None:
     """Print the best trials of a sweep, and write trials.csv, best.yaml and figures into its folder.
 
-    Args:
-        name: of the sweep.
-        save_as: name of the experiment to save the best trial's settings as; empty: none.
+    `save_as` names the experiment to save the best trial's settings as, if any.
 
     Raises:
         UsageError: there is no such sweep, or nothing to save, or an experiment of that name.
     """
     with load_study(name) as study:
-        report(study, sweep_folder(name), Console())
+        _report(study, sweep_folder(name), Console(soft_wrap=True))
         if save_as:
             sys.stdout.write(f"Experiment {save(study, save_as)}; train with: experiment={save_as}\n")
 
 
-def report(study: Study, folder: Path, console: Console) -> None:
-    """Print the best trials, and write trials.csv, best.yaml and figures into a folder."""
+def _report(study: Study, folder: Path, console: Console) -> None:
     states = [trial.state for trial in study.get_trials(deepcopy=False)]
     console.print(
         f"Sweep {study.study_name}: {states.count(TrialState.COMPLETE)} trials finished, "
@@ -61,15 +59,13 @@ def report(study: Study, folder: Path, console: Console) -> None:
     if not best:
         console.print("No trial has finished yet, so there is no best one.")
         return
-    console.print(_table(study, best))
+    console.print(_table(study, best[:ROWS]), soft_wrap=False)
     (folder / "best.yaml").write_text(experiment(study), encoding="utf-8")
-    console.print(
-        f"Best     {folder / 'best.yaml'}, an experiment file: keep it with --report --save NAME", soft_wrap=True
-    )
+    console.print(f"Best     {folder / 'best.yaml'}, an experiment file: keep it with --report --save NAME")
     if len(best) < 2:
         console.print("Figures need two finished trials or more.")
         return
-    console.print(f"Figures  {', '.join(str(path) for path in draw(study, folder))}", soft_wrap=True)
+    console.print(f"Figures  {', '.join(str(path) for path in draw(study, folder))}")
 
 
 def ranked(study: Study) -> list[FrozenTrial]:
@@ -80,10 +76,10 @@ def ranked(study: Study) -> list[FrozenTrial]:
 
 
 def _table(study: Study, best: list[FrozenTrial]) -> Table:
-    settings = settings_of(study)
+    settings = study.user_attrs[SETTINGS]
     titles = ("trial", settings["metric"], "loss", "seconds", *settings["space"])
     table = Table(*(Column(title, overflow="fold") for title in titles))
-    for trial in best[:ROWS]:
+    for trial in best:
         seconds = trial.duration.total_seconds() if trial.duration else 0
         table.add_row(
             *(str(trial.number), f"{trial.value:.4f}", f"{trial.user_attrs[LOSS]:.4f}", f"{seconds:.0f}"),
@@ -94,19 +90,15 @@ def _table(study: Study, best: list[FrozenTrial]) -> Table:
 
 def experiment(study: Study) -> str:
     """Return the best trial's configuration, where it is not the default, as an experiment file for Hydra."""
-    settings, best = settings_of(study), ranked(study)[0]
+    settings, best = study.user_attrs[SETTINGS], ranked(study)[0]
     config = compose_train_config([*settings["args"], *overrides(best.params)])
-    changed = _changed(_as_dict(config), _as_dict(TrainConfig))
+    changed = _changed(asdict(config), asdict(TrainConfig()))
     kept = {key: value for key, value in changed.items() if key not in _NOT_KEPT} | {"name": study.study_name}
     return (
         "# @package _global_\n"
         f"# Trial {best.number} of the sweep {study.study_name}: {settings['metric']} {best.value:.4f} "
-        f"after {config.trainer.epochs} epochs.\n{OmegaConf.to_yaml(OmegaConf.create(kept))}"
+        f"after {config.trainer.epochs} epochs.\n{OmegaConf.to_yaml(kept)}"
     )
-
-
-def _as_dict(config: TrainConfig | type[TrainConfig]) -> Any:
-    return OmegaConf.to_container(OmegaConf.structured(config))
 
 
 def _changed(value: Any, default: Any) -> Any:
@@ -135,6 +127,7 @@ def save(study: Study, name: str) -> Path:
 
 def draw(study: Study, folder: Path) -> list[Path]:
     """Draw Optuna's figures: how the best value rose, what each setting gave, and which settings matter."""
+    from matplotlib import pyplot
     from optuna.visualization import matplotlib as plots
 
     figures: dict[str, Callable[..., Any]] = {"history": plots.plot_optimization_history, "slice": plots.plot_slice}
@@ -142,19 +135,14 @@ def draw(study: Study, folder: Path) -> list[Path]:
         figures["importances"] = plots.plot_param_importances
     else:
         log.warning("All finished trials are equally good, so no setting can be called important.")
-    metric = settings_of(study)["metric"]
-    return [_save_figure(plot, study, metric, folder / f"{name}.png") for name, plot in figures.items()]
-
-
-def _save_figure(plot: Callable[..., Any], study: Study, metric: str, path: Path) -> Path:
-    from matplotlib import pyplot
-
-    with warnings.catch_warnings(), pyplot.rc_context():  # Optuna sets a style for all figures that follow
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        # of a setting that had the same value in all finished trials
-        warnings.filterwarnings("ignore", "Attempting to set identical low and high")
-        plot(study, target_name=metric)
-        figure = pyplot.gcf()
-        figure.savefig(path, dpi=100, bbox_inches="tight")
-        pyplot.close(figure)
-    return path
+    paths = []
+    for name, plot in figures.items():
+        with warnings.catch_warnings(), pyplot.rc_context():  # Optuna sets a style for all figures that follow
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            # of a setting that had the same value in all finished trials
+            warnings.filterwarnings("ignore", "Attempting to set identical low and high")
+            plot(study, target_name=study.user_attrs[SETTINGS]["metric"])
+            paths.append(folder / f"{name}.png")
+            pyplot.savefig(paths[-1], dpi=100, bbox_inches="tight")
+            pyplot.close()
+    return paths

@@ -1,11 +1,10 @@
 """The search space of a sweep: a YAML file of settings, each with a range or with choices."""
 
-import difflib
 import json
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import is_dataclass
+from collections.abc import Mapping, Sequence
+from functools import reduce
 from pathlib import Path
-from typing import Annotated, Any, Final, Generic, TypeVar, get_type_hints
+from typing import Annotated, Any, Final
 
 import yaml
 from omegaconf import OmegaConf
@@ -14,16 +13,13 @@ from optuna.trial import Trial
 from pydantic import BaseModel, Field, ValidationError
 
 from animals.config.compose import compose_train_config
+from animals.config.hydra_errors import explain as explain_config
 from animals.config.training import CONF_DIR, TrainConfig
 from animals.errors import ConfigError
 from animals.records import explain
 
 Space = dict[str, BaseDistribution]
 """Dotted setting -> the values it may take."""
-
-Value = bool | int | float | str | None
-
-Number = TypeVar("Number", int, float)
 
 SPACES: Final = CONF_DIR / "sweep"
 
@@ -37,18 +33,21 @@ SAME_FOR_ALL: Final = (
 """Settings that decide which pictures validate: trials on different ones could not be compared."""
 
 
-class _Range(BaseModel, Generic[Number], extra="forbid", strict=True, allow_inf_nan=False):
+class _FloatRange(BaseModel, extra="forbid", strict=True, allow_inf_nan=False):
     """All numbers from `low` to `high`."""
 
-    low: Number
-    high: Number
+    low: float
+    high: float
     log: bool = False
 
 
-class _Choices(BaseModel, extra="forbid", strict=True, allow_inf_nan=False):
-    """A few values."""
+class _IntRange(_FloatRange):
+    low: int
+    high: int
 
-    choices: Annotated[list[Value], Field(min_length=2)]
+
+class _Choices(BaseModel, extra="forbid", strict=True, allow_inf_nan=False):
+    choices: Annotated[list[bool | int | float | str | None], Field(min_length=2)]
 
 
 def read_space(name: str) -> Space:
@@ -57,7 +56,10 @@ def read_space(name: str) -> Space:
     Raises:
         ConfigError: there is none, or it says something impossible.
     """
-    path = _find(name)
+    path = Path(name) if name.endswith((".yaml", ".yml")) else SPACES / f"{name}.yaml"
+    if not path.is_file():
+        known = ", ".join(sorted(path.stem for path in SPACES.glob("*.yaml")))
+        raise ConfigError(f"There is no search space {name}. Expected a path to a .yaml file or one of: {known}.")
     try:
         content = OmegaConf.to_container(OmegaConf.load(path))
     except (yaml.YAMLError, OSError, UnicodeDecodeError) as error:
@@ -70,61 +72,32 @@ def read_space(name: str) -> Space:
         raise ConfigError(f"{path}: {error}") from error
 
 
-def _find(name: str) -> Path:
-    if name.endswith((".yaml", ".yml")):
-        if not Path(name).is_file():
-            raise ConfigError(f"There is no file {name}. Expected a YAML file of settings to search.")
-        return Path(name)
-    known = sorted(path.stem for path in SPACES.glob("*.yaml"))
-    if name not in known:
-        raise ConfigError(
-            f"There is no search space {name}.{_suggest_nearest(name, known)} "
-            f"Expected a path to a .yaml file or one of {', '.join(known)} (in {SPACES})."
-        )
-    return SPACES / f"{name}.yaml"
-
-
-def _suggest_nearest(name: str, known: Collection[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=1)
-    return f" Did you mean {close[0]}?" if close else ""
-
-
-def _setting_types(schema: type = TrainConfig, prefix: str = "") -> dict[str, Any]:
-    """Return each setting of a run, dotted, and its type."""
-    types: dict[str, Any] = {}
-    for name, kind in get_type_hints(schema).items():
-        if isinstance(kind, type) and is_dataclass(kind):
-            types |= _setting_types(kind, f"{prefix}{name}.")
-        else:
-            types[prefix + name] = kind
-    return types
-
-
 def _distribution(key: str, entry: Any) -> BaseDistribution:
-    types = _setting_types()
-    if key not in types:
-        raise ConfigError(f"There is no setting {key}.{_suggest_nearest(key, types)}")
+    try:
+        kind = type(reduce(getattr, key.split("."), OmegaConf.structured(TrainConfig)))
+    except AttributeError as error:
+        raise ConfigError(explain_config(error)) from error
     if key.startswith(NOT_SEARCHED):
         raise ConfigError(f"{key} is not for searching: it does not change what is learned, or it is the sweep's own.")
     if key in SAME_FOR_ALL:
         raise ConfigError(f"{key} must be the same for all trials, which are compared on the same validation pictures.")
     if not isinstance(entry, dict):
         raise ConfigError(f"{key} is {entry}; expected {{low: ..., high: ...}} or {{choices: [...]}}.")
-    if "choices" not in entry and types[key] not in (int, float):
-        raise ConfigError(f"{key} is no number, so it has no low and high; give it {{choices: [...]}}.")
     try:
         if "choices" in entry:
             return CategoricalDistribution(_Choices.model_validate(entry).choices)
-        if types[key] is int:
-            return IntDistribution(**_Range[int].model_validate(entry).model_dump())
-        return FloatDistribution(**_Range[float].model_validate(entry).model_dump())
+        if kind is int:
+            return IntDistribution(**_IntRange.model_validate(entry).model_dump())
+        if kind is float:
+            return FloatDistribution(**_FloatRange.model_validate(entry).model_dump())
     except ValidationError as error:
         raise ConfigError(f"{key} is {entry}, where {explain(error)}.") from error
     except ValueError as error:  # of Optuna, which compares the numbers
         raise ConfigError(f"{key} is {entry}: {error}") from error
+    raise ConfigError(f"{key} is no number, so it has no low and high; give it {{choices: [...]}}.")
 
 
-def suggest(trial: Trial, space: Space) -> dict[str, Value]:
+def suggest(trial: Trial, space: Space) -> dict[str, Any]:
     """Choose the values of one trial."""
     for name, values in space.items():
         match values:
@@ -139,16 +112,12 @@ def suggest(trial: Trial, space: Space) -> dict[str, Value]:
 
 def overrides(values: Mapping[str, Any]) -> list[str]:
     """Return values of settings as Hydra overrides."""
-    return [f"{key}={_as_text(value)}" for key, value in values.items()]
+    return [f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in values.items()]
 
 
 def format_value(value: Any) -> str:
     """Return a setting's value for people."""
     return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def _as_text(value: Value) -> str:
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, str | bool | None) else repr(value)
 
 
 def check_space(space: Space, args: Sequence[str]) -> list[TrainConfig]:

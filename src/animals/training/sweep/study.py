@@ -13,18 +13,12 @@ from filelock import FileLock
 from optuna.distributions import distribution_to_json
 from optuna.exceptions import ExperimentalWarning
 from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
-from optuna.study import Study, StudyDirection
+from optuna.study import Study
 from optuna.trial import FrozenTrial
 
 from animals.errors import ConfigError, UsageError
 from animals.training.runs import RUNS
 from animals.training.sweep.space import Space
-
-METRICS: Final[dict[str, StudyDirection]] = {
-    "val/accuracy": StudyDirection.MAXIMIZE,
-    "val/loss": StudyDirection.MINIMIZE,
-}
-"""What a sweep may optimize, and in which direction."""
 
 RETRIES: Final = 3
 """Times that a trial is repeated when its process is killed: it may be what kills it."""
@@ -36,7 +30,9 @@ GRACE_SECONDS: Final = 30
 LOSS: Final = "loss"
 """Attribute of a trial: its lowest validation loss."""
 
-_SETTINGS: Final = "settings"
+SETTINGS: Final = "settings"
+"""Attribute of a study: `Sweep.settings` of the call that started it."""
+
 _STUDY: Final = "study.db"
 _BUSY_SECONDS: Final = 60
 
@@ -50,6 +46,7 @@ class Sweep:
     args: Sequence[str] = ()
     """Hydra overrides of every trial."""
     metric: str = "val/accuracy"
+    """Or `val/loss`."""
     seed: int = 0
     trials: int = 20
     """Trials to finish or prune, by all processes and calls together."""
@@ -104,14 +101,14 @@ def open_study(sweep: Sweep) -> Iterator[Study]:
         study = optuna.create_study(
             storage=storage,
             study_name=sweep.name,
-            direction=METRICS[sweep.metric],
+            direction="minimize" if sweep.metric == "val/loss" else "maximize",
             sampler=NumberedSampler(sweep.seed),
             # worse than the median of five others; in its first epoch no trial has warmed up
             pruner=optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=1),
             load_if_exists=True,
         )
-        before = study.user_attrs.get(_SETTINGS, sweep.settings)
-        study.set_user_attr(_SETTINGS, before)
+        before = study.user_attrs.get(SETTINGS, sweep.settings)
+        study.set_user_attr(SETTINGS, before)
         if different := [f"--{key}" for key, value in sweep.settings.items() if before[key] != value]:
             raise ConfigError(
                 f"The sweep {sweep.name} was started with another {', '.join(different)}, whose trials could not be "
@@ -151,9 +148,3 @@ def _storage(folder: Path) -> Iterator[RDBStorage]:
     finally:
         storage.remove_session()
         storage.engine.dispose()
-
-
-def settings_of(study: Study) -> dict[str, Any]:
-    """Return `Sweep.settings` of the call that started the study."""
-    settings: dict[str, Any] = study.user_attrs[_SETTINGS]
-    return settings

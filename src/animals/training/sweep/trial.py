@@ -22,12 +22,7 @@ from animals.training.trainer import MONITOR, fit
 
 
 class ReportEpochs(Callback):
-    """Reports each epoch to Optuna, and ends a trial that diverges or that Optuna prunes.
-
-    Args:
-        trial: of Optuna.
-        metric: `val/accuracy` or `val/loss`.
-    """
+    """Reports each epoch to Optuna, and ends a trial that diverges or that Optuna prunes."""
 
     def __init__(self, trial: Trial, metric: str) -> None:
         self._trial = trial
@@ -65,27 +60,20 @@ def run_trial(trial: Trial, config: TrainConfig, folder: Path, metric: str) -> t
     folder.mkdir(parents=True)
     OmegaConf.save(OmegaConf.structured(config), folder / CONFIG)
     report = ReportEpochs(trial, metric)
-    try:
-        with log_to_file(folder):
-            pruned = _train(config, folder, report)
-    finally:
-        # the weights of twenty trials would fill gigabytes
-        shutil.rmtree(folder / BEST.parent, ignore_errors=True)
+    pruned = None
+    with log_to_file(folder):
+        data_set = load_data_set(config.data, input_spec(config.model, config.data))
+        data_set = standardize(data_set, config.data, config.model)
+        with tracking.track_run(config.tracking, folder, asdict(config)) as loggers:
+            module = build_module(config, data_set)
+            try:
+                fit(module, data_set, folder, config.trainer, seed=config.seed, loggers=loggers, callbacks=[report])
+            except optuna.TrialPruned as error:  # raised below: for W&B its run ended well
+                pruned = error
+            finally:  # the weights of twenty trials would fill gigabytes
+                shutil.rmtree(folder / BEST.parent, ignore_errors=True)
+            summary = {"sweep/value": report.best[1], "sweep/pruned": float(pruned is not None)}
+            tracking.log_results(loggers, summary=summary, figures=[])
     if pruned:
         raise pruned
     return report.best
-
-
-def _train(config: TrainConfig, folder: Path, report: ReportEpochs) -> optuna.TrialPruned | None:
-    """Train; return a pruned trial's error rather than raise it, since for W&B its run ended well."""
-    data_set = load_data_set(config.data, input_spec(config.model, config.data))
-    data_set = standardize(data_set, config.data, config.model)
-    with tracking.track_run(config.tracking, folder, asdict(config)) as loggers:
-        module, pruned = build_module(config, data_set), None
-        try:
-            fit(module, data_set, folder, config.trainer, seed=config.seed, loggers=loggers, callbacks=[report])
-        except optuna.TrialPruned as error:
-            pruned = error
-        summary = {"sweep/value": report.best[1], "sweep/pruned": float(pruned is not None)}
-        tracking.log_results(loggers, summary=summary, figures=[])
-    return pruned

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+import math
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -22,6 +23,8 @@ from animals.errors import ConfigError
 from animals.files import atomic_write
 from animals.inference import ONNX_INPUT, open_session
 from animals.preprocess import InputSpec, normalize
+from animals.training.budget import seconds_per_picture
+from animals.training.export.onnx import export_graph
 from animals.training.export.padding import with_static_padding
 from animals.training.weights import hash_of
 
@@ -31,8 +34,11 @@ FORMAT: Final = 1
 """Raised when features are computed differently from before; older caches are then not used."""
 
 PART: Final = 2048
-"""Pictures after which their features are stored: an interrupted run goes on from there."""
+"""Pictures after which their features are stored: an interrupted run resumes from there."""
 
+
+BACKBONE: Final = "backbone.onnx"
+"""File of the frozen network in the cache's folder."""
 
 Forward = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 """Pixels of shape (pictures, side, side, 3) -> features of shape (pictures, dimensions)."""
@@ -67,6 +73,16 @@ def classifier_of(model: nn.Module) -> nn.Linear:
 
 
 @dataclass(frozen=True, slots=True)
+class FrozenFeatures:
+    """What a frozen network makes of the pictures."""
+
+    features: NDArray[np.float32]
+    """Shape (rows of the manifest, dimensions)."""
+    backbone: Path | None
+    """The network as ONNX, with its pooled features as output; None where torch computed on a GPU."""
+
+
+@dataclass(frozen=True, slots=True)
 class FeatureCache:
     """Features on disk for one network and one way to prepare pictures, found by the SHA-256 of the picture file."""
 
@@ -92,27 +108,43 @@ class FeatureCache:
 
 
 def pooled_features(
-    model: nn.Module, data_set: DataSet, rows: NDArray[np.int64], *, cache_dir: Path, device: torch.device
-) -> NDArray[np.float32]:
-    """Return the pooled features of some pictures, shape (rows, dimensions), computing those that are not cached.
+    model: nn.Module, data_set: DataSet, *, cache_dir: Path, device: torch.device, seconds: float = math.inf
+) -> FrozenFeatures:
+    """Return the pooled features of all pictures, computing those that are not cached.
 
     Args:
         model: the frozen network.
         data_set: the pictures.
-        rows: rows of its manifest.
         cache_dir: folder of all caches.
         device: what computes. On a CPU it is ONNX Runtime, in half the time of torch.
+        seconds: that it may take.
+
+    Raises:
+        ConfigError: it would take longer; nothing has been computed.
     """
     cache = FeatureCache(cache_dir / f"features-{_key(model, data_set.spec)}")
     cache.folder.mkdir(parents=True, exist_ok=True)
-    digests = [data_set.manifest[row].sha256 for row in rows]
+    digests = [row.sha256 for row in data_set.manifest]
     with FileLock(cache.folder.with_suffix(".lock")):
         known, features = cache.read()
-        missing = {digest: int(row) for digest, row in zip(digests, rows, strict=True) if digest not in known}
+        missing = {digest: row for row, digest in enumerate(digests) if digest not in known}
         if missing:
+            _check_time(len(missing), seconds, model, data_set.spec)
             _compute(cache, missing, data_set, model, device)
             known, features = cache.read()
-    return features[[known[digest] for digest in digests]]
+    exported = cache.folder / BACKBONE
+    return FrozenFeatures(features[[known[digest] for digest in digests]], exported if exported.exists() else None)
+
+
+def _check_time(pictures: int, seconds: float, model: nn.Module, spec: InputSpec) -> None:
+    if math.isinf(seconds):
+        return
+    needed = pictures * seconds_per_picture(model, spec.side) / 2  # ONNX Runtime takes half the time of torch
+    if needed > seconds:
+        raise ConfigError(
+            f"trainer.minutes is too short for a head: the features of {pictures} pictures take {needed:.0f} s, and "
+            f"{max(0.0, seconds):.0f} s are left for them. Allow at least {(needed - seconds) / 60:.1f} minutes more."
+        )
 
 
 def _key(model: nn.Module, spec: InputSpec) -> str:
@@ -126,7 +158,7 @@ def _compute(
 ) -> None:
     """Compute the features of rows by digest, and store them part by part."""
     if device.type == "cpu":
-        forward, batch, threads = _with_onnx(model, data_set.spec, cache.folder / "backbone.onnx"), 8, available_cpus()
+        forward, batch, threads = _with_onnx(model, data_set.spec, cache.folder / BACKBONE), 8, available_cpus()
     else:
         forward, batch, threads = _with_torch(model, data_set.spec, device), 128, 1
     digests = list(missing)
@@ -153,17 +185,7 @@ def _with_onnx(model: nn.Module, spec: InputSpec, path: Path) -> Forward:
     if not path.exists():
         static = Backbone(with_static_padding(model.cpu(), spec.side)).eval()
         with atomic_write(path) as temporary:
-            torch.onnx.export(
-                static,
-                (torch.zeros(2, 3, spec.side, spec.side),),
-                temporary,
-                dynamo=True,
-                external_data=False,
-                verbose=False,
-                input_names=[ONNX_INPUT],
-                output_names=["features"],
-                dynamic_shapes=({0: torch.export.Dim("pictures")},),
-            )
+            export_graph(static, spec.side, temporary, ["features"])
     session = open_session(path)
 
     def forward(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:

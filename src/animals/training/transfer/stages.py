@@ -1,65 +1,112 @@
-"""Transfer learning in stages: features of the frozen network, a head on them, and fine-tuning where time allows."""
+"""Transfer learning in stages: features of the frozen network, a head on them, and tuning where time allows."""
 
 import logging
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from pytorch_lightning.callbacks import Callback
+from pytorch_lightning.loggers import Logger
 from scipy.special import softmax
 from sklearn.metrics import f1_score, log_loss
 from torch import nn
 
-from animals.config.data import DataConfig
-from animals.config.training import ModelConfig
+from animals.config.training import TrainConfig
 from animals.data.dataset import DataSet
 from animals.errors import ConfigError
-from animals.training.callbacks import write_metrics
+from animals.training.budget import Budget
+from animals.training.callbacks import write_head_metrics
+from animals.training.hardware import choose_device
 from animals.training.model import architecture_options
 from animals.training.transfer.features import classifier_of, pooled_features
 from animals.training.transfer.head import Examples, FittedHead, Head, fit_head
+from animals.training.transfer.tune import tune
 from animals.training.weights import load_pretrained
 
 log = logging.getLogger(__name__)
 
 IMAGENET_CLASSES: Final = 1000
 
+MIN_TUNING: Final = 10.0
+"""Seconds below which tuning is left out."""
 
-def fit_head_on_frozen(
-    data: DataConfig, model: ModelConfig, data_set: DataSet, run: Path, *, device: torch.device
-) -> nn.Module:
-    """Return a pretrained network with a head that is fitted on the features of the pictures.
+
+@dataclass(frozen=True, slots=True)
+class Transferred:
+    """A network with a head for the run's labels."""
+
+    network: nn.Module
+    head: Head
+    logits: NDArray[np.float64] | None
+    """Of all pictures, shape (rows of the manifest, labels); None where the network was tuned."""
+    backbone: Path | None
+    """The frozen network as ONNX, where there is one and only the head is new."""
+    tuned: str | None
+    """Which weights were tuned."""
+
+
+def transfer(
+    config: TrainConfig,
+    data_set: DataSet,
+    run: Path,
+    budget: Budget,
+    *,
+    loggers: Sequence[Logger] = (),
+    callbacks: Sequence[Callback] = (),
+) -> Transferred:
+    """Fit a head on the features of a pretrained network, and tune its last stages where time allows.
 
     Args:
-        data: where features are cached, whether labels are balanced, and their ImageNet classes where known.
-        model: the network and its weights.
+        config: of the run.
         data_set: the pictures.
-        run: the run's folder, which gets `metrics/metrics.csv` with one row.
-        device: what computes the features.
+        run: the run's folder; `metrics/metrics.csv` gets a row for the head and one for each epoch of tuning.
+        budget: the time that is left.
+        loggers: of the tuning.
+        callbacks: of the tuning.
 
     Raises:
         AnimalsError: the weights cannot be read or downloaded.
-        ConfigError: the network has no linear head on pooled features.
+        ConfigError: the network has no linear head on pooled features, or the budget is too short for a head.
     """
     started = time.monotonic()
-    network = load_pretrained(model, architecture_options(model, data.side)).model.eval()
+    device = choose_device(config.trainer.accelerator)
+    network = load_pretrained(config.model, architecture_options(config.model, config.data.side)).model.eval()
     classifier = classifier_of(network)
-    start = _start(classifier, data_set.labels, data.imagenet)
-    rows = {split: data_set.rows(split) for split in ("train", "val")}
-    features = pooled_features(
-        network, data_set, np.concatenate(list(rows.values())), cache_dir=Path(data.cache_dir), device=device
+    start = _start(classifier, data_set.labels, config.data.imagenet)
+    frozen = pooled_features(
+        network,
+        data_set,
+        cache_dir=Path(config.data.cache_dir),
+        device=device,
+        seconds=budget.left_for_training(network, data_set),
     )
-    parts = np.split(features, [len(rows["train"])])
-    train, val = (
-        Examples(part, data_set.targets[split_rows]) for part, split_rows in zip(parts, rows.values(), strict=True)
-    )
-    fitted = fit_head(train, val, len(data_set.labels), balance=data.balance, start=start)
+    targets = data_set.targets
+    train, val = (Examples(frozen.features[rows], targets[rows]) for rows in map(data_set.rows, ("train", "val")))
+    fitted = fit_head(train, val, len(data_set.labels), balance=config.data.balance, start=start)
     install_head(network, fitted.head)
     _report(run, fitted, train, val, seconds=time.monotonic() - started)
-    return network
+    if (seconds := _seconds_to_tune(config, device, budget, network, data_set)) > MIN_TUNING:
+        val_logits = fitted.head.logits(val.features)
+        tuned = tune(config, network, val_logits, data_set, run, seconds=seconds, loggers=loggers, callbacks=callbacks)
+        if tuned:
+            return Transferred(network, fitted.head, None, None, tuned)
+    return Transferred(network, fitted.head, fitted.head.logits(frozen.features), frozen.backbone, None)
+
+
+def _seconds_to_tune(
+    config: TrainConfig, device: torch.device, budget: Budget, network: nn.Module, data_set: DataSet
+) -> float:
+    """Return how long the network may be tuned; 0 for not at all, `math.inf` for as many epochs as configured."""
+    unlimited = config.tune == "auto" and not budget.limited and device.type == "cpu"
+    if config.tune == "never" or unlimited:
+        return 0.0
+    return budget.left_for_training(network.cpu(), data_set)
 
 
 def install_head(network: nn.Module, head: Head) -> None:
@@ -104,12 +151,12 @@ def parse_classes(label: str, text: str) -> list[int]:
 
 def _report(run: Path, fitted: FittedHead, train: Examples, val: Examples, *, seconds: float) -> None:
     """Write and log how well the head does."""
-    metrics: dict[str, float] = {"epoch": 0, "lr": 0.0, "seconds": seconds}
+    metrics: dict[str, float] = {"lr": 0.0, "seconds": seconds}
     for split, examples in (("train", train), ("val", val)):
         logits = fitted.head.logits(examples.features)
         metrics[f"{split}/loss"] = log_loss(examples.targets, softmax(logits, axis=1), labels=range(logits.shape[1]))
         metrics[f"{split}/accuracy"] = float((logits.argmax(1) == examples.targets).mean())
-    write_metrics(run, metrics)
+    write_head_metrics(run, metrics)
     log.info(
         "Head on %d features of the frozen network: val accuracy %.1f %%, macro F1 %.3f, %.0f s",
         train.features.shape[1],

@@ -66,7 +66,7 @@ class Call:
         return all(word in rest for word in words)
 
 
-class Recorder:
+class FakeGcloud:
     """The stand-in in a folder, which must be the first on the PATH.
 
     A command that matches no response succeeds without output. Its standard input is recorded if it has the word

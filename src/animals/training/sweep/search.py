@@ -1,10 +1,9 @@
-"""The processes that work on a sweep, each on one trial after the other until the study has all of them.
+"""The search: one or more processes work on a study, each on one trial after the other.
 
 A trial that runs writes a heartbeat into the study. When it stops, because the process was killed, Optuna queues the
 trial's values again.
 """
 
-import io
 import logging
 import multiprocessing
 import os
@@ -13,11 +12,13 @@ import sys
 import threading
 import time
 import warnings
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
 import optuna
+import torch
 from optuna.exceptions import ExperimentalWarning
 from optuna.storages import fail_stale_trials
 from optuna.study import MaxTrialsCallback, Study
@@ -27,16 +28,15 @@ from animals.cli import exit_on_error
 from animals.config.compose import compose_train_config
 from animals.cpus import available_cpus
 from animals.errors import AnimalsError, Interrupted, UsageError
-from animals.training.sweep.space import format_value, overrides, suggest
+from animals.training.model import check_names
+from animals.training.sweep.space import check_space, format_value, overrides, suggest
 from animals.training.sweep.study import HEARTBEAT_SECONDS, LOSS, Sweep, open_study, sweep_folder
+from animals.training.sweep.trial import run_trial
 
 log = logging.getLogger(__name__)
 
 FAILURES: Final = 3
 """Trials that fail one after the other before the sweep ends with an error."""
-
-STOP_SECONDS: Final = 60.0
-"""Time that a process has to finish its step and its files after Ctrl-C."""
 
 _ERROR: Final = "error"
 """Attribute of a trial that failed: the first line of the error."""
@@ -48,31 +48,47 @@ class TrialFailed(Exception):
     """One trial failed; the next one may not."""
 
 
-def run_workers(sweep: Sweep, workers: int) -> None:
-    """Run trials in several processes until the study has as many as the sweep asks for.
+def search(sweep: Sweep, workers: int) -> None:
+    """Search settings in many short trainings that share one study; the same call resumes it.
 
     Raises:
-        AnimalsError: a process was killed.
-        KeyboardInterrupt: Ctrl-C; the trials in progress are queued again.
-        SystemExit: a process ended with an error, which it has printed, and this exit code.
+        ConfigError: the name, the space or an override is impossible, or the sweep was started with others.
+        AnimalsError: several trials failed one after the other, or a worker was killed.
+        Interrupted: Ctrl-C or SIGTERM; the trials in progress are queued again.
+        SystemExit: a worker ended with an error, which it has printed, and this exit code.
     """
+    sweep_folder(sweep.name)  # raises for a bad name before the slow checks
+    for config in check_space(sweep.space, sweep.args):
+        check_names(config.model, config.optimizer)
+    if workers == 1:
+        _log_to_stderr()
+        run_trials(sweep)
+    else:
+        _run_workers(sweep, workers)
+
+
+def _log_to_stderr() -> None:
+    """Log the sweep's own lines and all warnings to stderr; a trial's own log is in its folder."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    handler.addFilter(lambda record: record.name == __name__ or record.levelno >= logging.WARNING)
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+
+
+def _run_workers(sweep: Sweep, workers: int) -> None:
     with open_study(sweep):
         pass  # so that an error is raised once, not in each process
     context = multiprocessing.get_context("spawn")
     threads = max(1, available_cpus() // workers)
-    processes = [
-        context.Process(target=_work, args=(sweep, threads), name=f"worker {number + 1}") for number in range(workers)
-    ]
+    processes = [context.Process(target=_work, args=(sweep, threads)) for _ in range(workers)]
     for process in processes:
         process.start()
-    try:
+    with suppress(KeyboardInterrupt):  # which the terminal sends to the workers too
         for process in processes:
             process.join()
-    except KeyboardInterrupt:  # which the terminal sends to all processes
-        for process in processes:
-            process.join(STOP_SECONDS)
-            process.terminate()
-        raise
+    for process in processes:
+        process.join()
     codes = [process.exitcode or 0 for process in processes]
     if failed := [code for code in codes if code > 0]:
         raise SystemExit(min(failed))
@@ -83,39 +99,20 @@ def run_workers(sweep: Sweep, workers: int) -> None:
         )
 
 
-def configure_logging() -> None:
-    """Log the sweep's own lines and all warnings to stderr; a trial's own log is in its folder."""
-    handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(message)s"))
-    handler.addFilter(lambda record: record.name.startswith(__package__) or record.levelno >= logging.WARNING)
-    logging.basicConfig(level=logging.INFO, handlers=[handler])
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-
-
 def _work(sweep: Sweep, threads: int) -> None:
     """Run trials in a process of their own, which ends when the process that started it is killed."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    sys.stderr = _NoTerminal(open(2, "wb", closefd=False), line_buffering=True)  # noqa: SIM115 - for its life
-    configure_logging()
+    sys.stderr.isatty = lambda: False  # type: ignore[method-assign] # no progress bars: several would share the terminal
+    _log_to_stderr()
+    torch.set_num_threads(threads)
     with exit_on_error():
-        import torch
-
-        torch.set_num_threads(threads)
         run_trials(sweep)
 
 
 def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
+    if parent := multiprocessing.parent_process():
         parent.join()
         os.kill(os.getpid(), signal.SIGTERM)
-
-
-class _NoTerminal(io.TextIOWrapper):
-    """A terminal that several processes write lines to, so that none of them draws a progress bar on it."""
-
-    def isatty(self) -> bool:
-        return False
 
 
 def run_trials(sweep: Sweep) -> None:
@@ -128,34 +125,24 @@ def run_trials(sweep: Sweep) -> None:
     """
     enough = MaxTrialsCallback(sweep.trials, (*_FINISHED, TrialState.RUNNING))
     with open_study(sweep) as study:
-        while (missing := sweep.trials - len(study.get_trials(deepcopy=False, states=_FINISHED))) > 0:
-            if missing > _running(study):
+        while missing := max(0, sweep.trials - len(study.get_trials(deepcopy=False, states=_FINISHED))):
+            # one without values was killed before its first heartbeat
+            running = [trial for trial in study.get_trials(deepcopy=False, states=[TrialState.RUNNING]) if trial.params]
+            if missing > len(running):
                 study.optimize(
                     lambda trial: _objective(trial, sweep),
                     catch=(TrialFailed,),
                     callbacks=(_stop_after_failures, enough),
                 )
-            else:
-                _wait_for_others(study)
-
-
-def _running(study: Study) -> int:
-    """Count the trials in progress, but for one whose process was killed before its first heartbeat."""
-    return sum(bool(trial.params) for trial in study.get_trials(deepcopy=False, states=[TrialState.RUNNING]))
-
-
-def _wait_for_others(study: Study) -> None:
-    """Wait a moment for the last trials of other processes, and queue those whose processes were killed."""
-    time.sleep(HEARTBEAT_SECONDS)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ExperimentalWarning)
-        fail_stale_trials(study)
+            else:  # wait for the last trials of other processes, and queue those whose processes were killed
+                time.sleep(HEARTBEAT_SECONDS)
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore", ExperimentalWarning)
+                    fail_stale_trials(study)
 
 
 def _objective(trial: Trial, sweep: Sweep) -> float:
     """Run one trial, log how it ends, and return the sweep's metric in its best epoch."""
-    from animals.training.sweep.trial import run_trial  # torch takes seconds to import, and a report needs none of it
-
     values = suggest(trial, sweep.space)
     shown = "  ".join(f"{name}={format_value(value)}" for name, value in values.items())
     log.info("trial %3d  starts    %s", trial.number, shown)
