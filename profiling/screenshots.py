@@ -31,7 +31,8 @@ from animals.cli import exit_on_error
 from animals.config.settings import BucketSettings, read_settings
 from animals.data.sample.drawings import STYLES
 from animals.data.sample.picture import Recipe, SamplePicture
-from animals.records import Feedback, LoggedPrediction, Record
+from animals.prediction_records import Feedback, LoggedPrediction
+from animals.records import Record
 from animals.storage import FolderStorage, Storage, open_storage
 
 R = TypeVar("R", bound=Record)

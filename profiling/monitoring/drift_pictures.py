@@ -129,7 +129,7 @@ def _changed(file: bytes, change: str, seed: int) -> bytes:
 
 
 def _row(classifier: Classifier, file: bytes) -> dict[str, Any]:
-    """Return the columns of `LoggedPrediction.row` for picture and answer."""
+    """Return a row of the table of predictions, by the name of each column."""
     prepared, labels, spec = classifier.decode(file), classifier.card.labels, classifier.card.input
     batch = prepared.pixels[np.newaxis]
     output = classifier.infer(batch)

@@ -30,7 +30,7 @@ from animals.monitoring.record_types import FEEDBACK, PREDICTIONS
 from animals.monitoring.tables import to_parquet
 from animals.storage import open_storage
 from profiling.machine import in_own_process, pinned, separate_cpus
-from profiling.monitoring.report_records import DAYS, NOW, make_table, publish, write_loose
+from profiling.monitoring.report_records import DAYS, NOW, make_table, publish_reference, write_loose
 from profiling.results import conditions, heading, write
 
 OUT: Final = Path("reports", "report_speed.json")
@@ -70,7 +70,7 @@ def main() -> int:
 def measure_growth(folder: Path, records: int, new: int) -> dict[str, Any]:
     """Measure a report on compacted records of each type, and on new feedback records."""
     storage = open_storage(str(folder))
-    publish(storage)
+    publish_reference(storage)
     for kind in (FEEDBACK, PREDICTIONS):
         for ago in range(DAYS):
             day = NOW - timedelta(days=ago)
@@ -88,7 +88,7 @@ def measure_first_reading(folder: Path, loose: int) -> dict[str, Any]:
     server_cpus, other_cpus = separate_cpus()
     with pinned(other_cpus), _emulator(folder) as url:
         storage = open_storage(url)
-        publish(storage)
+        publish_reference(storage)
         write_loose(storage, loose)
         with pinned(server_cpus):
             return {"records": loose, **in_own_process(make_summary, url)}

@@ -12,9 +12,10 @@ import pyarrow as pa
 from animals import registry
 from animals.concurrency import in_threads
 from animals.monitoring.record_types import FEEDBACK, PREDICTIONS, RecordType
+from animals.prediction_records import Feedback
 from animals.preprocess import InputSpec
-from animals.records import Calibration, Card, ExportCheck, Feedback, Metrics, Quantized, Rejection, SplitInfo, Training
 from animals.storage import Storage
+from profiling.card import publish
 
 LABELS: Final = tuple(f"animal_{number}" for number in range(10))
 NOW: Final = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -71,7 +72,7 @@ def write_loose(storage: Storage, records: int) -> None:
         pass
 
 
-def publish(storage: Storage) -> None:
+def publish_reference(storage: Storage) -> None:
     """Publish a version with a reference of a thousand test pictures."""
     table = make_table(PREDICTIONS, 1000, NOW)
     shares = pd.DataFrame([dict(row) for row in table["probabilities"].to_pylist()]).add_prefix("p_")
@@ -80,28 +81,5 @@ def publish(storage: Storage) -> None:
     reference = pd.concat([plain, shares, projections], axis=1).assign(target=plain["prediction"])
     file = BytesIO()
     reference.to_parquet(file, index=False)
-    card = Card(
-        version="r1",
-        created=NOW - timedelta(days=30),
-        run="r1",
-        architecture="none",
-        data_title="",
-        labels=LABELS,
-        input=InputSpec(side=8, mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25)),
-        metrics=Metrics(accuracy=1, f1_macro=1, f1_weighted=1, loss=0, pictures=1000, per_label={}),
-        temperature=1,
-        calibration=Calibration(pictures=0, bins=1, ece_before=0, ece_after=0),
-        rejection=Rejection(threshold=0, accepted=1, refused=0, pictures=0, others=0, source="none"),
-        split=SplitInfo(manifest_sha256="0", seed=1, counts={}, test_sha256="0"),
-        training=Training(epochs=0, best_epoch=0, seconds=0, hardware="none", precision="fp32", labels={}),
-        export=ExportCheck(pictures=0, same_label=0, max_probability_difference=0),
-        quantized=Quantized(
-            accuracy=None, accuracy_fp32=1, same_label=None, pictures=0, passed=False, reason="A benchmark needs none."
-        ),
-        config={},
-        git_commit=None,
-        packages={},
-        files={registry.REFERENCE: registry.describe(file.getvalue())},
-    )
-    registry.write_version(storage, card, {registry.REFERENCE: file.getvalue()})
-    registry.promote(storage, "r1", reason="benchmark")
+    spec = InputSpec(side=8, mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25))
+    publish(storage, "r1", LABELS, spec, {registry.REFERENCE: file.getvalue()}, created=NOW - timedelta(days=30))

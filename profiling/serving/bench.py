@@ -23,7 +23,7 @@ from profiling.serving.clients import run_clients
 from profiling.serving.model import Setup, read_requests
 from profiling.serving.process import Server, ServerCommand
 from profiling.serving.servers import OTHERS, ComparedServer, NotInstalled, other_server, plain_server, this_backend
-from profiling.serving.setup import published
+from profiling.serving.setup import prepared
 
 OUT: Final = Path("reports", "serving_speed.json")
 CAMERA_CLIENTS: Final = 8
@@ -32,7 +32,7 @@ CAMERA_CLIENTS: Final = 8
 def main() -> None:
     """Measure, write and print."""
     arguments = _parser().parse_args()
-    with exit_on_error(), published(arguments) as setup:
+    with exit_on_error(), prepared(arguments) as setup:
         result = bench(setup, arguments)
         write(result, markdown(result, arguments.out.stem), arguments.out)
         save(serving_figure(result), FIGURES / f"{arguments.out.stem}.png")

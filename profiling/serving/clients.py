@@ -47,15 +47,7 @@ def _percentile(seconds: Sequence[float], part: float) -> float | None:
 
 
 def run_clients(url: str, requests: Sequence[Request], clients: int, *, warmup: float, seconds: float) -> Counts:
-    """Let clients send one request after the other.
-
-    Args:
-        url: of the server's route.
-        requests: sent in turn by all clients together.
-        clients: how many at once.
-        warmup: seconds before counting begins.
-        seconds: in which answers are counted.
-    """
+    """Let clients send one request after the other, each time the next; the warm-up is not counted."""
     return asyncio.run(_run_clients(url, requests, clients, warmup, seconds))
 
 
@@ -78,14 +70,7 @@ async def _run_clients(url: str, requests: Sequence[Request], clients: int, warm
 
 
 async def send_at_rate(url: str, requests: Iterator[Request], rate: float, seconds: float) -> Counts:
-    """Send requests at a fixed rate, whether earlier ones are answered or not.
-
-    Args:
-        url: of the server's route.
-        requests: sent in turn; without end.
-        rate: requests a second.
-        seconds: to send for; then outstanding answers are awaited.
-    """
+    """Send requests at a rate a second, whether earlier ones are answered or not; then await outstanding answers."""
     counts = Counts(seconds=seconds)
     began = time.perf_counter()
 

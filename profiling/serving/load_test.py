@@ -28,7 +28,7 @@ from profiling.results import conditions, heading
 from profiling.serving.model import Setup, read_requests
 from profiling.serving.process import Server
 from profiling.serving.servers import this_backend
-from profiling.serving.setup import pictures_only, published
+from profiling.serving.setup import prepared
 
 LOCUSTFILE: Final = Path(__file__).with_name("locustfile.py")
 SPAWN_SECONDS: Final = 5
@@ -47,8 +47,7 @@ class Target(NamedTuple):
 def main() -> int:
     """Run locust, write its report and print it; return 1 after any failure, or if answers took too long."""
     arguments = load_test_parser().parse_args()
-    prepared = pictures_only if arguments.host or arguments.bucket else published
-    with exit_on_error(), prepared(arguments) as setup:
+    with exit_on_error(), prepared(arguments, model=not (arguments.host or arguments.bucket)) as setup:
         arguments.out.mkdir(parents=True, exist_ok=True)
         with _target(setup, arguments.host, arguments.bucket) as target:
             code = _run_locust(setup, target.url, arguments)

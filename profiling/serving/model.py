@@ -16,9 +16,9 @@ from PIL import Image
 
 from animals import registry
 from animals.animals10 import ANIMALS10_LABELS
-from animals.preprocess import InputSpec, open_picture
-from animals.records import Calibration, Card, ExportCheck, Metrics, Quantized, Rejection, SplitInfo, Training, now
+from animals.preprocess import open_picture
 from animals.storage import FolderStorage
+from profiling.card import publish
 
 CAMERA: Final = (4000, 3000)
 VERSION: Final = "seeded"
@@ -74,13 +74,7 @@ class Request:
 
 
 def read_requests(setup: Setup, kind: str, size: str) -> list[Request]:
-    """Return the requests with pictures of one size, always in the same order.
-
-    Args:
-        setup: prepared before.
-        kind: whose answers are right: `int8` or `torch`.
-        size: `small` or `camera`.
-    """
+    """Return the requests with pictures of a size (`small` or `camera`) and the answers of `int8` or `torch`."""
     answers = json.loads(setup.answers.read_text(encoding="utf-8"))[kind]
     return [_request(path, answers[f"{size}/{path.name}"]) for path in sorted((setup.folder / size).iterdir())]
 
@@ -142,7 +136,9 @@ def _write_models(setup: Setup, paths: Sequence[Path]) -> None:
     export_hub_format(model, ANIMALS10_LABELS, spec, exported)
     export_onnx(model, spec, exported)
     quantize(exported / registry.ONNX, exported / registry.INT8, pixels, spec)
-    _publish(setup, spec, {path.name: path.read_bytes() for path in exported.iterdir()})
+    files = {path.name: path.read_bytes() for path in exported.iterdir()}
+    storage = FolderStorage(setup.bucket)
+    publish(storage, VERSION, ANIMALS10_LABELS, spec, files, architecture=setup.architecture)
 
 
 def _spread_answers(model: Any, pictures: Any) -> None:
@@ -160,34 +156,6 @@ def _spread_answers(model: Any, pictures: Any) -> None:
         scale = 2 / logits.std(0)
         head.weight *= scale[:, None]
         head.bias.copy_((head.bias - logits.mean(0)) * scale)
-
-
-def _publish(setup: Setup, spec: InputSpec, files: dict[str, bytes]) -> None:
-    unknown = Metrics(accuracy=0, f1_macro=0, f1_weighted=0, loss=0, pictures=0, per_label={})
-    card = Card(
-        version=VERSION,
-        created=now(),
-        run=VERSION,
-        architecture=setup.architecture,
-        data_title="",
-        labels=ANIMALS10_LABELS,
-        input=spec,
-        metrics=unknown,
-        temperature=1,
-        calibration=Calibration(pictures=0, bins=1, ece_before=0, ece_after=0),
-        rejection=Rejection(threshold=0, accepted=1, refused=0, pictures=0, others=0, source="none"),
-        split=SplitInfo(manifest_sha256="0", seed=0, counts={}, test_sha256="0"),
-        training=Training(epochs=0, best_epoch=0, seconds=0, hardware="none", precision="fp32", labels={}),
-        export=ExportCheck(pictures=0, same_label=0, max_probability_difference=0),
-        quantized=Quantized(accuracy=0, accuracy_fp32=0, same_label=0, pictures=0, passed=True, reason="benchmark"),
-        config={},
-        git_commit=None,
-        packages={},
-        files={name: registry.describe(data) for name, data in files.items()},
-    )
-    storage = FolderStorage(setup.bucket)
-    registry.write_version(storage, card, files)
-    registry.promote(storage, VERSION, reason="benchmark")
 
 
 def _classify_int8(setup: Setup, paths: Sequence[Path]) -> dict[str, dict[str, float]]:

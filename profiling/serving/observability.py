@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from contextlib import AsyncExitStack, nullcontext
 from io import BytesIO
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Final
 
 import numpy as np
@@ -30,16 +31,17 @@ from animals import registry
 from animals.inference import ONNX_INPUT, ONNX_OUTPUT, ONNX_PROJECTION
 from animals.markdown import table
 from animals.preprocess import InputSpec
-from animals.records import Calibration, Card, ExportCheck, Metrics, Quantized, Rejection, SplitInfo, Training, now
 from animals.serving.app import create_app
 from animals.serving.logs import CloudFormatter
+from animals.serving.metrics import STAGES
 from animals.serving.metrics import Metrics as BackendMetrics
-from animals.serving.metrics import Stage
 from animals.serving.model_reloader import make_reloader
 from animals.serving.settings import BackendSettings
 from animals.storage import FolderStorage
+from profiling.card import publish
 
 SIDE: Final = 224
+SPEC: Final = InputSpec(side=SIDE, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
 LABELS: Final = tuple(f"label {number}" for number in range(10))
 BOUNDARY: Final = "x"
 WARM_UP: Final = 100
@@ -48,16 +50,15 @@ WARM_UP: Final = 100
 class NoMetrics(BackendMetrics):
     """Metrics that count nothing."""
 
-    def time_stage(self, _: Stage) -> Any:  # noqa: D102
-        return nullcontext()
+    def __init__(self) -> None:
+        super().__init__()
+        nothing: Any = SimpleNamespace(time=nullcontext, observe=lambda _: None, track_inprogress=nullcontext)
+        self.in_flight, self.stages = nothing, dict.fromkeys(STAGES, nothing)
 
     def count_prediction(self, label: str, confidence: float) -> None:  # noqa: D102
         pass
 
-    def begin_request(self) -> None:  # noqa: D102
-        pass
-
-    def end_request(self, route: str, status: int, seconds: float) -> None:  # noqa: D102
+    def count_request(self, route: str, status: int, seconds: float) -> None:  # noqa: D102
         pass
 
 
@@ -85,36 +86,6 @@ def cheap_model() -> bytes:
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
     return bytes(model.SerializeToString())
-
-
-def publish(storage: FolderStorage) -> None:
-    """Publish that model."""
-    model = cheap_model()
-    card = Card(
-        version="cheap",
-        created=now(),
-        run="cheap",
-        architecture="cheap",
-        data_title="",
-        labels=LABELS,
-        input=InputSpec(side=SIDE, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225)),
-        metrics=Metrics(accuracy=0, f1_macro=0, f1_weighted=0, loss=0, pictures=1, per_label={}),
-        temperature=1,
-        calibration=Calibration(pictures=0, bins=1, ece_before=0, ece_after=0),
-        rejection=Rejection(threshold=0, accepted=1, refused=0, pictures=0, others=0, source="none"),
-        split=SplitInfo(manifest_sha256="", seed=0, counts={}, test_sha256="0"),
-        training=Training(epochs=0, best_epoch=0, seconds=0, hardware="none", precision="fp32", labels={}),
-        export=ExportCheck(pictures=1, same_label=1, max_probability_difference=0),
-        quantized=Quantized(
-            accuracy=None, accuracy_fp32=1, same_label=None, pictures=0, passed=False, reason="A benchmark needs none."
-        ),
-        config={},
-        git_commit=None,
-        packages={},
-        files={registry.ONNX: registry.describe(model)},
-    )
-    registry.write_version(storage, card, {registry.ONNX: model})
-    registry.promote(storage, card.version, reason="a benchmark")
 
 
 def request_body() -> bytes:
@@ -204,7 +175,7 @@ def main() -> None:
         handler = logging.StreamHandler(nowhere)
         handler.setFormatter(CloudFormatter("project"))
         logging.basicConfig(level=logging.INFO, handlers=[handler])
-        publish(FolderStorage(Path(folder)))
+        publish(FolderStorage(Path(folder)), "cheap", LABELS, SPEC, {registry.ONNX: cheap_model()})
         times = asyncio.run(measure(Path(folder), WARM_UP + arguments.requests))
     columns = {kind: [np.quantile(it, 0.25), np.median(it), np.mean(it)] for kind, it in times.items()}
     columns["difference"] = np.subtract(columns["with"], columns["without"]).tolist()

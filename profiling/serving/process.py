@@ -5,10 +5,9 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
 from typing import Final, Self
 
 import httpx
@@ -41,13 +40,7 @@ class ServerCommand:
 
 
 class Server:
-    """A running server, ended when its `with` block is left.
-
-    Args:
-        command: starts it.
-        cpus: on which it runs; None for all.
-        log: file for its output.
-    """
+    """A running server on some CPUs, or on all; ended when its `with` block is left."""
 
     def __init__(self, command: ServerCommand, cpus: set[int] | None, log: Path) -> None:
         port = free_port()
@@ -72,9 +65,7 @@ class Server:
         self._watch.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._stopped.set()
         processes = self._processes()
         self._popen.terminate()
@@ -84,29 +75,21 @@ class Server:
         self._popen.wait()
 
     def wait(self, request: Request) -> float:
-        """Return the seconds from the start to the first right answer.
-
-        Raises:
-            ServerNotReady: it has ended, or takes too long.
-        """
-        with httpx.Client(timeout=DEADLINE, trust_env=False) as client:
-            while not _answers(client, self.url, request):
-                if self._popen.poll() is not None or time.perf_counter() - self._started > DEADLINE:
-                    raise ServerNotReady(f"{self._popen.args!r} gave no right answer. {self._output()}")
-                time.sleep(0.005)
-            return time.perf_counter() - self._started
+        """Return the seconds from the start to the first right answer."""
+        return self._wait_until(lambda client: _answers(client, self.url, request), "gave no right answer")
 
     def wait_ready(self) -> None:
-        """Wait until its readiness check passes.
+        """Wait until its readiness check passes."""
+        self._wait_until(_is_ready, "is not ready")
 
-        Raises:
-            ServerNotReady: it has ended, or takes too long.
-        """
+    def _wait_until(self, condition: Callable[[httpx.Client], bool], failure: str) -> float:
         with httpx.Client(base_url=self.base, timeout=DEADLINE, trust_env=False) as client:
-            while not _is_ready(client):
+            while not condition(client):
                 if self._popen.poll() is not None or time.perf_counter() - self._started > DEADLINE:
-                    raise ServerNotReady(f"{self._popen.args!r} is not ready. {self._output()}")
-                time.sleep(0.05)
+                    output = self._log.read_text(encoding="utf-8", errors="replace")[-2000:]
+                    raise ServerNotReady(f"{self._popen.args!r} {failure}. {output}")
+                time.sleep(0.005)
+            return time.perf_counter() - self._started
 
     def memory(self) -> float:
         """Return the memory of all its processes in MB."""
@@ -128,9 +111,6 @@ class Server:
     def _watch_memory(self) -> None:
         while not self._stopped.wait(WATCH_SECONDS):
             self.peak = max(self.peak, self.memory())
-
-    def _output(self) -> str:
-        return self._log.read_text(encoding="utf-8", errors="replace")[-2000:]
 
 
 def _answers(client: httpx.Client, url: str, request: Request) -> bool:

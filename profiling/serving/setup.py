@@ -12,33 +12,8 @@ from profiling.serving.model import Setup, prepare, write_pictures
 
 
 @contextmanager
-def published(arguments: argparse.Namespace) -> Iterator[Setup]:
-    """Yield the model and pictures, prepared in a process of its own unless an earlier run kept them.
-
-    Raises:
-        UsageError: the folder of photographs has none.
-    """
-    with _setup(arguments) as setup:
-        if not setup.answers.is_file():
-            in_own_process(prepare, setup)
-        yield setup
-
-
-@contextmanager
-def pictures_only(arguments: argparse.Namespace) -> Iterator[Setup]:
-    """Yield pictures alone, for a backend that has a model.
-
-    Raises:
-        UsageError: the folder of photographs has none.
-    """
-    with _setup(arguments) as setup:
-        if not (setup.folder / "small").is_dir():
-            write_pictures(setup)
-        yield setup
-
-
-@contextmanager
-def _setup(arguments: argparse.Namespace) -> Iterator[Setup]:
+def prepared(arguments: argparse.Namespace, *, model: bool = True) -> Iterator[Setup]:
+    """Yield the model and pictures, or pictures alone; they are prepared unless an earlier run kept them."""
     if arguments.pictures and not list(arguments.pictures.rglob("*.jp*g")):
         raise UsageError(f"{arguments.pictures} has no JPEG files. Name a folder of photographs.")
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as temporary:
@@ -48,4 +23,8 @@ def _setup(arguments: argparse.Namespace) -> Iterator[Setup]:
             side=arguments.side,
             pictures=arguments.pictures,
         )
+        if not model and not (setup.folder / "small").is_dir():
+            write_pictures(setup)
+        elif model and not setup.answers.is_file():
+            in_own_process(prepare, setup)
         yield setup

@@ -24,7 +24,7 @@ from profiling.serving.clients import Counts, run_clients, send_at_rate
 from profiling.serving.model import Request, Setup, read_requests
 from profiling.serving.process import Server
 from profiling.serving.servers import this_backend
-from profiling.serving.setup import published
+from profiling.serving.setup import prepared
 
 OUT: Final = Path("reports", "serving_soak.json")
 LOAD: Final = 0.8
@@ -37,7 +37,7 @@ GROWTH: Final = 0.02
 def main() -> int:
     """Measure, write and print; return 1 if memory grew, or an answer was wrong or missing."""
     arguments = _parser().parse_args()
-    with exit_on_error(), published(arguments) as setup:
+    with exit_on_error(), prepared(arguments) as setup:
         result = soak(setup, seconds=arguments.seconds, every=arguments.every)
     write(result, markdown(result), arguments.out)
     return 0 if result["flat"] and not (result["wrong"] or result["failures"]) else 1

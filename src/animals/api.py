@@ -12,10 +12,8 @@ CLASSIFY_PATH: Final = "/classify/"
 BATCH_PATH: Final = "/classify/batch"
 FEEDBACK_PATH: Final = "/post_data/"
 V2_PATH: Final = "/v2"
-"""Of the Open Inference Protocol."""
 
 MAX_PICTURES: Final = 64
-"""Largest number of pictures in one request."""
 
 
 class ApiModel(BaseModel):
@@ -60,7 +58,6 @@ class FeedbackRequest(ApiModel):
     x: str
     """What the picture shows: one of the labels of the prediction."""
     prediction_id: str
-    """Of the prediction, as `POST /classify/` returned it."""
     picture: Annotated[str | None, Field(json_schema_extra={"contentEncoding": "base64"})] = None
     """The file that was classified, to be kept for training; only if the person agrees to that."""
 
@@ -72,9 +69,7 @@ class FeedbackResponse(ApiModel):
     id: str
     """Of the prediction and of the feedback record."""
     label: str
-    """The label that the person gave."""
     picture: bool
-    """Whether the picture is kept too."""
 
 
 class ServiceInfo(ApiModel):
@@ -82,7 +77,6 @@ class ServiceInfo(ApiModel):
 
     service: str
     model_version: str | None
-    """The version that serves, if there is one."""
     docs: str
     classify: str
     example: str
@@ -93,7 +87,6 @@ class ModelInfo(ApiModel):
 
     version: str
     promoted: AwareDatetime
-    """When it became the version that serves."""
     created: AwareDatetime
     architecture: str
     labels: Annotated[tuple[str, ...], Field(min_length=1)]
@@ -142,7 +135,6 @@ class Drift(ApiModel):
     """False if there are too few pictures for a test."""
     drifted: bool
     reason: str
-    """One sentence."""
     features: tuple[FeatureDrift, ...] = ()
 
 
@@ -161,11 +153,9 @@ class FeedbackSummary(ApiModel):
     right: int
     """Records that confirm the prediction."""
     accuracy: Probability | None
-    """None without records."""
     interval: tuple[Probability, Probability] | None
     """95 % confidence interval of the accuracy (Wilson)."""
     reference_accuracy: Probability
-    """Accuracy on the test split."""
     by_day: tuple[DayOfFeedback, ...]
     """Each day of the period, the oldest first."""
     labels: dict[str, int]
@@ -178,7 +168,6 @@ class FeedbackSummary(ApiModel):
     """Names of records that cannot be used, at most twenty."""
     broken_count: int
     needed: int
-    """Records needed for a performance report."""
 
 
 class DayOfPredictions(ApiModel):
@@ -207,7 +196,6 @@ class Decision(ApiModel):
 
     retrain: bool
     reasons: tuple[str, ...]
-    """One sentence each."""
 
 
 class Findings(ApiModel):

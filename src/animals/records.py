@@ -1,8 +1,8 @@
-"""What is written to the bucket."""
+"""Records in the bucket: published versions, and the base of all records."""
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Final, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
@@ -10,15 +10,6 @@ from animals.preprocess import InputSpec
 
 ONNX: Final = "model.onnx"
 INT8: Final = "model.int8.onnx"
-
-FEEDBACK: Final = "feedback/date="
-"""Prefix of the names of feedback records."""
-
-FEEDBACK_PICTURES: Final = "feedback/pictures/"
-"""Prefix of the names of pictures that came with feedback."""
-
-COMPACTED_FEEDBACK: Final = "compacted/feedback/"
-"""Prefix of the names of feedback tables, one a day."""
 
 T = TypeVar("T")
 
@@ -171,7 +162,6 @@ class Rejection(Record):
     refused: Probability
     """Share of the pictures of none of the labels whose confidence is below the threshold."""
     pictures: int
-    """Number of test pictures."""
     others: int
     """Number of pictures of none of the labels."""
     source: str
@@ -207,7 +197,6 @@ class Card(Record):
     returns it typed."""
     git_commit: str | None
     packages: dict[str, str]
-    """Versions of the libraries used."""
     files: dict[str, FileInfo]
     """All other files of the version, except the model card (README.md), which is generated from this one."""
 
@@ -228,87 +217,6 @@ class Current(Record):
     previous: str | None = None
     promoted: AwareDatetime = Field(default_factory=now)
     reason: str
-
-
-class LoggedPrediction(Record):
-    """A line of the prediction log: a prediction without its picture and without the client."""
-
-    id: str
-    """The same id as in feedback on this prediction; a line may be stored twice, with the same id."""
-    time: AwareDatetime
-    version: str
-    prediction: str
-    confidence: Probability
-    probabilities: dict[str, Probability]
-    brightness: float
-    """Mean of the grey values in [0, 1] at the model's input size, as are contrast and sharpness (`features.py`)."""
-    contrast: float
-    sharpness: float
-    width: int
-    """Width of the upright picture before resizing, in pixels."""
-    height: int
-    projection: tuple[float, ...] = ()
-    """Projection of the embedding; empty if the model has no such output."""
-    milliseconds: Annotated[float, Field(ge=0, le=1e9)]
-    """Time from the beginning of decoding to the prediction."""
-
-    def row(self) -> dict[str, Any]:
-        """Return the record as a row of a table with the columns of `reference.parquet`."""
-        nested = self.model_dump(exclude={"probabilities", "projection"})
-        return {**nested, **probability_columns(self.probabilities), **projection_columns(self.projection)}
-
-
-class Feedback(Record):
-    """A person's feedback on a prediction: `feedback/date=<day of the prediction>/<id>.json`."""
-
-    id: str
-    """Id of the prediction, the same as in the prediction log."""
-    time: AwareDatetime
-    """Time of the feedback; later feedback on the same prediction replaces earlier feedback."""
-    answered: AwareDatetime
-    """Time of the prediction."""
-    version: str
-    """Version that predicted."""
-    label: str
-    """The right label, according to the person: one of the labels of `probabilities`."""
-    prediction: str
-    confidence: Probability
-    probabilities: dict[str, Probability]
-    picture: str | None = None
-    """Name of the object with the picture, if the person agreed to store it."""
-
-    @property
-    def name(self) -> str:
-        """Name of its object: the same for all feedback on a prediction, so that the last one stays."""
-        return feedback_name(self.answered, self.id)
-
-    def row(self) -> dict[str, Any]:
-        """Return the record as a row of a table with the columns of `reference.parquet`."""
-        return {**self.model_dump(exclude={"probabilities"}), **probability_columns(self.probabilities)}
-
-
-def feedback_name(answered: datetime, identity: str) -> str:
-    """Return the name of the object with the feedback on a prediction."""
-    return f"{FEEDBACK}{answered.astimezone(UTC):%Y-%m-%d}/{identity}.json"
-
-
-def picture_name(answered: datetime, identity: str, time: datetime) -> str:
-    """Return the name of the object with the picture of a feedback record.
-
-    Each feedback on a prediction has a picture of its own, so that withdrawing one never removes another. The names
-    sort by the time of the feedback.
-    """
-    return f"{pictures_of(answered, identity)}{time.astimezone(UTC):%Y%m%dT%H%M%S%f}.jpg"
-
-
-def pictures_of(answered: datetime, identity: str) -> str:
-    """Return the prefix of the names of all pictures of one prediction."""
-    return f"{FEEDBACK_PICTURES}date={answered.astimezone(UTC):%Y-%m-%d}/{identity}-"
-
-
-def pictured(name: str) -> str:
-    """Return the id of the prediction that a picture of this name belongs to."""
-    return name.rpartition("/")[2].partition("-")[0]
 
 
 def probability_columns(values: Mapping[str, T]) -> dict[str, T]:

@@ -22,7 +22,6 @@ ANIMALS = (sys.executable, "-m", "animals")
 
 
 def animals_classify(*words: str, code: int = 0) -> str:
-    """Run the command; what it says."""
     done = subprocess.run(
         [*ANIMALS, "classify", *words], capture_output=True, encoding="utf-8", check=False, timeout=100
     )

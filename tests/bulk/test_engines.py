@@ -9,7 +9,7 @@ import pytest
 from animals.bulk import engines
 from animals.bulk.engines import _RayWorker, classify_locally, classify_with_ray
 from animals.bulk.work import Model, Row
-from animals.errors import ConfigError, Interrupted, NoModel
+from animals.errors import ConfigError, Interrupted
 from animals.storage import FolderStorage, open_storage
 from tests.support.published import plain
 
@@ -20,12 +20,6 @@ def test_two_processes_find_what_one_finds(models: FolderStorage, photos: Path) 
     one, two = (sorted(row for rows in classify_locally(chunks, model, workers) for row in rows) for workers in (1, 2))
     assert one == two
     assert len(one) == 4
-
-
-def test_an_error_of_a_worker_is_told(models: FolderStorage, photos: Path) -> None:
-    chunks = [[str(photos / "a.png")]] * 2
-    with pytest.raises(NoModel, match="has no version r9"):
-        list(classify_locally(chunks, Model(models.url, "r9", 10_000), 2))
 
 
 def die(names: Sequence[str], model: Model) -> list[Row]:

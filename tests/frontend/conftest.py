@@ -24,7 +24,6 @@ MODEL = {
 
 
 def predicted(**probabilities: float) -> dict[str, Any]:
-    """Return the backend's response to a picture."""
     best = max(probabilities, key=probabilities.__getitem__)
     return {
         "filename": "x.png",
@@ -37,12 +36,10 @@ def predicted(**probabilities: float) -> dict[str, Any]:
 
 
 def stored(label: str, *, picture: bool = False) -> dict[str, Any]:
-    """Return the backend's response to feedback."""
     return {"stored": True, "id": "1", "label": label, "picture": picture}
 
 
 def run(page: AppTest) -> AppTest:
-    """Run the page's script once."""
     page.run()
     assert not page.exception
     return page
@@ -73,6 +70,5 @@ def stand_in() -> Iterator[StandIn]:
 
 @pytest.fixture
 def page(stand_in: StandIn, monkeypatch: pytest.MonkeyPatch) -> AppTest:
-    """The page on the first visit."""
     monkeypatch.setenv("ANIMALS_BACKEND", stand_in.url)
     return run(AppTest.from_file(str(APP), default_timeout=20))

@@ -13,11 +13,10 @@ def test_the_backends_metrics_are_parsed() -> None:
     metrics = Metrics()
     metrics.set_model("r1", ("cat", "dog"), datetime.now(UTC))
     for route, status, seconds in [*[("/classify", 200, 0.012)] * 3, ("/classify", 503, 0.001), ("/metrics", 500, 9.0)]:
-        metrics.begin_request()
-        metrics.end_request(route, status, seconds)
+        metrics.count_request(route, status, seconds)
     for _ in range(3):
         metrics.count_prediction("cat", 0.9)
-    metrics.count_rejected()
+    metrics.shed.inc()
     parsed = parse_metrics(metrics.text().decode())
     assert parsed.predictions == {"cat": 3, "dog": 0}
     assert (parsed.errors, parsed.rejected) == (1, 1)

@@ -10,11 +10,11 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, FilePayload, JSHandle, Page, expect
 
-from animals.preprocess import open_picture
-from animals.records import Feedback
+from animals.prediction_records import Feedback
 from animals.storage import FolderStorage
 from tests.support.browser import TIMEOUT, chromium
 from tests.support.emulator import free_port
+from tests.support.feedback import stored
 from tests.support.process import FRONTEND, Process, running
 from tests.support.published import KEY, colour_model, plain, publish
 
@@ -40,7 +40,6 @@ class Services:
         self._stack.close()
 
     def start_backend(self) -> Process:
-        """Start the backend, each time on the same port."""
         self._backends += 1
         settings = {"ANIMALS_BUCKET": self.bucket.url, "ANIMALS_SECRET": KEY, "PORT": self._port}
         self.backend = self._start(f"backend{self._backends}", **settings)
@@ -53,12 +52,9 @@ class Services:
         return self._stack.enter_context(running(folder, *command, **environment))
 
     def feedback(self) -> list[Feedback]:
-        """Return all feedback records in the bucket."""
-        names = [name for name in self.bucket.names("feedback/") if name.endswith(".json")]
-        return [Feedback.model_validate_json(self.bucket.read(name).data) for name in names]
+        return list(stored(self.bucket).values())
 
     def feedback_requests(self) -> int:
-        """Return the number of feedback requests that the backend accepted."""
         metrics = httpx.get(f"{self.backend.url}/metrics").text
         match = re.search(r'animals_requests_total{route="/post_data",status="200"} (\d+)', metrics)
         return int(match[1]) if match else 0
@@ -78,7 +74,6 @@ def services(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 @contextmanager
 def visit(browser: Browser, url: str, **context: Any) -> Iterator[Page]:
-    """Open a page as a new visitor."""
     visitor = browser.new_context(**context)
     visitor.set_default_timeout(TIMEOUT)
     page = visitor.new_page()
@@ -122,10 +117,6 @@ def click(page: Page, button: str) -> None:
     page.get_by_role("button", name=button, exact=True).click()
 
 
-def choose_label(page: Page, label: str) -> None:
-    page.get_by_test_id("stButtonGroup").get_by_text(label, exact=True).click()
-
-
 def test_a_picture_is_classified_and_yes_is_stored_once(
     page: Page, services: Services, new_feedback: Callable[[], list[Feedback]]
 ) -> None:
@@ -141,21 +132,6 @@ def test_a_picture_is_classified_and_yes_is_stored_once(
     [record] = new_feedback()
     assert (record.label, record.prediction, record.version, record.picture) == ("green", "green", "r1", None)
     assert services.feedback_requests() == sent + 1
-
-
-def test_another_label_and_the_picture_are_stored(
-    page: Page, services: Services, new_feedback: Callable[[], list[Feedback]]
-) -> None:
-    upload(page, "yellow")
-    page.get_by_text("Store the picture for training").click()
-    click(page, "No")
-    choose_label(page, "blue")
-    expect_text(page, "Your feedback blue is stored. The picture is stored too.")
-    [record] = new_feedback()
-    assert record.label == "blue"
-    assert record.prediction in ("red", "green")
-    assert record.picture is not None
-    assert open_picture(services.bucket.read(record.picture).data).size == (40, 30)
 
 
 @pytest.fixture

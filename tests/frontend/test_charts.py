@@ -8,7 +8,6 @@ FIRST, SECOND, THIRD = (date(2026, 11, day) for day in (1, 2, 3))
 
 
 def datasets(chart: Any) -> list[list[dict[str, Any]]]:
-    """Return the data of a chart, as the browser receives it."""
     return list(chart.to_dict()["datasets"].values())
 
 

@@ -29,13 +29,11 @@ def headings(page: AppTest) -> list[str]:
 
 
 def text_of(page: AppTest) -> str:
-    """Return all text on the page."""
     kinds = (page.title, page.subheader, page.markdown, page.caption, page.success, page.warning, page.error)
     return "\n".join(str(element.value) for kind in kinds for element in kind)
 
 
 def feedback(stand_in: StandIn) -> list[dict[str, str]]:
-    """Return the feedback that the backend received."""
     return [request.json() for request in stand_in.received("/post_data/")]
 
 

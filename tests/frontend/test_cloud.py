@@ -70,7 +70,6 @@ def metadata_json(value: Any) -> list[Response]:
 
 @pytest.fixture
 def google() -> Iterator[StandIn]:
-    """Metadata server and Cloud Run API in one."""
     access_token = metadata_json({"access_token": "access", "expires_in": 3600, "token_type": "Bearer"})
     account = {"email": "page@project", "aliases": ["default"], "scopes": ["cloud-platform"]}
     with StandIn() as service:

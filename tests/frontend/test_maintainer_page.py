@@ -25,7 +25,6 @@ SUMMARY = Summary(
 
 
 def respond(request: Request) -> Response:
-    """Return what the report function responds: figures, or the report."""
     return json_response(SUMMARY) if "format=json" in request.path else Response(200, b"PK")
 
 
@@ -38,15 +37,13 @@ def report_function() -> Iterator[StandIn]:
 
 @pytest.fixture
 def page(stand_in: StandIn, report_function: StandIn, monkeypatch: pytest.MonkeyPatch) -> AppTest:
-    """The page on the first visit."""
     monkeypatch.setenv("ANIMALS_BACKEND", stand_in.url)
     monkeypatch.setenv("ANIMALS_REPORT", report_function.url)
     metrics = Metrics()
     metrics.set_model("r1", ("cat", "dog"), datetime.now(UTC))
     for status in (200, 200, 503):
-        metrics.begin_request()
         metrics.count_prediction("dog", 0.9)
-        metrics.end_request("/classify", status, 0.01)
+        metrics.count_request("/classify", status, 0.01)
     model = MODEL | {"unknown_below": 0.42}
     stand_in.responses = {"/model": [json_response(model)], "/metrics": [Response(200, metrics.text())]}
     return run(AppTest.from_function(_script, default_timeout=20))

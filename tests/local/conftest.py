@@ -46,7 +46,6 @@ def web_server(make_module: MakeModule) -> MakeService:
 
 
 def processes_of(module: str) -> list[int]:
-    """Return the processes that run a module."""
     pids = []
     for process in psutil.process_iter():
         try:

@@ -26,7 +26,6 @@ TINY = (
 
 
 def command(*words: str) -> tuple[list[str], dict[str, str]]:
-    """Return a command line with free ports, and the URLs of the services."""
     ports = {name: free_port() for name in ("backend", "page", "report")}
     options = [f"--{name}-port={port}" for name, port in ports.items()]
     urls = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
@@ -52,7 +51,6 @@ def started(folder: Path, words: list[str], until: str) -> Iterator[tuple["subpr
 
 
 def press_ctrl_c(process: "subprocess.Popen[str]") -> str:
-    """Return the output from then until the end."""
     assert process.stdout
     assert sys.platform != "win32"
     os.killpg(process.pid, signal.SIGINT)

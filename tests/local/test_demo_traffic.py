@@ -35,14 +35,12 @@ PREDICTION = json_response(
 
 
 def store(request: Request) -> Response:
-    """Return what the backend responds to feedback."""
     feedback = request.json()
     return json_response({"stored": True, "id": "1", "label": feedback["x"], "picture": "picture" in feedback})
 
 
 @pytest.fixture
 def server() -> Iterator[StandIn]:
-    """A backend that classifies every picture as red."""
     with StandIn() as service:
         service.responses = {"/classify/": [PREDICTION], "/post_data/": store}
         yield service
@@ -50,7 +48,6 @@ def server() -> Iterator[StandIn]:
 
 @pytest.fixture
 def pictures(tmp_path: Path) -> list[LabelledPicture]:
-    """Forty pictures of red and blue."""
     pictures = []
     for number in range(40):
         label = ("red", "blue")[number % 2]

@@ -16,13 +16,11 @@ def test_the_key_is_created_once_and_only_its_owner_may_read_it(tmp_path: Path) 
         assert path.stat().st_mode & 0o777 == 0o600
 
 
-@pytest.mark.parametrize("content", [b"", b"\xff\xfe"])
-def test_a_damaged_file_is_an_error_that_says_what_to_do(content: bytes, tmp_path: Path) -> None:
-    (tmp_path / "secret").write_bytes(content)
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe", None])
+def test_a_damaged_file_or_a_folder_is_an_error_that_says_what_to_do(content: bytes | None, tmp_path: Path) -> None:
+    if content is None:
+        (tmp_path / "secret").mkdir()
+    else:
+        (tmp_path / "secret").write_bytes(content)
     with pytest.raises(ConfigError, match=r"secret .*Delete it"):
         local_secret(tmp_path / "secret")
-
-
-def test_a_folder_of_that_name_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="cannot be used for the key"):
-        local_secret(tmp_path)

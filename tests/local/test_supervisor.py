@@ -30,8 +30,6 @@ from tests.support.emulator import free_port
 
 
 class RecordedConsole(Console):
-    """A terminal whose text can be read."""
-
     def __init__(self) -> None:
         super().__init__(file=io.StringIO(), width=40)
 

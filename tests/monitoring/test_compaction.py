@@ -12,14 +12,14 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from animals.errors import BrokenRecords, Busy, StorageUnavailable
 from animals.monitoring import compaction
 from animals.monitoring.compaction import compact
 from animals.monitoring.record_types import FEEDBACK, PREDICTIONS
-from animals.records import Feedback
+from animals.monitoring.tables import to_parquet
+from animals.prediction_records import Feedback
 from animals.storage import FolderStorage, Storage
 from tests.support.hooked_storage import Hook, HookedStorage
 from tests.support.records import NOON, TODAY, make_feedback, make_prediction, put_feedback, put_predictions
@@ -29,18 +29,12 @@ DAY = f"feedback/date={TODAY}/"
 
 
 def labels(storage: Storage) -> dict[str, str]:
-    """Return the label of each feedback record after compaction, by its id."""
     tables = [table.select(["id", "label"]) for table in compact(storage, FEEDBACK, TODAY).tables()]
     return {row["id"]: row["label"] for table in tables for row in table.to_pylist()}
 
 
 def all_ant(*ids: str) -> dict[str, str]:
     return dict.fromkeys(sorted(ids), "ant")
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> FolderStorage:
-    return FolderStorage(tmp_path / "bucket")
 
 
 def test_records_are_moved_into_one_file(bucket: Storage) -> None:
@@ -82,23 +76,18 @@ def test_new_records_are_merged_with_earlier_ones(bucket: Storage) -> None:
     assert labels(bucket) == all_ant("a", "b")
 
 
-@pytest.mark.parametrize("seconds", [0, 1], ids=["within a second", "later"])
-def test_later_feedback_replaces_compacted_feedback(bucket: Storage, seconds: int) -> None:
+@pytest.mark.parametrize(
+    ("seconds", "label"), [(0, "cat"), (1, "cat"), (-1, "bee")], ids=["within a second", "later", "older"]
+)
+def test_later_feedback_replaces_compacted_feedback_and_older_does_not(
+    bucket: Storage, seconds: int, label: str
+) -> None:
     first = make_feedback("a", "bee")
     put_feedback(bucket, first, make_feedback("b"))
     compact(bucket, FEEDBACK, TODAY)
     put_feedback(bucket, make_feedback("a", "cat", time=first.time + timedelta(seconds=seconds)))
 
-    assert labels(bucket) == {"a": "cat", "b": "ant"}
-    assert list(bucket.names()) == [PARQUET]
-
-
-def test_older_feedback_never_replaces_later_feedback(bucket: Storage) -> None:
-    put_feedback(bucket, make_feedback("a", "cat"))
-    compact(bucket, FEEDBACK, TODAY)
-    put_feedback(bucket, make_feedback("a", "bee", time=NOON + timedelta(seconds=30)))
-
-    assert labels(bucket) == {"a": "cat"}
+    assert labels(bucket) == {"a": label, "b": "ant"}
     assert list(bucket.names()) == [PARQUET]
 
 
@@ -281,7 +270,6 @@ def _compact_and_die(folder: FolderStorage, steps: int) -> None:
 
 
 def once(event: str, action: Callable[[], object]) -> Hook:
-    """Return a hook that acts on the first event of a kind."""
     done = threading.Event()
 
     def hook(called: str, _: str) -> None:
@@ -360,36 +348,27 @@ def test_compaction_gives_up_a_day_that_others_keep_writing(
     assert set(labels(folder)) == {"a", "other-0"}
 
 
-@pytest.mark.parametrize("data", [b"", b"PAR1", b"not a table at all, but long enough to be one"])
-def test_a_file_that_is_not_parquet_is_an_error_and_nothing_is_deleted(folder: FolderStorage, data: bytes) -> None:
-    folder.write(PARQUET, data)
-    with pytest.raises(BrokenRecords, match=rf"{PARQUET} cannot be read: .* Restore it, or delete it"):
+ROWS = FEEDBACK.parse(f"{DAY}a.json", make_feedback("a").model_dump_json().encode()).rows
+TABLE = pa.Table.from_pylist(ROWS, FEEDBACK.schema)
+NO_PARQUET = rf"{PARQUET} cannot be read: .* Restore it, or delete it"
+
+
+@pytest.mark.parametrize(
+    ("file", "message"),
+    [
+        *((data, NO_PARQUET) for data in (b"", b"PAR1", b"not a table at all, but long enough to be one")),
+        (TABLE.append_column("mood", pa.array(["good"])), r"differs in the columns mood\. Make reports with"),
+        (TABLE.set_column(0, "id", pa.array([[1]])), "cannot be read"),
+    ],
+    ids=["empty", "cut", "text", "unknown column", "other type"],
+)
+def test_a_file_that_is_no_table_of_records_is_an_error_and_nothing_is_deleted(
+    folder: FolderStorage, file: bytes | pa.Table, message: str
+) -> None:
+    folder.write(PARQUET, file if isinstance(file, bytes) else to_parquet(file))
+    with pytest.raises(BrokenRecords, match=message):
         list(compact(folder, FEEDBACK, TODAY).tables())
     put_feedback(folder, make_feedback("a"))
-    with pytest.raises(BrokenRecords):
+    with pytest.raises(BrokenRecords, match=message):
         compact(folder, FEEDBACK, TODAY)
     assert list(folder.names()) == [PARQUET, f"{DAY}a.json"]
-
-
-def test_a_file_with_an_unknown_column_is_not_overwritten(folder: FolderStorage) -> None:
-    put_feedback(folder, make_feedback("a"))
-    [table] = compact(folder, FEEDBACK, TODAY).tables()
-    _overwrite(folder, table.append_column("mood", pa.array(["good"])))
-    put_feedback(folder, make_feedback("b"))
-
-    with pytest.raises(BrokenRecords, match=r"differs in the columns mood\. Make reports with"):
-        compact(folder, FEEDBACK, TODAY)
-
-
-def test_a_file_with_a_column_of_another_type_is_an_error(folder: FolderStorage) -> None:
-    put_feedback(folder, make_feedback("a"))
-    [table] = compact(folder, FEEDBACK, TODAY).tables()
-    _overwrite(folder, table.set_column(0, "id", pa.array([[1]])))
-    with pytest.raises(BrokenRecords, match="cannot be read"):
-        list(compact(folder, FEEDBACK, TODAY).tables())
-
-
-def _overwrite(folder: FolderStorage, table: pa.Table) -> None:
-    sink = pa.BufferOutputStream()
-    pq.write_table(table, sink)
-    folder.write(PARQUET, sink.getvalue().to_pybytes())

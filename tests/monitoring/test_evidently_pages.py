@@ -11,13 +11,12 @@ import pytest
 from animals.monitoring.drift import detect_drift
 from animals.monitoring.evidently_pages import drift_page, lowest_accuracy, performance_page
 from animals.monitoring.tables import SAMPLE_ROWS
-from tests.support.records import LABELS, make_feedback, make_prediction, make_probabilities, reference_frame
+from tests.support.records import LABELS, make_feedback, make_prediction, make_probabilities, reference_frame, row
 
 REFERENCE = reference_frame()
 
 
 def feedback_rows(count: int, labels: Sequence[str] = LABELS, wrong: float = 0.1) -> pd.DataFrame:
-    """Return feedback with only these labels."""
     random = np.random.default_rng(count)
     rows = []
     for number in range(count):
@@ -25,13 +24,13 @@ def feedback_rows(count: int, labels: Sequence[str] = LABELS, wrong: float = 0.1
         label = str(random.choice(labels)) if random.random() < wrong else prediction
         probabilities = make_probabilities(random, prediction, LABELS)
         record = make_feedback(str(number), label, prediction=prediction, probabilities=probabilities)
-        rows.append(record.row())
+        rows.append(row(record))
     return pd.DataFrame(rows)
 
 
 def prediction_rows(count: int, shift: float = 0.0, seed: int = 0) -> pd.DataFrame:
     random = np.random.default_rng(seed)
-    return pd.DataFrame(make_prediction(str(number), random, shift=shift).row() for number in range(count))
+    return pd.DataFrame(row(make_prediction(str(number), random, shift=shift)) for number in range(count))
 
 
 def whole(page: str, *words: str) -> bool:
@@ -72,7 +71,6 @@ def test_labels_may_be_called_as_columns_are() -> None:
 
 
 def states_of(page: str) -> dict[str, str]:
-    """Return the state of each test by its name."""
     found = re.findall(r'"title": ?"([^"]+)"[^{}]*"state": ?"(\w+)"', page)
     return dict(found)
 

@@ -20,7 +20,7 @@ import animals.monitoring
 from animals.api import Summary
 from animals.monitoring.report import LATEST
 from animals.monitoring.settings import MAX_REPORTS
-from animals.records import Feedback
+from animals.prediction_records import Feedback
 from animals.storage import FolderStorage, Storage, open_storage
 from tests.support.emulator import free_port
 from tests.support.process import running
@@ -34,13 +34,7 @@ JSON = f"/{TARGET}?format=json"
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> FolderStorage:
-    return FolderStorage(tmp_path / "bucket")
-
-
-@pytest.fixture
 def client(folder: FolderStorage, monkeypatch: pytest.MonkeyPatch) -> Client:
-    """A client of the function, with a folder as bucket."""
     monkeypatch.setenv("ANIMALS_BUCKET", folder.url)
     monkeypatch.setenv("FUNCTION_TARGET", TARGET)  # the framework sets these
     monkeypatch.setenv("FUNCTION_SIGNATURE_TYPE", "http")
@@ -50,13 +44,11 @@ def client(folder: FolderStorage, monkeypatch: pytest.MonkeyPatch) -> Client:
 
 
 def today(*ids: str, label: str = "ant") -> list[Feedback]:
-    """Return feedback of now."""
     now = datetime.now(UTC)
     return [make_feedback(identity, label, answered=now, time=now) for identity in ids]
 
 
 def fill(storage: Storage, *, judgements: int = 40, answers: int = 200) -> None:
-    """Store a version, predictions of today and feedback on them."""
     publish(storage, created=datetime.now(UTC) - timedelta(days=3))
     put_feedback(storage, *today(*(f"{number:03}" for number in range(judgements))))
     random = np.random.default_rng(0)

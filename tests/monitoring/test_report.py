@@ -23,6 +23,7 @@ from tests.support.records import (
     put_feedback,
     put_predictions,
     reference_frame,
+    row,
 )
 
 YESTERDAY = NOON - timedelta(days=1)
@@ -30,7 +31,6 @@ YESTERDAY = NOON - timedelta(days=1)
 
 @pytest.fixture
 def folder(tmp_path: Path) -> FolderStorage:
-    """A bucket with a published version."""
     storage = FolderStorage(tmp_path / "bucket")
     publish(storage)
     return storage
@@ -131,7 +131,7 @@ def test_the_rows_have_the_columns_of_the_reference(folder: FolderStorage) -> No
     put_feedback(folder, record)
 
     report = build_report(folder, created=NOON)
-    expected = pd.DataFrame(entry.row() for entry in entries)
+    expected = pd.DataFrame(map(row, entries))
     pd.testing.assert_frame_equal(report.predictions[list(expected)], expected, check_dtype=False)
     expected_row = probability_columns(record.probabilities)
     assert report.feedback[list(expected_row)].iloc[0].to_dict() == expected_row

@@ -15,7 +15,8 @@ from animals.errors import RequestRefused
 from animals.monitoring.report import DAYS, read_latest
 from animals.monitoring.retrain_check import check
 from animals.monitoring.trigger import RetrainRequest, TriggerSettings, open_trigger
-from animals.records import now, picture_name
+from animals.prediction_records import picture_name
+from animals.records import now
 from animals.storage import FolderStorage
 from tests.support.http import GitHub
 from tests.support.records import make_feedback, make_prediction, publish, put_feedback, put_predictions

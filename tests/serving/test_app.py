@@ -15,7 +15,6 @@ from animals.serving.app import create_app
 from animals.serving.classifier import Classifier
 from animals.serving.decoder import ModelInput
 from animals.serving.settings import BackendSettings
-from animals.serving.tokens import Tokens
 from animals.storage import FolderStorage
 from tests.support.published import KEY, LABELS, Started, certainty, colour_model, plain, publish, until
 
@@ -39,13 +38,6 @@ def test_a_picture_is_answered_with_a_prediction(client: TestClient) -> None:
     assert list(prediction.probabilities.values()) == pytest.approx(certainty(0, 1, 0), abs=1e-6)
     assert prediction.confidence == prediction.probabilities["green"]
     assert sum(prediction.probabilities.values()) == pytest.approx(1, abs=1e-12)
-
-
-def test_the_prediction_id_carries_the_prediction(client: TestClient) -> None:
-    response = client.post("/classify/", files={"file": plain("blue")}).json()
-    carried = Tokens(KEY).read(response["prediction_id"])
-    assert (carried.prediction, carried.version) == ("blue", "r1")
-    assert carried.probabilities == pytest.approx(response["probabilities"], abs=1e-5)
 
 
 def test_the_openapi_document_has_each_path_once_and_its_problems(client: TestClient) -> None:
@@ -103,18 +95,6 @@ def test_without_a_model_the_service_is_alive_but_not_ready(started: Started, se
             assert "invoke train" in response.json()["detail"]
 
 
-def test_a_model_published_later_makes_it_ready(
-    started: Started, settings: BackendSettings, folder: FolderStorage
-) -> None:
-    with started(settings) as client:
-        reason_not_ready(client)
-        publish(folder)
-        until(lambda: client.get("/readyz").status_code == 200)
-        response = client.get("/readyz")
-        assert response.json() == {"status": "ready", "model_version": "r1"}
-        assert "retry-after" not in response.headers
-
-
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -131,15 +111,6 @@ def test_a_version_that_does_not_fit_its_card_is_not_served(
     with started(settings) as client:
         assert message in reason_not_ready(client)
         assert client.post("/classify/", files={"file": plain("red")}).status_code == 503
-
-
-def test_a_version_without_its_file_is_not_served(
-    started: Started, settings: BackendSettings, folder: FolderStorage
-) -> None:
-    publish(folder)
-    folder.delete(registry.file_name("r1", registry.ONNX))
-    with started(settings) as client:
-        assert "model.onnx is missing" in reason_not_ready(client)
 
 
 def test_any_number_of_labels_is_served(started: Started, settings: BackendSettings, folder: FolderStorage) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from animals.errors import BrokenModel, NotAPicture, PictureTooLarge
+from animals.errors import BrokenModel
 from animals.preprocess import InputSpec
 from animals.serving.classifier import Classifier
 from tests.support.cards import INPUT
@@ -43,17 +43,6 @@ def test_the_temperature_is_that_of_the_card() -> None:
     answer = made(temperature=2.0).classify(plain("lime"))
     powers = np.sqrt(certainty(0, 1, 0))  # half the logits
     assert list(answer.values()) == pytest.approx(list(powers / powers.sum()), abs=1e-6)
-
-
-def test_an_empty_file_is_no_picture() -> None:
-    with pytest.raises(NotAPicture, match="empty"):
-        made().classify(b"")
-
-
-def test_the_limit_of_pixels_is_the_one_given() -> None:
-    assert made().classify(plain("red", (100, 100)))
-    with pytest.raises(PictureTooLarge, match="101x100"):
-        made().classify(plain("red", (101, 100)))
 
 
 @pytest.mark.parametrize(

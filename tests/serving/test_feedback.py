@@ -2,7 +2,6 @@
 
 import json
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -13,7 +12,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from animals.api import FEEDBACK_PATH, FeedbackResponse, Problem
-from animals.records import Feedback
+from animals.prediction_records import Feedback
 from animals.serving.settings import BackendSettings
 from animals.serving.tokens import Tokens
 from animals.storage import FolderStorage
@@ -26,7 +25,6 @@ def reason(response: httpx2.Response) -> str:
 
 
 def counts(client: TestClient) -> dict[str, float]:
-    """The feedback metric without zeros."""
     lines = client.get("/metrics").text.splitlines()
     parts = [line.removeprefix("animals_feedback_total").split() for line in lines if "feedback_total{" in line]
     return {labels: float(count) for labels, count in parts if float(count)}
@@ -92,24 +90,8 @@ def test_the_day_is_that_of_the_prediction(
     assert next(iter(stored(folder))).startswith("feedback/date=2026-01-02/")
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        lambda _: "",
-        lambda _: "a.b.c",
-        lambda _: "é",
-        lambda _: "x" * 5_000,
-        lambda whole: whole[:-1],
-        lambda whole: whole[:100],
-        lambda whole: whole[1:],
-        lambda whole: whole * 2,
-        lambda _: token(tokens=Tokens("another key")),
-    ],
-)
-def test_a_prediction_id_that_was_not_issued_is_refused(
-    client: TestClient, folder: FolderStorage, change: Callable[[str], str]
-) -> None:
-    refused = send_feedback(client, "red", change(token()))
+def test_a_prediction_id_that_was_not_issued_is_refused(client: TestClient, folder: FolderStorage) -> None:
+    refused = send_feedback(client, "red", token(tokens=Tokens("another key")))
     assert refused.status_code == 400
     assert reason(refused).startswith("This prediction id was not issued by this service, or is damaged.")
     assert stored(folder) == {}

@@ -18,7 +18,7 @@ import pytest
 
 from animals.monitoring.compaction import compact
 from animals.monitoring.record_types import FEEDBACK
-from animals.records import Feedback
+from animals.prediction_records import Feedback
 from animals.serving.tokens import Tokens
 from animals.storage import Storage, open_storage
 from tests.support.emulator import Emulator, free_port
@@ -34,8 +34,6 @@ LABELS = ("red", "green", "blue")
 
 
 class Backend:
-    """The service, at one port."""
-
     def __init__(self, folder: Path, bucket: str) -> None:
         self.port = free_port()
         self._folder = folder
@@ -65,8 +63,6 @@ class Backend:
 
 
 class Bucket:
-    """The emulator, at one port."""
-
     def __init__(self, root: Path) -> None:
         self._root = root
         self.emulator = Emulator(root)

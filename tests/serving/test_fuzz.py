@@ -27,6 +27,7 @@ from animals.serving.app import create_app
 from animals.serving.settings import BackendSettings
 from animals.storage import FolderStorage
 from tests.support.cards import INPUT
+from tests.support.pictures import turned
 from tests.support.process import Process, running
 from tests.support.published import KEY, encode, plain, publish, until
 
@@ -50,12 +51,6 @@ def _animated(kind: str) -> bytes:
     return encode(frames[0], kind, save_all=True, append_images=frames[1:])
 
 
-def _rotated() -> bytes:
-    exif = Image.Exif()
-    exif[0x0112], exif[0x010E] = 6, "a description"
-    return encode(Image.effect_noise((16, 12), 90), "JPEG", exif=exif.tobytes())
-
-
 SEEDS = [
     *(encode(Image.effect_noise((16, 12), 90).convert("RGB"), kind) for kind in FORMATS),
     *(encode(Image.new(mode, (9, 7)), kind) for mode, kind in [("CMYK", "JPEG"), ("L", "JPEG"), ("I;16", "PNG")]),
@@ -66,7 +61,7 @@ SEEDS = [
     encode(Image.new("RGB", (9, 7)), "TIFF", compression="tiff_lzw"),
     _animated("GIF"),
     _animated("WEBP"),
-    _rotated(),
+    encode(Image.effect_noise((16, 12), 90), "JPEG", exif=turned(6)),
     plain("red", (1200, 900), "JPEG"),  # decoded at reduced scale
 ]
 
@@ -105,7 +100,6 @@ def test_whatever_is_decoded_gives_a_picture_or_says_that_it_is_none(data: bytes
 
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
-    """The backend, ready to answer."""
     folder = FolderStorage(tmp_path_factory.mktemp("fuzz") / "bucket")
     publish(folder)
     service = BackendSettings(bucket=folder.url, secret=KEY, max_pixels=2_000_000, max_upload_bytes=50_000)
@@ -135,7 +129,6 @@ def test_whatever_is_sent_as_a_form_is_refused(app: TestClient, body: bytes) -> 
 
 @pytest.fixture(scope="module")
 def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
-    """The backend as a process of its own, ready to answer."""
     folder = tmp_path_factory.mktemp("process")
     publish(FolderStorage(folder / "bucket"))
     with running(folder, ANIMALS_BUCKET=str(folder / "bucket")) as process:
@@ -145,7 +138,6 @@ def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
 
 @pytest.fixture(scope="module")
 def document(process: Process) -> BaseSchema:
-    """Its OpenAPI document."""
     return schemathesis.openapi.from_url(f"{process.url}/openapi.json")
 
 

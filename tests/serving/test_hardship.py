@@ -15,8 +15,8 @@ import pytest
 from animals import registry
 from animals.storage import FolderStorage
 from tests.support.emulator import free_port
-from tests.support.load import Load
-from tests.support.process import running
+from tests.support.load import Load, whole_request
+from tests.support.process import Served, running
 from tests.support.published import KEY, certainty, colour_model, plain, publish
 
 COLOURS = {"red": (1, 0, 0), "lime": (0, 1, 0), "blue": (0, 0, 1)}
@@ -67,10 +67,8 @@ def test_a_version_promoted_under_load_replaces_the_other_without_a_failure_or_a
     assert set(load.outcomes) == {"right from r1", "right from r2"}
 
 
-def test_a_broken_version_promoted_under_load_disturbs_no_request(folder: FolderStorage, tmp_path: Path) -> None:
-    publish(folder, "r1")
-    with running(tmp_path, ANIMALS_BUCKET=folder.url, ANIMALS_RELOAD_SECONDS="0.05") as process:
-        process.wait_until_ready()
+def test_a_broken_version_promoted_under_load_disturbs_no_request(served: Served, folder: FolderStorage) -> None:
+    with served(ANIMALS_RELOAD_SECONDS="0.05") as process:
         load = classifying(process.port)
         with load.running(4):
             publish(folder, "r2", colour_model(scale=float("nan")))
@@ -101,13 +99,6 @@ def test_after_a_kill_a_new_process_answers_as_before(folder: FolderStorage, tmp
     assert wrong == {"right from r1"}
 
 
-def whole_request(picture: bytes) -> bytes:
-    """A request that closes the connection after its response."""
-    request = httpx.Request("POST", "http://x/classify/", files={"file": picture}, headers={"Connection": "close"})
-    head = "".join(f"{name}: {value}\r\n" for name, value in request.headers.items())
-    return f"POST /classify/ HTTP/1.1\r\n{head}\r\n".encode() + request.read()
-
-
 async def send_all_at_once(port: int, requests: list[bytes]) -> list[httpx.Response]:
     """Send all requests before any response is read; return the responses."""
     connections = [await asyncio.open_connection("127.0.0.1", port) for _ in requests]
@@ -123,10 +114,8 @@ async def send_all_at_once(port: int, requests: list[bytes]) -> list[httpx.Respo
     return responses
 
 
-def test_each_request_of_a_flood_is_answered_rightly_or_rejected(folder: FolderStorage, tmp_path: Path) -> None:
-    publish(folder, "r1")
-    with running(tmp_path, ANIMALS_BUCKET=folder.url, ANIMALS_DEADLINE_SECONDS="0.2") as process:
-        process.wait_until_ready()
+def test_each_request_of_a_flood_is_answered_rightly_or_rejected(served: Served) -> None:
+    with served(ANIMALS_DEADLINE_SECONDS="0.2") as process:
         requests = {colour: whole_request(plain(colour, (1200, 1200))) for colour in COLOURS}
         colours = list(itertools.islice(itertools.cycle(COLOURS), 400))
         started = time.monotonic()
@@ -147,10 +136,8 @@ HEAD = (
 )
 
 
-def test_slow_clients_do_not_delay_others_and_are_refused(folder: FolderStorage, tmp_path: Path) -> None:
-    publish(folder, "r1")
-    with running(tmp_path, ANIMALS_BUCKET=folder.url, ANIMALS_UPLOAD_SECONDS="1.5") as process:
-        process.wait_until_ready()
+def test_slow_clients_do_not_delay_others_and_are_refused(served: Served) -> None:
+    with served(ANIMALS_UPLOAD_SECONDS="1.5") as process:
         slow = [socket.create_connection(("127.0.0.1", process.port), timeout=30) for _ in range(150)]
         for connection in slow:
             connection.sendall(HEAD)
@@ -177,13 +164,9 @@ def _send(port: int, request: bytes) -> bytes:
         return b""
 
 
-def test_after_sigterm_under_load_every_accepted_request_is_answered_and_no_more_are_accepted(
-    folder: FolderStorage, tmp_path: Path
-) -> None:
-    publish(folder, "r1")
+def test_after_sigterm_under_load_every_accepted_request_is_answered_and_no_more_are_accepted(served: Served) -> None:
     request = whole_request(plain("lime"))
-    with running(tmp_path, ANIMALS_BUCKET=folder.url) as process:
-        process.wait_until_ready()
+    with served() as process:
         port, responses = process.port, Counter[str]()
 
         def ask() -> None:
@@ -204,10 +187,8 @@ def test_after_sigterm_under_load_every_accepted_request_is_answered_and_no_more
     assert set(responses) == {"right"}
 
 
-def test_a_slow_client_does_not_delay_shutdown(folder: FolderStorage, tmp_path: Path) -> None:
-    publish(folder, "r1")
-    with running(tmp_path, ANIMALS_BUCKET=folder.url) as process:
-        process.wait_until_ready()
+def test_a_slow_client_does_not_delay_shutdown(served: Served) -> None:
+    with served() as process:
         with socket.create_connection(("127.0.0.1", process.port), timeout=30) as connection:
             connection.sendall(HEAD)
             time.sleep(0.2)
@@ -216,11 +197,9 @@ def test_a_slow_client_does_not_delay_shutdown(folder: FolderStorage, tmp_path: 
         assert "Traceback" not in process.log
 
 
-def test_pictures_of_clients_that_have_disconnected_are_not_classified(folder: FolderStorage, tmp_path: Path) -> None:
-    publish(folder, "r1")
+def test_pictures_of_clients_that_have_disconnected_are_not_classified(served: Served) -> None:
     whole = whole_request(plain("lime", (2000, 2000)))
-    with running(tmp_path, ANIMALS_BUCKET=folder.url, ANIMALS_DEADLINE_SECONDS="100") as process:
-        process.wait_until_ready()
+    with served(ANIMALS_DEADLINE_SECONDS="100") as process:
         leaving = [socket.create_connection(("127.0.0.1", process.port), timeout=30) for _ in range(40)]
         for connection in leaving:
             connection.sendall(whole)

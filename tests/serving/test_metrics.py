@@ -90,12 +90,6 @@ def test_versions_that_came_to_serve_or_were_refused_are_counted(
         assert label_values(scrape(client), "version") == {"r3"}
 
 
-def test_what_is_refused_because_too_many_wait_is_counted() -> None:
-    metrics = Metrics()
-    metrics.count_rejected()
-    assert value(samples(metrics.text().decode()), "animals_requests_shed_total") == 1
-
-
 def test_without_a_model_its_age_is_unknown() -> None:
     assert value(samples(Metrics().text().decode()), "animals_model_created_timestamp_seconds") == 0
 

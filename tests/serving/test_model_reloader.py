@@ -17,11 +17,6 @@ from tests.support.hooked_storage import HookedStorage, ignore, on
 from tests.support.published import colour_model, make_card, plain, publish, until
 
 
-@pytest.fixture
-def hooked(folder: FolderStorage) -> HookedStorage:
-    return HookedStorage(folder)
-
-
 def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
 
@@ -45,14 +40,6 @@ def test_the_promoted_version_is_loaded(bucket: Storage) -> None:
     served = load(bucket, registry.read_current(bucket), max_pixels=10_000)
     assert served.current.version == "r2"
     assert served.classifier.classify(plain("red"))["red"] > 0.9
-
-
-def test_a_model_that_is_published_later_is_loaded(folder: FolderStorage) -> None:
-    with made(folder) as reloader:
-        until(lambda: "No model is published" in reloader.reason)
-        assert reloader.served is None
-        publish(folder)
-        until(lambda: reloader.served is not None)
 
 
 def test_each_reason_is_logged_once(

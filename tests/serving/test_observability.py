@@ -12,7 +12,6 @@ from typing import Any
 import httpx
 import pytest
 
-from animals.records import LoggedPrediction
 from animals.serving.tokens import Tokens
 from animals.storage import FolderStorage, GcsStorage, Storage
 from tests.support.emulator import Emulator
@@ -20,6 +19,7 @@ from tests.support.http import Proxy, Request, Response
 from tests.support.metrics import samples, value
 from tests.support.process import Process, running
 from tests.support.published import KEY, plain, publish
+from tests.support.records import logged
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 
@@ -48,12 +48,6 @@ def classify(process: Process, pictures: int) -> list[dict[str, Any]]:
         return list(pool.map(ask, range(pictures)))
 
 
-def logged(storage: Storage) -> list[LoggedPrediction]:
-    lines = [line for name in storage.names("predictions/") for line in storage.read(name).data.splitlines()]
-    assert not [line for line in lines if b"secret" in line]
-    return [LoggedPrediction.model_validate_json(line) for line in lines]
-
-
 def identity(answer: dict[str, Any]) -> str:
     return Tokens(KEY).read(answer["prediction_id"]).id
 
@@ -77,6 +71,7 @@ def test_every_answer_is_logged_by_the_end_of_the_process(bucket: Storage, tmp_p
     found = {entry.id: entry for entry in logged(bucket)}
     assert set(found) == {identity(answer) for answer in answers}
     assert len(logged(bucket)) == 100
+    assert "secret" not in str(logged(bucket))
     for answer in answers:
         entry = found[identity(answer)]
         assert entry.probabilities == pytest.approx(answer["probabilities"], abs=1e-6)

@@ -5,7 +5,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from animals.records import LoggedPrediction
+from animals.prediction_records import LoggedPrediction
 from animals.serving.settings import BackendSettings
 from animals.serving.tokens import Tokens
 from animals.storage import FolderStorage

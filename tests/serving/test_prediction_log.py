@@ -13,7 +13,6 @@ import pytest
 from animals.api import Prediction
 from animals.errors import StorageUnavailable
 from animals.preprocess import normalize
-from animals.records import LoggedPrediction
 from animals.serving import prediction_log
 from animals.serving.decoder import ModelInput
 from animals.serving.metrics import Metrics
@@ -22,6 +21,7 @@ from animals.storage import FolderStorage, Storage
 from tests.support.cards import INPUT, SIDE
 from tests.support.hooked_storage import HookedStorage, ignore, on
 from tests.support.published import until
+from tests.support.records import logged
 
 
 def made(storage: Storage, **changes: Any) -> tuple[PredictionLog, Metrics]:
@@ -46,22 +46,12 @@ def add(log: PredictionLog, identity: str, projection: tuple[float, ...] | None 
     log.add(identity, prediction, ModelInput(normalize(grey, INPUT), (40, 30)), INPUT, projected, 12.3456)
 
 
-def stored(storage: Storage) -> list[LoggedPrediction]:
-    lines = [line for name in storage.names("predictions/") for line in storage.read(name).data.splitlines()]
-    return [LoggedPrediction.model_validate_json(line) for line in lines]
-
-
 def ids(storage: Storage) -> list[str]:
-    return [entry.id for entry in stored(storage)]
+    return [entry.id for entry in logged(storage)]
 
 
 def count(metrics: Metrics, outcome: str) -> float:
     return metrics.registry.get_sample_value("animals_prediction_log_entries_total", {"outcome": outcome}) or 0.0
-
-
-@pytest.fixture
-def hooked(folder: FolderStorage) -> HookedStorage:
-    return HookedStorage(folder)
 
 
 def fail(_: str) -> None:
@@ -83,7 +73,7 @@ def test_an_entry_says_what_was_asked_and_answered(bucket: Storage) -> None:
     before = datetime.now(UTC)
     with log:
         add(log, "a")
-    [entry] = stored(bucket)
+    [entry] = logged(bucket)
     assert (entry.id, entry.version, entry.prediction, entry.confidence) == ("a", "r1", "red", 0.7)
     assert entry.probabilities == {"red": 0.7, "green": 0.2, "blue": 0.1}
     assert entry.brightness == pytest.approx(0.2, abs=1e-5)
@@ -92,15 +82,6 @@ def test_an_entry_says_what_was_asked_and_answered(bucket: Storage) -> None:
     assert entry.milliseconds == 12.346
     assert abs((entry.time - before).total_seconds()) < 60
     assert (count(metrics, "written"), count(metrics, "dropped")) == (1, 0)
-
-
-def test_an_entry_is_a_row_with_a_column_for_each_label_and_dimension(folder: FolderStorage) -> None:
-    with made(folder)[0] as log:
-        add(log, "a")
-    row = stored(folder)[0].row()
-    assert {name: row[name] for name in ("p_red", "p_green", "p_blue")} == {"p_red": 0.7, "p_green": 0.2, "p_blue": 0.1}
-    assert (row["projection_0"], row["projection_1"]) == (0.5, -1.25)
-    assert not {"probabilities", "projection"} & set(row)
 
 
 def test_the_objects_lie_under_the_day_of_their_entries(folder: FolderStorage, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -225,7 +206,7 @@ def test_a_number_that_is_none_is_told_and_counted_instead_of_failing_the_answer
     with log:
         add(log, "a", projection=(np.nan,))
         add(log, "b", projection=None)
-    assert [(entry.id, entry.projection) for entry in stored(folder)] == [("b", ())]
+    assert [(entry.id, entry.projection) for entry in logged(folder)] == [("b", ())]
     assert count(metrics, "dropped") == 1
     assert "A prediction of r1 cannot be written to the prediction log: projection.0" in caplog.text
 

@@ -17,12 +17,12 @@ import pytest
 from animals.storage import FolderStorage, open_storage
 from tests.support.emulator import Emulator
 from tests.support.http import Proxy, Response
-from tests.support.process import SERVING, running
+from tests.support.load import whole_request
+from tests.support.process import SERVING, Served, running
 from tests.support.published import KEY, plain, publish
 
 
 def refused(*, environment: dict[str, str], cwd: Path) -> tuple[int, str]:
-    """Exit code and words of a process that does not start."""
     ended = subprocess.run(
         SERVING,
         env={**os.environ, **environment},
@@ -65,19 +65,15 @@ def test_ctrl_c_ends_it_quietly(folder: FolderStorage, tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals to another process")
-def test_a_request_in_progress_is_answered_after_sigterm(folder: FolderStorage, tmp_path: Path) -> None:
-    publish(folder)
-    request = httpx.Request("POST", "http://x/classify/", files={"file": plain("lime")})
-    body = request.read()
-    head = "".join(f"{name}: {value}\r\n" for name, value in request.headers.items())
-    with running(tmp_path, ANIMALS_BUCKET=folder.url) as process:
-        process.wait_until_ready()
+def test_a_request_in_progress_is_answered_after_sigterm(served: Served) -> None:
+    request = whole_request(plain("lime"))
+    with served() as process:
         with socket.create_connection(("127.0.0.1", process.port), timeout=30) as connection:
-            connection.sendall(f"POST /classify/ HTTP/1.1\r\n{head}\r\n".encode() + body[:50])
+            connection.sendall(request[:-50])
             time.sleep(0.2)
             process.popen.send_signal(signal.SIGTERM)
             process.wait_for("(Waiting for connections to close)")
-            connection.sendall(body[50:])
+            connection.sendall(request[-50:])
             answer = connection.makefile("rb").read()
         assert answer.startswith(b"HTTP/1.1 200")
         assert b'"prediction":"green"' in answer
@@ -85,8 +81,7 @@ def test_a_request_in_progress_is_answered_after_sigterm(folder: FolderStorage, 
 
 
 def test_a_bucket_that_cannot_be_reached_keeps_it_alive_and_its_end_prompt(tmp_path: Path) -> None:
-    nobody = "http://127.0.0.1:1"
-    with running(tmp_path, ANIMALS_BUCKET="gs://somewhere", STORAGE_EMULATOR_HOST=nobody) as process:
+    with running(tmp_path, ANIMALS_BUCKET="gs://somewhere", STORAGE_EMULATOR_HOST="http://127.0.0.1:1") as process:
         assert httpx.get(f"{process.url}/healthz").status_code == 200
         assert httpx.get(f"{process.url}/readyz").status_code == 503
         assert process.end() == 0
@@ -116,11 +111,9 @@ def test_a_bucket_that_comes_back_makes_it_ready(emulator: Emulator, gcs_url: st
         assert answer.json()["prediction"] == "green"
 
 
-def test_bodies_without_an_end_or_with_a_wrong_length_are_refused(folder: FolderStorage, tmp_path: Path) -> None:
+def test_bodies_without_an_end_or_with_a_wrong_length_are_refused(served: Served) -> None:
     head = b'--x\r\nContent-Disposition: form-data; name="file"; filename="cat.jpg"\r\n\r\n'
-    publish(folder)
-    with running(tmp_path, ANIMALS_BUCKET=folder.url, ANIMALS_MAX_UPLOAD_BYTES="50000") as process:
-        process.wait_until_ready()
+    with served(ANIMALS_MAX_UPLOAD_BYTES="50000") as process:
         with socket.create_connection(("127.0.0.1", process.port), timeout=30) as connection:
             connection.sendall(
                 b"POST /classify/ HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n"
@@ -160,13 +153,6 @@ def test_an_impossible_setting_is_told_in_one_sentence(tmp_path: Path) -> None:
     assert words.count("\n") == 1
 
 
-def test_on_cloud_run_it_does_not_start_without_a_secret(tmp_path: Path) -> None:
-    code, words = refused(environment={"K_SERVICE": "backend", "PORT": "0"}, cwd=tmp_path)
-    assert code == 2
-    assert words.startswith("error: ANIMALS_SECRET is not set")
-    assert words.count("\n") == 1
-
-
 def test_a_port_in_use_is_told_with_what_to_do(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
@@ -199,15 +185,13 @@ def test_nothing_that_takes_long_is_imported_before_the_model_is_on_its_way() ->
     assert found.stdout.strip() == "[]"
 
 
-def test_a_running_service_has_no_library_that_it_does_not_need(folder: FolderStorage, tmp_path: Path) -> None:
-    publish(folder)
+def test_a_running_service_has_no_library_that_it_does_not_need(served: Served, tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text(
         "import atexit, pathlib, sys\n"
         "atexit.register(lambda: pathlib.Path('modules').write_text(' '.join(sys.modules)))\n",
         encoding="utf-8",
     )
-    with running(tmp_path, ANIMALS_BUCKET=folder.url, PYTHONPATH=str(tmp_path)) as process:
-        process.wait_until_ready()
+    with served(PYTHONPATH=str(tmp_path)) as process:
         assert httpx.post(f"{process.url}/classify/", files={"file": plain("red")}).status_code == 200
         assert process.end() == 0
     modules = set((tmp_path / "modules").read_text(encoding="utf-8").split())

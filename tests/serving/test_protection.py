@@ -8,27 +8,13 @@ from animals.api import Problem
 from animals.errors import ConfigError
 from animals.serving.app import create_app
 from animals.serving.settings import BackendSettings
-from animals.storage import FolderStorage
-from tests.support.published import Started, plain, publish, until
+from tests.support.published import Ready, plain
 
 ANSWERED = {"file": plain("red")}
 
 
-@pytest.fixture
-def ready(folder: FolderStorage) -> FolderStorage:
-    """A bucket in which a model is published."""
-    publish(folder)
-    return folder
-
-
-def wait(client: TestClient) -> None:
-    until(lambda: client.get("/readyz").status_code == 200)
-
-
-@pytest.mark.usefixtures("ready")
-def test_with_keys_only_those_who_have_one_are_answered(started: Started, settings: BackendSettings) -> None:
-    with started(settings.model_copy(update={"api_keys": SecretStr("first, schlüssel")})) as client:
-        wait(client)
+def test_with_keys_only_those_who_have_one_are_answered(ready: Ready) -> None:
+    with ready(api_keys=SecretStr("first, schlüssel")) as client:
         for wrong in ("second", "", "first, schlüssel", "ü"):
             refusal = client.post("/classify/", files=ANSWERED, headers={b"X-API-Key": wrong.encode()})
             assert refusal.status_code == 401
@@ -46,11 +32,8 @@ def test_without_keys_the_document_asks_for_none(client: TestClient) -> None:
     assert "securitySchemes" not in client.get("/openapi.json").json()["components"]
 
 
-@pytest.mark.usefixtures("ready")
-def test_a_client_that_asks_too_often_is_told_when_to_come_back(started: Started, settings: BackendSettings) -> None:
-    limited = settings.model_copy(update={"rate_limit": "3/minute", "k_service": "backend"})
-    with started(limited) as client:
-        wait(client)  # probes are not counted
+def test_a_client_that_asks_too_often_is_told_when_to_come_back(ready: Ready) -> None:
+    with ready(rate_limit="3/minute", k_service="backend") as client:  # probes are not counted
         near = {"X-Forwarded-For": "203.0.113.7"}
         assert [client.get("/model", headers=near).status_code for _ in range(3)] == [200] * 3
         # what stands before the last address, the client has made up
@@ -67,10 +50,8 @@ def test_without_a_limit_nobody_is_counted(client: TestClient) -> None:
     assert {client.get("/model").status_code for _ in range(30)} == {200}
 
 
-@pytest.mark.usefixtures("ready")
-def test_outside_of_the_cloud_no_header_says_who_a_client_is(started: Started, settings: BackendSettings) -> None:
-    with started(settings.model_copy(update={"rate_limit": "2/minute"})) as client:
-        wait(client)
+def test_outside_of_the_cloud_no_header_says_who_a_client_is(ready: Ready) -> None:
+    with ready(rate_limit="2/minute") as client:
         answers = [client.get("/model", headers={"X-Forwarded-For": f"203.0.113.{last}"}) for last in range(3)]
     assert [answer.status_code for answer in answers] == [200, 200, 429]
 
@@ -80,11 +61,9 @@ def test_a_rate_that_is_none_is_refused_before_the_start(settings: BackendSettin
         create_app(settings.model_copy(update={"rate_limit": "often"}))
 
 
-@pytest.mark.usefixtures("ready")
-def test_only_pages_that_are_configured_may_ask_from_a_browser(started: Started, settings: BackendSettings) -> None:
+def test_only_pages_that_are_configured_may_ask_from_a_browser(ready: Ready) -> None:
     page, other = "https://example.org", "https://example.com"
-    allowed = settings.model_copy(update={"cors_origins": f"{page}, https://example.net", "api_keys": SecretStr("k")})
-    with started(allowed) as client:
+    with ready(cors_origins=f"{page}, https://example.net", api_keys=SecretStr("k")) as client:
         asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "X-API-Key"}
         assert client.options("/classify/", headers={"Origin": page, **asked}).status_code == 200
         assert client.options("/classify/", headers={"Origin": other, **asked}).status_code == 400
@@ -98,10 +77,8 @@ def test_by_default_no_page_may_ask(client: TestClient) -> None:
     assert "access-control-allow-origin" not in client.get("/healthz", headers={"Origin": "https://x.org"}).headers
 
 
-@pytest.mark.usefixtures("ready")
-def test_large_bodies_that_come_at_once_are_bounded_together(started: Started, settings: BackendSettings) -> None:
-    with started(settings.model_copy(update={"max_uploads_bytes": 20_000})) as client:
-        wait(client)
+def test_large_bodies_that_come_at_once_are_bounded_together(ready: Ready) -> None:
+    with ready(max_uploads_bytes=20_000) as client:
         files = {"file": bytes(30_000)}
         refusal = client.post("/classify/", files=files)
         assert refusal.status_code == 503

@@ -7,7 +7,7 @@ import httpx2
 from fastapi.testclient import TestClient
 
 from animals.api import FEEDBACK_PATH
-from animals.records import Feedback
+from animals.prediction_records import Feedback
 from animals.serving.tokens import Tokens
 from animals.storage import Storage
 from tests.support.published import KEY, plain

@@ -53,3 +53,10 @@ class Load:
         with httpx.Client(timeout=30) as client:
             while not self._stop.is_set():
                 self._work(client, chance)
+
+
+def whole_request(picture: bytes) -> bytes:
+    """Return the bytes of a request to classify a picture, which closes the connection after its response."""
+    request = httpx.Request("POST", "http://x/classify/", files={"file": picture}, headers={"Connection": "close"})
+    head = "".join(f"{name}: {value}\r\n" for name, value in request.headers.items())
+    return f"POST /classify/ HTTP/1.1\r\n{head}\r\n".encode() + request.read()

@@ -6,8 +6,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import httpx
@@ -18,7 +18,7 @@ FRONTEND = (sys.executable, "-m", "animals.frontend")
 
 
 class Process:
-    """A backend that listens."""
+    """A service that listens."""
 
     def __init__(self, popen: subprocess.Popen[bytes], log: Path) -> None:
         self.popen = popen
@@ -66,6 +66,10 @@ def _is_ready(url: str) -> bool:
         return httpx.get(url, timeout=10).status_code == 200
     except httpx.TransportError:
         return False
+
+
+Served = Callable[..., AbstractContextManager[Process]]
+"""Type of the fixture that starts the backend with a published model and these variables."""
 
 
 @contextmanager

@@ -20,6 +20,9 @@ from tests.support import cards
 Started = Callable[[BackendSettings], AbstractContextManager[TestClient]]
 """Type of the fixture that starts the application, whether or not it has a model."""
 
+Ready = Callable[..., AbstractContextManager[TestClient]]
+"""Type of the fixture that starts the application with a published model and some other settings."""
+
 KEY = "for tests"
 """Signs prediction ids in tests."""
 LABELS = ("red", "green", "blue")

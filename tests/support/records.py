@@ -11,7 +11,8 @@ import pandas as pd
 
 from animals import registry
 from animals.monitoring.record_types import PREDICTIONS
-from animals.records import Feedback, LoggedPrediction
+from animals.prediction_records import Feedback, LoggedPrediction
+from animals.records import probability_columns, projection_columns
 from animals.storage import Storage
 from tests.support.cards import make_card
 
@@ -70,10 +71,17 @@ def make_prediction(
     return record.model_copy(update=changes)
 
 
+def row(record: Feedback | LoggedPrediction) -> dict[str, Any]:
+    """Return a record as a row of a table with the columns of `reference.parquet`."""
+    values = record.model_dump(exclude={"probabilities", "projection"})
+    projection = record.projection if isinstance(record, LoggedPrediction) else ()
+    return {**values, **probability_columns(record.probabilities), **projection_columns(projection)}
+
+
 def reference_frame(rows: int = 400, accuracy: float = 0.9) -> pd.DataFrame:
     """Return the predictions for the test pictures."""
     random = np.random.default_rng(1)
-    frame = pd.DataFrame(make_prediction(str(row), random).row() for row in range(rows))
+    frame = pd.DataFrame(row(make_prediction(str(number), random)) for number in range(rows))
     right = random.random(rows) < accuracy
     frame["target"] = np.where(right, frame["prediction"], np.roll(LABELS, 1)[frame["prediction"].map(LABELS.index)])
     return frame.drop(columns=["id", "time", "version", "milliseconds"])
@@ -95,6 +103,12 @@ def publish(
     card = make_card(version, created=created, labels=labels, files=files)
     registry.write_version(storage, card, {registry.REFERENCE: data})
     registry.promote(storage, version, reason="test")
+
+
+def logged(storage: Storage) -> list[LoggedPrediction]:
+    """Return the prediction log."""
+    lines = [line for name in storage.names("predictions/") for line in storage.read(name).data.splitlines()]
+    return [LoggedPrediction.model_validate_json(line) for line in lines]
 
 
 def put_feedback(storage: Storage, *records: Feedback) -> None:

@@ -19,8 +19,9 @@ from animals.data.dataset import DataSet
 from animals.data.split import read_manifest
 from animals.errors import ConfigError, StorageUnavailable
 from animals.inference import probabilities
+from animals.prediction_records import LoggedPrediction
 from animals.preprocess import open_picture, preprocess, to_pixels
-from animals.records import LoggedPrediction, now
+from animals.records import now
 from animals.storage import open_storage
 from animals.training import budget
 from animals.training.callbacks import METRICS, read_metrics
@@ -30,6 +31,7 @@ from animals.training.module import build_module
 from animals.training.pipeline import train
 from animals.training.release.publish import publish
 from animals.training.runs import lock_run
+from tests.support.records import row
 from tests.training.conftest import Trained, published, tiny_config
 
 
@@ -97,7 +99,7 @@ def test_the_reference_compares_with_the_prediction_log(trained: Trained, pictur
         projection=tuple(found),
         **{"id": "a", "version": "r1", "time": now(), "milliseconds": 1.0},
     )
-    assert set(entry.row()) - {"id", "version", "time", "milliseconds"} == set(reference.columns) - {
+    assert set(row(entry)) - {"id", "version", "time", "milliseconds"} == set(reference.columns) - {
         "picture",
         "target",
     }

@@ -30,19 +30,7 @@ SAVE_SECONDS: Final = 10.0
 def classify(sources: Sequence[str], out: Path, *, version: str, workers: int | None, engine: str) -> None:
     """Write a table with a row for each picture; pictures that have a prediction in it already are skipped.
 
-    Args:
-        sources: folders, files, patterns and buckets.
-        out: the Parquet file.
-        version: of the model; `current` for the one that serves.
-        workers: number of processes; None for one a CPU.
-        engine: a name in `ENGINES`.
-
-    Raises:
-        DataError: a source holds no pictures.
-        ConfigError: `out` is something else, or has another version's predictions.
-        ModelError: there is no such version, or it cannot be used.
-        StorageUnavailable: a bucket or the disk cannot be used.
-        Interrupted: by Ctrl-C, or because a worker was killed.
+    Version `current` is the one that serves. Without a number of workers there is one for each CPU.
     """
     settings = read_settings(BackendSettings)
     storage = open_storage(settings.bucket)

@@ -21,11 +21,7 @@ RAY_BLOCKS: Final = 10_000
 
 
 def classify_locally(chunks: Sequence[Chunk], model: Model, workers: int | None) -> Iterator[list[Row]]:
-    """Classify pictures with processes of this machine, each on one CPU.
-
-    Raises:
-        Interrupted: a process was killed.
-    """
+    """Classify pictures with processes of this machine, each on one CPU."""
     try:
         job = partial(classify_pictures, model=model)
         for _, rows in in_processes(job, chunks, workers=workers or available_cpus()):
@@ -42,10 +38,6 @@ def classify_with_ray(chunks: Sequence[Chunk], model: Model, workers: int | None
 
     Only names are sent to the workers, and rows come back. Each worker reads the model and its pictures from the
     bucket or from a folder that all machines share.
-
-    Raises:
-        ConfigError: Ray is not installed.
-        AnimalsError: a worker has no model, or a bucket cannot be reached.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")  # else workers install one of their own

@@ -11,15 +11,10 @@ from animals.storage import open_storage
 
 
 def find_pictures(sources: Sequence[str]) -> list[str]:
-    """Return the names of all pictures, sorted, each once.
+    """Return the names of all pictures, sorted, each once; a source without any is a DataError.
 
-    Args:
-        sources: folders and buckets, which are searched recursively for files with a picture's suffix; files and
-            patterns, whose suffix does not matter.
-
-    Raises:
-        DataError: one of them holds none.
-        StorageUnavailable: a bucket cannot be reached.
+    Folders and buckets are searched recursively for files with a picture's suffix. Of files and patterns the suffix
+    does not matter.
     """
     pictures: set[str] = set()
     for source in sources:

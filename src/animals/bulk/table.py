@@ -11,7 +11,6 @@ import os
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Final, Self
 
 import numpy as np
@@ -25,15 +24,10 @@ from animals.files import atomic_write
 from animals.records import Card, probability_columns
 
 PARTS: Final = ".parts"
-"""Ending of the folder of part files, after the table's name."""
 
 
 class Predictions:
     """A table on the disk that one process at a time adds rows to; used as `with Predictions(…) as predictions`.
-
-    Args:
-        out: the Parquet file.
-        card: of the model that predicts.
 
     Raises:
         ConfigError: the file is no table of this model's predictions, or another process adds to it.
@@ -67,29 +61,16 @@ class Predictions:
             raise
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._lock.release()
 
     def add(self, rows: Sequence[Row]) -> None:
-        """Save some rows durably in a part file of their own.
-
-        Raises:
-            StorageUnavailable: the disk is full or may not be written to.
-        """
+        """Save some rows durably in a part file of their own."""
         number = len(list(self._parts.glob("*.parquet")))
         self._write(self._parts / f"{number:08}.parquet", _table(rows, self._card, self._schema))
 
     def finish(self) -> int:
-        """Write the table, sorted by the pictures' names, and remove its parts.
-
-        Returns:
-            Pictures that have no prediction.
-
-        Raises:
-            StorageUnavailable: the disk is full or may not be written to.
-        """
+        """Write the table, sorted by the pictures' names, and remove its parts; return how many have no prediction."""
         table = _newest(pa.concat_tables(map(self._read, self._files())))
         self._write(self._out, table)
         shutil.rmtree(self._parts, ignore_errors=True)  # which holds the lock: some systems keep that file

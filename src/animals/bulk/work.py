@@ -16,7 +16,6 @@ from animals.serving.classifier import Classifier
 from animals.storage import Storage, open_storage
 
 REMOTE: Final = "gs://"
-"""Prefix of the names of pictures in buckets."""
 
 READ_AHEAD: Final = 8
 """Remote pictures that a worker reads at once, to keep its CPU busy; two are enough for local ones.
@@ -32,7 +31,6 @@ class Model:
     bucket: str
     version: str
     max_pixels: int
-    """Largest picture that is decoded."""
 
 
 class Row(NamedTuple):
@@ -42,29 +40,18 @@ class Row(NamedTuple):
     probabilities: tuple[float, ...] = ()
     """In the order of the labels; empty if there is a problem."""
     problem: str | None = None
-    """The reason why it has no prediction."""
 
 
 @functools.cache
 def load(model: Model) -> Classifier:
-    """Return the classifier, which each process loads once and which runs in one thread.
-
-    Raises:
-        NoModel: the bucket does not have that version.
-        BrokenModel: it cannot be used.
-        StorageUnavailable: the bucket cannot be reached.
-    """
+    """Return the classifier, which each process loads once and which runs in one thread."""
     storage = open_storage(model.bucket)
     card = registry.read_card(storage, model.version)
     return Classifier(card, registry.read_file(storage, card, card.serving_file), max_pixels=model.max_pixels)
 
 
 def classify_pictures(names: Sequence[str], model: Model) -> list[Row]:
-    """Return a row for each picture, in their order.
-
-    Raises:
-        StorageUnavailable: a bucket cannot be reached.
-    """
+    """Return a row for each picture, in their order; a bucket that cannot be reached is an error for all of them."""
     classifier = load(model)
     ahead = READ_AHEAD if any(name.startswith(REMOTE) for name in names) else 2
     return [_classify(name, content, classifier) for name, content in in_threads(_read, names, threads=ahead)]

@@ -10,11 +10,7 @@ APP = Path(__file__).with_name("app.py")
 
 
 def main() -> None:
-    """Serve the page until SIGTERM or Ctrl+C.
-
-    Raises:
-        SystemExit: 0 after a signal, 2 for an invalid setting, 1 if the port is not available.
-    """
+    """Serve the page until SIGTERM or Ctrl+C."""
     parse_no_arguments("python -m animals.frontend", "Serve the web page.", PageSettings)
     with exit_on_error():
         settings = read_settings(PageSettings)

@@ -21,7 +21,6 @@ class BackendMetrics:
 
     started: datetime | None
     predictions: Mapping[str, int]
-    """Predictions by label."""
     errors: int
     """Requests to classify that failed with an HTTP status of 500 or more."""
     rejected: int
@@ -32,11 +31,7 @@ class BackendMetrics:
 
 
 def parse_metrics(text: str) -> BackendMetrics:
-    """Parse metrics in Prometheus's text format.
-
-    Raises:
-        ServiceError: the text has another format.
-    """
+    """Parse metrics in Prometheus's text format; another format is a ServiceError."""
     try:
         samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
     except ValueError as error:
@@ -56,14 +51,10 @@ def parse_metrics(text: str) -> BackendMetrics:
 
 
 def quantile(buckets: list[tuple[float, int]], share: float) -> float | None:
-    """Return a quantile of a histogram, interpolated as by Prometheus's `histogram_quantile`.
+    """Return a quantile of a histogram, interpolated as by Prometheus's `histogram_quantile`; None if it is empty.
 
-    Args:
-        buckets: upper bound and cumulative count of each, ascending; the last bound is infinite.
-        share: such as 0.95.
-
-    Returns:
-        None for an empty histogram; the last finite bound if the quantile is above it.
+    The buckets are upper bounds and cumulative counts, ascending; the last bound is infinite. A quantile beyond the
+    last finite bound is that bound.
     """
     if not buckets or not buckets[-1][1]:
         return None

@@ -71,11 +71,9 @@ def _day_axis() -> alt.X:
 
 
 def _bars(rows: Sequence[Mapping[str, Any]], longest: float) -> AltairChart:
-    """Return horizontal bars in the given order.
+    """Return horizontal bars in the given order, in which the longest value fills the width.
 
-    Args:
-        rows: each with `label`, `value`, `text` at the end of the bar, and whether it has the `primary` colour.
-        longest: value of the longest bar.
+    Each row has `label`, `value`, `text` at the end of the bar, and whether it has the `primary` colour.
     """
     axis = alt.Axis(ticks=False, domain=False, grid=False, labelFontSize=_FONT, labelLimit=120, labelPadding=8)
     # 1.3: room for the text at the end of the longest bar

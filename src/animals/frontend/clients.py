@@ -38,13 +38,7 @@ class Backend:
         return self._http.request_model(Prediction, "POST", "/classify/", timeout=BACKEND_SECONDS, files=files)
 
     def submit_feedback(self, prediction_id: str, label: str, picture: bytes | None) -> FeedbackResponse:
-        """Send feedback on a prediction.
-
-        Args:
-            prediction_id: of the prediction.
-            label: the correct one.
-            picture: content of the picture's file, to store it for training; None to store the label only.
-        """
+        """Send the correct label of a prediction, with the picture's file if it may be stored for training."""
         encoded = None if picture is None else base64.b64encode(picture).decode()
         body = FeedbackRequest(x=label, prediction_id=prediction_id, picture=encoded).model_dump(exclude_none=True)
         return self._http.request_model(FeedbackResponse, "POST", "/post_data/", timeout=BACKEND_SECONDS, json=body)
@@ -73,12 +67,7 @@ class ReportFunction:
 
 @cache
 def connect_backend(settings: PageSettings) -> Backend:
-    """Return the backend's client, one for all visitors so that connections are reused.
-
-    Raises:
-        ConfigError: Cloud Run has no such service.
-        ServiceError: Google does not respond.
-    """
+    """Return the backend's client, one for all visitors so that connections are reused."""
     address = backend_address(settings)
     session = _open_session(settings, address)
     if settings.api_key:
@@ -88,13 +77,13 @@ def connect_backend(settings: PageSettings) -> Backend:
 
 @cache
 def connect_report_function(settings: PageSettings) -> ReportFunction:
-    """Return the report function's client, one for all visitors; errors as for `connect_backend`."""
+    """Return the report function's client, one for all visitors."""
     address = str(settings.report)
     return ReportFunction(HttpClient("The report function", address, _open_session(settings, address)))
 
 
 def backend_address(settings: PageSettings) -> str:
-    """Return the backend's URL; errors as for `connect_backend`."""
+    """Return the backend's URL; on Cloud Run it is found by the name of the service."""
     if settings.backend:
         return str(settings.backend)
     return find_service(settings.backend_service) if settings.in_cloud else LOCAL_BACKEND

@@ -22,10 +22,6 @@ _SECONDS: Final = 10.0
 def find_service(name: str, api: str = RUN_API) -> str:
     """Return the URL of a Cloud Run service in the project and region of this one.
 
-    Args:
-        name: of the service.
-        api: URL of the Cloud Run Admin API.
-
     Raises:
         ConfigError: there is no such service, or this service's account has no permission to see it.
         ServiceError: Google does not respond.
@@ -54,11 +50,7 @@ def find_service(name: str, api: str = RUN_API) -> str:
 def authorized_session(address: str) -> requests.Session:
     """Return a session that sends an identity token of this service's account, and renews it when it expires.
 
-    Args:
-        address: URL of the receiving service; no other one accepts the token.
-
-    Raises:
-        ServiceError: the metadata server returns no tokens.
+    Only the service at this address accepts the token.
     """
     try:
         return _authorize(fetch_id_token_credentials(address, Request()))  # type: ignore[no-untyped-call]

@@ -16,12 +16,7 @@ def show_feedback_form(
 ) -> None:
     """Ask whether a prediction is correct, or show the feedback that was given.
 
-    Args:
-        session: keeps the feedback.
-        backend: stores it.
-        picture: that was classified.
-        prediction: for the picture.
-        rejected: whether the prediction is shown as none of the labels.
+    A rejected prediction is shown as none of the labels.
     """
     key = prediction.prediction_id[-24:]
     feedback = session.feedback.get(prediction.prediction_id)

@@ -18,19 +18,15 @@ CONNECT_SECONDS: Final = 5.0
 """Time limit to connect. A service that is just starting on Cloud Run accepts the connection and responds later."""
 
 _PROXY_STATUS: Final = (HTTPStatus.BAD_GATEWAY, HTTPStatus.GATEWAY_TIMEOUT)
-"""Statuses of a proxy whose service is not running."""
 
 M = TypeVar("M", bound=BaseModel)
 
 
 class HttpClient:
-    """Client of one service.
+    """Client of one service; error messages begin with its name.
 
-    Args:
-        name: of the service, as error messages begin with it.
-        address: its URL, without a path.
-        session: sends the requests and authenticates them.
-        patience: seconds that retries of one request may wait in total, while the service asks to retry later.
+    The session authenticates the requests. The patience is the number of seconds that retries of one request may wait
+    in total, while the service asks to retry later.
     """
 
     def __init__(self, name: str, address: str, session: requests.Session, *, patience: int = 2) -> None:
@@ -40,15 +36,9 @@ class HttpClient:
         self._patience = patience
 
     def request(self, method: str, path: str, *, timeout: float, **options: Any) -> requests.Response:
-        """Send a request, and retry it while the service is busy.
+        """Send a request, and retry it while the service is busy: it stores the same feedback only once.
 
-        A retry is harmless: the service stores the same feedback only once.
-
-        Args:
-            method: HTTP method.
-            path: with a leading slash.
-            timeout: seconds until the response begins, and between two parts of it.
-            options: of `requests.Session.request`.
+        The timeout holds until the response begins, and between two parts of it.
 
         Raises:
             RequestRefused: the service rejects the request with a reason (HTTP status 4xx).

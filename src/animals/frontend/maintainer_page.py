@@ -17,7 +17,6 @@ from animals.frontend.text import escape_markdown, format_date, format_duration,
 T = TypeVar("T")
 
 PERIODS: Final = (7, 30, 90)
-"""Days of a report."""
 
 
 def show_maintainer_page(settings: PageSettings) -> None:

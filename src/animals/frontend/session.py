@@ -49,7 +49,12 @@ class Session:
         """Return the prediction for a picture, or the error; both are kept until `forget_failures`."""
         with self._lock:
             if picture.digest not in self.predictions:
-                self.predictions[picture.digest] = _classify(backend, picture)
+                started = time.perf_counter()
+                try:
+                    prediction = backend.classify(picture.name, picture.data)
+                    self.predictions[picture.digest] = TimedPrediction(prediction, time.perf_counter() - started)
+                except AnimalsError as error:
+                    self.predictions[picture.digest] = error
             return self.predictions[picture.digest]
 
     def preview(self, picture: Picture) -> bytes | None:
@@ -81,12 +86,3 @@ class Session:
                     feedback.result = backend.submit_feedback(prediction.prediction_id, feedback.label, data)
                 except AnimalsError as error:
                     feedback.result = error
-
-
-def _classify(backend: Backend, picture: Picture) -> TimedPrediction | AnimalsError:
-    started = time.perf_counter()
-    try:
-        prediction = backend.classify(picture.name, picture.data)
-    except AnimalsError as error:
-        return error
-    return TimedPrediction(prediction, time.perf_counter() - started)

@@ -67,12 +67,7 @@ class PredictionText:
 
 
 def describe_prediction(prediction: Prediction, unknown_below: float) -> PredictionText:
-    """Return the text for a prediction.
-
-    Args:
-        prediction: of the backend.
-        unknown_below: the version's rejection threshold: with less confidence the picture counts as unknown.
-    """
+    """Return the text for a prediction; with less confidence than `unknown_below` the picture counts as unknown."""
     label, confidence = capitalize(prediction.prediction), prediction.confidence
     share = format_percent(confidence)
     if confidence < unknown_below:
@@ -90,11 +85,7 @@ def show_error(
 ) -> None:
     """Show an error, with a button to try again where that may help.
 
-    Args:
-        error: the error.
-        key: of the button.
-        on_retry: called before the page's script runs again.
-        args: arguments of `on_retry`.
+    `on_retry(*args)` is called before the page's script runs again.
     """
     if isinstance(error, RequestRefused):
         st.error(escape_markdown(str(error)), icon=":material/block:")

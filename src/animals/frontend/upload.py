@@ -16,7 +16,6 @@ from animals.frontend.settings import PageSettings
 from animals.preprocess import InputSpec, decode_picture
 
 FILE_TYPES: Final = ("jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff")
-"""Extensions of the files that the backend reads."""
 
 EXAMPLES: Final = files("animals.frontend") / "examples"
 """Pictures whose names are their labels."""
@@ -77,10 +76,9 @@ def make_preview(data: bytes) -> bytes | None:
 
 
 def collect_pictures(settings: PageSettings) -> list[Picture]:
-    """Show the uploader and the camera, and return the pictures.
+    """Show the uploader and the camera, and return the pictures, each content once.
 
-    Returns:
-        The chosen example first, then the photo, then uploads from the newest; each content once.
+    The chosen example is first, then the photo, then uploads from the newest.
     """
     uploads = st.file_uploader(
         text.UPLOAD_LABEL,

@@ -16,19 +16,12 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 GRACE_SECONDS: Final = 15.0
-"""Time that a module has to end after SIGTERM."""
 
 
 def start(module: str, *arguments: str, environment: Mapping[str, str], **options: Any) -> "subprocess.Popen[bytes]":
-    """Start a module as a child process.
+    """Start a module as a child process, as `python -m` would, with these environment variables only.
 
     Ctrl-C in the terminal does not reach the child: its parent receives the signal and ends it with `request_end`.
-
-    Args:
-        module: as after `python -m`.
-        arguments: of the module.
-        environment: all of its variables.
-        options: of `subprocess.Popen`.
     """
     if sys.platform == "win32":
         options["creationflags"] = subprocess.CREATE_NEW_PROCESS_GROUP

@@ -17,7 +17,6 @@ from animals.local.supervisor import Supervisor, responds
 from animals.local.up import configure_services, expect_interrupt, is_published
 
 REPORT: Final = Path("reports.zip")
-"""Written by `demo --once`."""
 
 REPORT_DAYS: Final = 7
 
@@ -28,14 +27,7 @@ PATIENCE: Final = 60
 def demo(ports: Ports, overrides: Sequence[str], *, once: bool) -> None:
     """Train on the sample if no model is published, start all services, and send requests and feedback.
 
-    Args:
-        ports: of the services.
-        overrides: Hydra's, for the training.
-        once: fetch the report and end, instead of running until Ctrl-C.
-
-    Raises:
-        ConfigError: a setting is invalid.
-        AnimalsError: the training or a service failed.
+    Hydra's overrides are for the training. With `once`, fetch the report and end, instead of running until Ctrl-C.
     """
     bucket, services = configure_services(ports)
     backend, page, report = services
@@ -79,11 +71,7 @@ def _next_steps(page: Service, report: Service) -> str:
 
 
 def _train(overrides: Sequence[str]) -> None:
-    """Train on the sample, in a process that ends with this one.
-
-    Raises:
-        AnimalsError: the training failed.
-    """
+    """Train on the sample, in a process that ends with this one."""
     training = start("animals", "train", "experiment=sample", *overrides, environment=os.environ)
     try:
         code = training.wait()

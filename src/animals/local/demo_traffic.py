@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from PIL import Image, ImageEnhance, ImageFilter
@@ -24,8 +24,14 @@ WITH_PICTURE: Final = 0.25
 MAX_PICTURES: Final = 300
 
 
-@dataclass(frozen=True, slots=True)
-class LabelledPicture:
+_CORRUPTIONS: Final[tuple[Callable[[Image.Image], Image.Image], ...]] = (
+    lambda image: ImageEnhance.Brightness(image).enhance(0.4),
+    lambda image: image.filter(ImageFilter.GaussianBlur(image.width / 60)),
+    lambda image: image.resize((max(1, image.width // 5), max(1, image.height // 5))),
+)
+
+
+class LabelledPicture(NamedTuple):
     """A picture whose label is known."""
 
     path: Path
@@ -45,13 +51,7 @@ class Counts:
 
 
 def labelled_pictures(storage: Storage) -> list[LabelledPicture]:
-    """Return at most `MAX_PICTURES` test pictures of the served version, shuffled.
-
-    Raises:
-        NoModel: no version is published.
-        BrokenModel: the version's table of test pictures cannot be read.
-        DataError: the pictures are not on this machine.
-    """
+    """Return at most `MAX_PICTURES` test pictures of the served version, shuffled."""
     import pandas as pd  # takes a second
 
     from animals.config.compose import read_run_config
@@ -72,13 +72,7 @@ def labelled_pictures(storage: Storage) -> list[LabelledPicture]:
 
 
 def send(backend: Backend, pictures: Sequence[LabelledPicture], *, after_each: Callable[[], None]) -> Counts:
-    """Classify each picture and send its label as feedback.
-
-    Args:
-        backend: client of the backend; its errors are raised.
-        pictures: to send; some of them are corrupted first.
-        after_each: called after each picture, to check the services.
-    """
+    """Classify each picture, some of them corrupted, and send its label as feedback."""
     counts, rng = Counts(), np.random.default_rng(0)
     for picture in pictures:
         corrupted = rng.random() < CORRUPTED
@@ -101,18 +95,3 @@ def _corrupt(path: Path, rng: np.random.Generator) -> bytes:
     file = BytesIO()
     corruption(open_picture(path)).save(file, "JPEG", quality=80)
     return file.getvalue()
-
-
-def _darken(image: Image.Image) -> Image.Image:
-    return ImageEnhance.Brightness(image).enhance(0.4)
-
-
-def _blur(image: Image.Image) -> Image.Image:
-    return image.filter(ImageFilter.GaussianBlur(image.width / 60))
-
-
-def _shrink(image: Image.Image) -> Image.Image:
-    return image.resize((max(1, image.width // 5), max(1, image.height // 5)))
-
-
-_CORRUPTIONS: Final = (_darken, _blur, _shrink)

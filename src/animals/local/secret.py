@@ -13,11 +13,7 @@ SECRET_FILE: Final = Path("data/secret")
 
 
 def local_secret(path: Path = SECRET_FILE) -> str:
-    """Read the key from a file that only its owner may read; create the file if it does not exist.
-
-    Raises:
-        ConfigError: the file cannot be read or written, or is empty.
-    """
+    """Read the key from a file that only its owner may read; create the file if it does not exist."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with suppress(FileExistsError), open(path, "x", encoding="ascii", opener=_open_private) as file:

@@ -18,7 +18,6 @@ class Service:
     health: str
     """Path of a cheap request, which succeeds when the service runs."""
     home: str = "/"
-    """Path of the first page to open."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """Variables in addition to those of this process."""
 

@@ -49,14 +49,7 @@ class Supervisor:
     """Services that run during a `with` block, in the main thread because it handles signals.
 
     In the block SIGTERM raises KeyboardInterrupt like Ctrl-C. The services end with the block, and with this process
-    even if it is killed.
-
-    Args:
-        services: to start.
-        console: shows their output.
-
-    Raises:
-        AnimalsError: a port is not available; nothing was started.
+    even if it is killed. If a port is not available, nothing is started.
     """
 
     def __init__(self, services: Sequence[Service], console: Console) -> None:
@@ -87,11 +80,7 @@ class Supervisor:
         self._stop()
 
     def check(self) -> None:
-        """Check that all services run.
-
-        Raises:
-            AnimalsError: one has ended; the message says which and how.
-        """
+        """Raise AnimalsError if a service has ended; the message says which and how."""
         for child in self._children:
             if (code := child.process.poll()) is not None:
                 child.printer.join(1)
@@ -99,22 +88,14 @@ class Supervisor:
                 raise AnimalsError(f"The {child.service.name} ended with {how}. Its output above gives the reason.")
 
     def wait_until_ready(self) -> None:
-        """Wait until each service responds, and print its address.
-
-        Raises:
-            AnimalsError: one has ended, or does not respond in time.
-        """
+        """Wait until each service responds, and print its address."""
         for service in self._services:
             ready = partial(responds, service.url + service.health)
             self.wait_until(ready, f"The {service.name} does not respond.")
             self.print(f"{service.name:<8} runs on {service.url}{service.home}")
 
     def wait_until(self, condition: Callable[[], bool], failure: str) -> None:
-        """Wait until a condition is true, while all services run.
-
-        Raises:
-            AnimalsError: a service has ended, or the time is over; the message begins with `failure`.
-        """
+        """Wait until a condition is true, while all services run; if it takes too long, raise with the failure."""
         deadline = time.monotonic() + READY_SECONDS
         while not condition():
             self._pause()
@@ -122,12 +103,7 @@ class Supervisor:
                 raise AnimalsError(f"{failure} Waited for {READY_SECONDS:.0f} s.")
 
     def run_until_signal(self) -> None:
-        """Wait for a signal.
-
-        Raises:
-            KeyboardInterrupt: a signal was received.
-            AnimalsError: a service has ended.
-        """
+        """Wait for a signal, which raises KeyboardInterrupt; raise AnimalsError if a service ends."""
         while True:
             self._pause()
 

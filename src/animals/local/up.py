@@ -20,12 +20,7 @@ from animals.storage import Storage, open_storage
 
 
 def up(ports: Ports) -> None:
-    """Start backend, page and report function, and show their output until Ctrl-C.
-
-    Raises:
-        ConfigError: a setting is invalid.
-        AnimalsError: one of them ended by itself.
-    """
+    """Start backend, page and report function, and show their output until Ctrl-C."""
     bucket, services = configure_services(ports)
     with expect_interrupt(), Supervisor(services, Console(highlight=False)) as supervisor:
         supervisor.wait_until_ready()
@@ -36,11 +31,7 @@ def up(ports: Ports) -> None:
 
 
 def configure_services(ports: Ports) -> tuple[Storage, tuple[Service, Service, Service]]:
-    """Return the bucket, and backend, page and report function on it.
-
-    Raises:
-        ConfigError: a setting is invalid.
-    """
+    """Return the bucket, and backend, page and report function on it."""
     settings = read_settings(BackendSettings)
     secret = settings.secret.get_secret_value() if settings.secret else local_secret()
     return open_storage(settings.bucket), local_services(settings.bucket, secret, ports)

@@ -19,11 +19,7 @@ logger = logging.getLogger("animals.monitoring")
 
 
 def main() -> None:
-    """Serve until SIGTERM or Ctrl+C.
-
-    Raises:
-        SystemExit: 0 after a signal, 2 for an impossible setting, 1 if the port is taken.
-    """
+    """Serve until SIGTERM or Ctrl+C."""
     parse_no_arguments("python -m animals.monitoring", "Serve reports on what the bucket holds.", ReportSettings)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # until the server handles it
     logging.basicConfig(level=logging.INFO, format="%(levelname)-8s %(message)s")

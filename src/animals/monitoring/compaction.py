@@ -21,8 +21,8 @@ from animals.concurrency import in_threads
 from animals.errors import Busy, NoSuchObject, ObjectChanged
 from animals.monitoring.record_types import RecordType
 from animals.monitoring.tables import merge, read_batches, to_parquet
-from animals.records import FEEDBACK_PICTURES
-from animals.storage import ABSENT, Storage, StoredObject
+from animals.prediction_records import FEEDBACK_PICTURES
+from animals.storage import ABSENT, Storage
 
 CHUNK_OBJECTS: Final = 2000
 """Objects compacted in one step, at most: a finished step is durable and leaves the memory."""
@@ -46,17 +46,9 @@ class Day:
     """Names of objects, or of their lines, that cannot be read; they stay in the bucket."""
 
     def tables(self) -> Iterator[pa.Table]:
-        """Yield the records in batches, sorted by id.
-
-        Raises:
-            BrokenRecords: the file cannot be read.
-        """
+        """Yield the records in batches, sorted by id."""
         if self.parquet is not None:
             yield from read_batches(self.record_type.compacted(self.date), self.parquet, self.record_type.schema)
-
-
-class _Disappeared(Exception):
-    """An object that was listed and is gone, because another process compacted it."""
 
 
 def compact(storage: Storage, record_type: RecordType, day: date) -> Day:
@@ -65,14 +57,13 @@ def compact(storage: Storage, record_type: RecordType, day: date) -> Day:
     Raises:
         BrokenRecords: the existing file cannot be read.
         Busy: other processes keep compacting the same day.
-        StorageUnavailable: the bucket cannot be reached.
     """
     deadline = time.monotonic() + RETRY_SECONDS
     wait = 0.05
     while True:
         try:
             return _compact(storage, record_type, day)
-        except (ObjectChanged, _Disappeared) as error:
+        except (ObjectChanged, NoSuchObject) as error:  # or it was listed and is gone: another process compacted it
             if time.monotonic() > deadline:
                 raise Busy(
                     f"Other processes are compacting the {record_type.folder} of {day}. Try again in a moment."
@@ -100,7 +91,7 @@ def _compact_chunk(storage: Storage, record_type: RecordType, file: "_DayFile", 
     rows: list[dict[str, Any]] = []
     broken: list[str] = []
     generations: dict[str, str] = {}
-    for name, stored in in_threads(lambda name: _read(storage, name), names):
+    for name, stored in in_threads(storage.read, names):
         parsed = record_type.parse(name, stored.data)
         rows += parsed.rows
         broken += parsed.broken
@@ -125,13 +116,6 @@ def _chunks(sizes: dict[str, int]) -> Iterator[list[str]]:
         yield names
 
 
-def _read(storage: Storage, name: str) -> StoredObject:
-    try:
-        return storage.read(name)
-    except NoSuchObject as error:
-        raise _Disappeared from error
-
-
 def _delete(storage: Storage, name: str, generation: str) -> None:
     """Delete an object whose records are in the file, unless it was written again since it was read."""
     with contextlib.suppress(NoSuchObject, ObjectChanged):
@@ -152,11 +136,7 @@ class _DayFile:
             self.parquet, self._generation = stored.data, stored.generation
 
     def add(self, rows: list[dict[str, Any]]) -> None:
-        """Merge rows into the file.
-
-        Raises:
-            ObjectChanged: another process wrote the file since it was read.
-        """
+        """Merge rows into the file, unless another process wrote it since it was read: that is ObjectChanged."""
         if not rows:
             return
         before = self._table()

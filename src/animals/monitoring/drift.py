@@ -68,14 +68,9 @@ class _Test(NamedTuple):
 def detect_drift(
     reference: pd.DataFrame, current: pd.DataFrame, labels: Sequence[str], limits: Limits = DEFAULTS
 ) -> Drift:
-    """Compare recent predictions with those for the test pictures.
+    """Compare recent predictions of a version with its `reference.parquet`.
 
-    Args:
-        reference: the version's `reference.parquet`.
-        current: rows of the prediction log (`LoggedPrediction.row`) of that version. Repeated pictures count once: a
-            client that sends the same picture a thousand times is not drift.
-        labels: labels of the version.
-        limits: limits beyond which a difference counts as drift.
+    Repeated pictures count once: a client that sends the same picture a thousand times is not drift.
     """
     current = _distinct(current)
     results = [
@@ -193,13 +188,8 @@ def _projections_differ(reference: pd.DataFrame, current: pd.DataFrame) -> Diffe
 def _separate(before: Values, now: Values) -> Difference:
     """Return how well a linear discriminant separates two tables, and the p-value of Hotelling's test of their means.
 
-    Args:
-        before: shape (rows, columns).
-        now: shape (other rows, the same columns).
-
-    Returns:
-        The area under the ROC curve of the discriminant, corrected for having been fitted to the same rows, and the
-        p-value.
+    The tables have shape (rows, columns). The size is the area under the ROC curve of the discriminant, corrected for
+    having been fitted to the same rows.
     """
     (n, columns), m = before.shape, len(now)
     free = n + m - 2

@@ -48,11 +48,8 @@ does not occur."""
 def performance_page(reference: pd.DataFrame, feedback: pd.DataFrame, labels: Sequence[str], remarks: list[str]) -> str:
     """Return a page that compares the accuracy on feedback with the accuracy on the test pictures.
 
-    Args:
-        reference: table with the columns target, prediction and `p_<label>`.
-        feedback: table with the columns label, prediction and `p_<label>`; at least one row.
-        labels: labels of the version.
-        remarks: sentences at the top of the page.
+    Both tables have the columns prediction and `p_<label>`; the right label is `target` in the reference and `label` in
+    the feedback, which has at least one row. The remarks are at the top of the page.
     """
     shares = list(probability_columns(dict.fromkeys(labels)))
     padding = dict.fromkeys(_PADDING[len(labels) :], 0.0)
@@ -83,12 +80,8 @@ def drift_page(
 ) -> str:
     """Return a page on data quality, and on the distribution of the predictions compared with the test pictures.
 
-    Args:
-        reference: table with the columns of `LoggedPrediction.row` that describe picture and prediction.
-        predictions: table with the same columns; at least one row.
-        labels: labels of the version.
-        drift: result of `detect_drift`, which the plots show.
-        remarks: sentences at the top of the page.
+    Both tables have the columns of a version's reference that describe picture and prediction; there is at least one
+    prediction. The plots show the given drift.
     """
     shares = list(probability_columns(dict.fromkeys(labels)))
     numbers = [name for name in ("confidence", *shares, *FEATURES) if name in reference and name in predictions]
@@ -118,19 +111,17 @@ def _drifts(columns: list[str], drift: Drift) -> list[ValueDrift]:
         if test is not None:
             # one test covers all probabilities: list it only once
             listed: dict[str, Any] = {} if test.feature == name else {"tests": []}
-            metrics.append(ValueDrift(column=name, method=_method(test), threshold=test.threshold, **listed))
+            metrics.append(
+                ValueDrift(column=name, method=f"animals: {test.feature}", threshold=test.threshold, **listed)
+            )
     return metrics
-
-
-def _method(feature: FeatureDrift) -> str:
-    return f"animals: {feature.feature}"
 
 
 def _register(feature: FeatureDrift) -> None:
     """Register a test with Evidently that returns a result of ours."""
     suffix = ", of all probabilities together" if feature.feature == "probabilities" else ""
     test = StatTest(
-        name=_method(feature),
+        name=f"animals: {feature.feature}",
         display_name=f"{feature.test}{suffix}",
         allowed_feature_types=[ColumnType.Numerical, ColumnType.Categorical],
         default_threshold=feature.threshold,

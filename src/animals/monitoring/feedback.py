@@ -17,31 +17,25 @@ from animals.monitoring.compaction import compact
 from animals.monitoring.record_types import FEEDBACK
 from animals.monitoring.reference import Reference
 from animals.monitoring.tables import Sample, is_valid, of_version, to_frame
-from animals.records import FEEDBACK_PICTURES, Card, feedback_name, pictured
+from animals.prediction_records import FEEDBACK_PICTURES, feedback_name, pictured
+from animals.records import Card
 from animals.storage import Storage
 
 NEEDED: Final = decision.DEFAULTS.feedback
-"""Records needed for a performance report."""
 
 MAX_NAMED: Final = 20
 """Broken records that a summary names; the others are only counted."""
 
 
 class FeedbackResult(NamedTuple):
-    """The feedback of a period."""
+    """The feedback of a period, and a sample of its records."""
 
     summary: FeedbackSummary
     sample: pd.DataFrame
-    """A sample of the records, as `records.Feedback.row`."""
 
 
 def read_feedback(storage: Storage, days: Sequence[date], reference: Reference) -> FeedbackResult:
-    """Count the feedback on a version's predictions of these days.
-
-    Raises:
-        BrokenRecords: a Parquet file of compacted records cannot be read.
-        StorageUnavailable: the bucket cannot be reached.
-    """
+    """Count the feedback on a version's predictions of these days."""
     counts = _Counts(reference.card)
     by_day = tuple(counts.add_day(storage, day) for day in days)
     records, right = sum(day.records for day in by_day), sum(day.right for day in by_day)
@@ -107,10 +101,6 @@ def count_pictures(storage: Storage, card: Card, today: date) -> int:
 
     Later days are counted by the names of the pictures; on the day of creation only the records tell which predictions
     came later.
-
-    Raises:
-        BrokenRecords: a Parquet file of compacted records cannot be read.
-        StorageUnavailable: the bucket cannot be reached.
     """
     created = card.created.astimezone(UTC)
     first_day = 0

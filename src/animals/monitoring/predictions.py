@@ -18,13 +18,12 @@ from animals.storage import Storage
 
 
 class PredictionsResult(NamedTuple):
-    """The predictions of a period."""
+    """The predictions of a period, and a sample of their records."""
 
     summary: PredictionsSummary
     drift: Drift
     days_drifted: int
     sample: pd.DataFrame
-    """A sample of the records, as `LoggedPrediction.row`."""
 
 
 class _Day(NamedTuple):
@@ -34,12 +33,7 @@ class _Day(NamedTuple):
 
 
 def read_predictions(storage: Storage, days: Sequence[date], reference: Reference) -> PredictionsResult:
-    """Count a version's predictions of these days, and compare them with its reference.
-
-    Raises:
-        BrokenRecords: a Parquet file of compacted records cannot be read.
-        StorageUnavailable: the bucket cannot be reached.
-    """
+    """Count a version's predictions of these days, and compare them with its reference."""
     labels = reference.card.labels
     sample = Sample(PREDICTIONS.schema)
     by_day: list[DayOfPredictions] = []

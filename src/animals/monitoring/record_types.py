@@ -8,7 +8,8 @@ from typing import Any, Final, NamedTuple
 import pyarrow as pa
 from pydantic import AwareDatetime, ValidationError
 
-from animals.records import Feedback, LoggedPrediction, Probability, Record
+from animals.prediction_records import Feedback, LoggedPrediction
+from animals.records import Probability, Record
 
 _ARROW_TYPES: Final[dict[Any, pa.DataType]] = {
     str: pa.string(),
@@ -40,12 +41,10 @@ class RecordType:
     folder: str
     """Folder in the bucket: `<folder>/date=<day>/…`."""
     suffix: str
-    """Suffix of the objects' names."""
     max_bytes: int
     """Largest object that is read; a larger one is not a record."""
     schema: pa.Schema
     parse: Callable[[str, bytes], Parsed]
-    """Parse the object with this name and content."""
 
     def prefix(self, day: date) -> str:
         """Return the prefix of the names of a day's objects."""
@@ -80,11 +79,7 @@ def _parse_predictions(name: str, data: bytes) -> Parsed:
 
 
 def _to_row(record: Feedback | LoggedPrediction) -> dict[str, Any]:
-    """Return a record as Arrow reads it.
-
-    Raises:
-        OverflowError: a number or a time does not fit into its column.
-    """
+    """Return a record as Arrow reads it; a number that does not fit into its column is an OverflowError."""
     row = record.model_dump()
     row["probabilities"] = list(row["probabilities"].items())
     for name, value in row.items():

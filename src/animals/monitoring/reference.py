@@ -27,12 +27,7 @@ class Reference:
 
 
 def read_reference(storage: Storage, version: str | None = None) -> Reference:
-    """Read the reference of a version, by default of the served one.
-
-    Raises:
-        NoModel: there is no such version, or none is served.
-        BrokenModel: its card or its reference cannot be used.
-    """
+    """Read the reference of a version, by default of the served one; an unusable one is a BrokenModel."""
     card = registry.read_card(storage, version or registry.read_current(storage).version)
     name = registry.file_name(card.version, registry.REFERENCE)
     data = registry.read_file(storage, card, registry.REFERENCE)

@@ -24,7 +24,6 @@ from animals.storage import Storage
 logger = logging.getLogger(__name__)
 
 DAYS: Final = 7
-"""Default length of a report's period."""
 
 MAX_DAYS: Final = 90
 """Longest period: each day costs a few requests to the bucket."""
@@ -35,26 +34,20 @@ LATEST: Final = "reports/latest.json"
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The data of a report."""
+    """The data of a report, with samples of the feedback and the predictions."""
 
     summary: Summary
     reference: Reference
     feedback: pd.DataFrame
-    """A sample of the feedback, as `Feedback.row`."""
     predictions: pd.DataFrame
-    """A sample of the predictions, as `LoggedPrediction.row`."""
 
 
 def build_report(
     storage: Storage, days: int = DAYS, version: str | None = None, created: datetime | None = None
 ) -> Report:
-    """Compact new records, and summarize the last days.
+    """Compact new records, and summarize the last days, which end with the day of `created` (UTC, by default now).
 
-    Args:
-        storage: the bucket.
-        days: length of the period, which ends with the day of `created` in UTC.
-        version: the version to report on, by default the served one.
-        created: time of the report, by default the present.
+    Without a version it is the served one.
 
     Raises:
         NoModel: there is no such version.
@@ -87,11 +80,7 @@ def _last(days: int, today: date) -> list[date]:
 
 
 def make_files(report: Report) -> dict[str, bytes]:
-    """Return the report's files by name.
-
-    Raises:
-        NothingToReport: there are no predictions and no feedback in the period.
-    """
+    """Return the report's files by name; without predictions and feedback there is NothingToReport."""
     summary = report.summary
     if not (summary.feedback.records or summary.predictions.records):
         raise NothingToReport(
@@ -134,19 +123,9 @@ def _drift_page(report: Report) -> str:
 
 
 def store(storage: Storage, summary: Summary, files: dict[str, bytes], *, latest: bool) -> str:
-    """Store a report in the bucket.
+    """Store a report in the bucket, and return the prefix of the objects' names.
 
-    Args:
-        storage: the bucket.
-        summary: summary of the report.
-        files: files of the report.
-        latest: whether the alerts are to use it from now on.
-
-    Returns:
-        The prefix of the objects' names.
-
-    Raises:
-        StorageUnavailable: the bucket cannot be reached.
+    The latest one is what the alerts use from now on.
     """
     prefix = f"reports/{summary.created:%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:4]}/"
     for name, data in files.items():
@@ -158,12 +137,7 @@ def store(storage: Storage, summary: Summary, files: dict[str, bytes], *, latest
 
 
 def read_latest(storage: Storage) -> Summary | None:
-    """Read the summary of the newest report on the served version; None if there is none yet.
-
-    Raises:
-        BrokenRecords: it cannot be read.
-        StorageUnavailable: the bucket cannot be reached.
-    """
+    """Read the summary of the newest report on the served version; None if there is none yet."""
     try:
         return Summary.model_validate_json(storage.read(LATEST).data)
     except NoSuchObject:

@@ -27,41 +27,30 @@ class CheckResult(Record):
     """The printed line."""
 
     severity: Literal["INFO", "NOTICE", "ERROR"]
-    """Severity in Cloud Logging."""
     message: str
     event: Literal["check"] = "check"
     """The alert policies match it."""
     version: str
     days: int
-    """Length of the period."""
     model_days: float
-    """Age of the version."""
     less_accurate: bool
     """Whether the accuracy on feedback is significantly lower than on the test pictures."""
     accuracy: Probability | None
-    """Accuracy on feedback."""
     judged: int
     """Feedback records."""
     drifted: bool
     drift_days: int
     """Latest days in a row with drift."""
     pictures: int
-    """New labelled pictures."""
     retrain: bool
     reasons: tuple[str, ...]
     asked: Requested
-    """Whether a training was requested."""
 
 
 def check(storage: Storage, trigger: Trigger | None, days: int) -> CheckResult:
     """Report on the last days, store the summary for the alerts, and request a training if needed.
 
-    Raises:
-        NoModel: no version is published.
-        BrokenModel: the card or the reference of the served version cannot be used.
-        BrokenRecords: a Parquet file of compacted records cannot be read.
-        StorageUnavailable: the bucket cannot be reached.
-        ServiceError: the training could not be requested; the line that says so was printed.
+    If the training cannot be requested, the line that says so is printed before the ServiceError is raised.
     """
     report = build_report(storage, days)
     summary = report.summary
@@ -105,15 +94,7 @@ def _result(report: Report, requested: Requested) -> CheckResult:
 
 
 def run(days: int) -> str:
-    """Check the last days, and request a training if needed.
-
-    Returns:
-        One line of JSON.
-
-    Raises:
-        ConfigError: the number of days or a setting is invalid.
-        AnimalsError: as `check` raises.
-    """
+    """Check the last days, request a training if needed, and return one line of JSON."""
     logging.basicConfig(level=logging.WARNING, handlers=[StderrHandler()])
     if not 1 <= days <= MAX_DAYS:
         raise ConfigError(f"--days is {days}; expected 1 to {MAX_DAYS}.")

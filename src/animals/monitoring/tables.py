@@ -1,6 +1,5 @@
 """Tables of records: as Parquet, filtered by version, sampled at random, and as data frames for statistics."""
 
-import contextlib
 from collections.abc import Iterator, Sequence
 from io import BytesIO
 from typing import Any, Final
@@ -15,7 +14,6 @@ from animals.errors import BrokenRecords
 from animals.records import Card, probability_columns, projection_columns
 
 BATCH_ROWS: Final = 10_000
-"""Rows in memory at a time."""
 
 SAMPLE_ROWS: Final = 5000
 """Rows used by statistical tests and plots, at most: more would change little and take longer."""
@@ -29,17 +27,8 @@ def to_parquet(table: pa.Table) -> bytes:
 
 
 def read_batches(name: str, data: bytes, schema: pa.Schema) -> Iterator[pa.Table]:
-    """Yield the rows of a Parquet file as tables of at most `BATCH_ROWS` rows.
-
-    Args:
-        name: name of the object, for the error message.
-        data: its content.
-        schema: expected schema.
-
-    Raises:
-        BrokenRecords: it is not a Parquet file, or has other columns.
-    """
-    with _broken_records(name):
+    """Yield the rows of the Parquet file with this name and content as tables of at most `BATCH_ROWS` rows."""
+    try:
         file = pq.ParquetFile(BytesIO(data))
         if different := sorted(set(file.schema_arrow.names) ^ set(schema.names)):
             raise BrokenRecords(
@@ -48,12 +37,6 @@ def read_batches(name: str, data: bytes, schema: pa.Schema) -> Iterator[pa.Table
             )
         for batch in file.iter_batches(BATCH_ROWS):
             yield pa.Table.from_batches([batch]).select(schema.names).cast(schema)
-
-
-@contextlib.contextmanager
-def _broken_records(name: str) -> Iterator[None]:
-    try:
-        yield
     except (pa.ArrowException, OSError) as error:
         reason = str(error).partition("\n")[0]
         raise BrokenRecords(
@@ -82,10 +65,6 @@ class Sample:
     """A random sample of the rows of several tables; every row has the same probability.
 
     The same tables in the same order give the same sample.
-
-    Args:
-        schema: schema of the tables.
-        size: rows in the sample, at most.
     """
 
     def __init__(self, schema: pa.Schema, size: int = SAMPLE_ROWS) -> None:
@@ -133,7 +112,7 @@ def _has_all_probabilities(table: pa.Table, labels: pa.Array) -> pa.Array:
 
 
 def to_frame(table: pa.Table, labels: Sequence[str]) -> pd.DataFrame:
-    """Return the rows with the columns of `Feedback.row` or `LoggedPrediction.row`."""
+    """Return the rows with a column for each probability and dimension, as in `reference.parquet`."""
     columns = {name: table[name] for name in table.column_names if name not in ("probabilities", "projection")}
     probabilities = table["probabilities"].combine_chunks()
     shares = probability_columns({label: pc.map_lookup(probabilities, label, "first") for label in labels})

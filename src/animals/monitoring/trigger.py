@@ -38,9 +38,7 @@ class RetrainRequest(Record):
     version: str
     """The served version, to be replaced by a better one."""
     bucket: str
-    """URL of the bucket with the version and the feedback."""
     reasons: tuple[str, ...]
-    """One sentence each."""
 
     @property
     def name(self) -> str:
@@ -65,11 +63,7 @@ class TriggerSettings(GitHubSettings):
 
 
 def open_trigger(settings: TriggerSettings) -> Trigger | None:
-    """Return the function that sends requests; None if none are to be sent.
-
-    Raises:
-        ConfigError: the setting has another form, or the token is missing.
-    """
+    """Return the function that sends requests; None if none are to be sent."""
     if settings.trigger == "print":
         return None
     if match := _PUBSUB.fullmatch(settings.trigger):
@@ -83,13 +77,10 @@ def open_trigger(settings: TriggerSettings) -> Trigger | None:
 
 
 def send_once(trigger: Trigger, request: RetrainRequest, storage: Storage) -> bool:
-    """Send a request, unless one was sent on the same day for the same version.
+    """Send a request, unless one was sent on the same day for the same version; return whether it was sent now.
 
     The request is stored before it is sent, so that only one of two concurrent processes sends it. If sending fails, it
     is deleted again, so that the next check retries.
-
-    Returns:
-        Whether it was sent now.
     """
     try:
         storage.write(request.name, request.model_dump_json(indent=2).encode(), if_generation=ABSENT)

@@ -33,11 +33,7 @@ def main() -> None:
 
 
 def serve() -> None:
-    """Serve until SIGTERM or Ctrl+C.
-
-    Raises:
-        SystemExit: 0 after a signal, 2 for an impossible setting, 1 if the port is unavailable.
-    """
+    """Serve until SIGTERM or Ctrl+C."""
     # uvicorn repeats the signal that ended it, which would end the process with an error
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: sys.exit(0))

@@ -52,36 +52,22 @@ class State(TypedDict):
 def create_app(settings: BackendSettings | None = None, reloader: ModelReloader | None = None) -> FastAPI:
     """Build the backend; nothing is loaded before it starts.
 
-    Args:
-        settings: those in the environment by default.
-        reloader: one for these settings that has started already, while this module was imported.
-
-    Raises:
-        ConfigError: a setting is impossible or missing.
+    By default the settings are those in the environment. A reloader for them may have started already, while this
+    module was imported.
     """
     settings = read_settings(BackendSettings) if settings is None else settings
     reloader = make_reloader(settings) if reloader is None else reloader
     tokens = Tokens(signing_key(settings), days=settings.token_days)
-    uploads = Uploads(
-        reloader.metrics,
-        max_bytes=settings.max_upload_bytes,
-        max_total_bytes=settings.max_uploads_bytes,
-        seconds=settings.upload_seconds,
-    )
-
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[State]:
-        async with _running(settings, reloader, tokens) as state:
-            yield state
+    uploads = Uploads(settings, reloader.metrics)
 
     app = FastAPI(
         title="animals",
         summary="Says what is on a picture.",
         version=version("animals"),
-        lifespan=lifespan,
+        lifespan=lambda _: _running(settings, reloader, tokens),
         middleware=_middleware(settings, reloader.metrics, uploads),
         dependencies=[Security(APIKeyHeader(name=auth.HEADER, auto_error=False))] if settings.keys else [],
-        exception_handlers=error_responses.handlers(),
+        exception_handlers=error_responses.HANDLERS,
         form_limits={"max_files": 1, "max_fields": 10},
         generate_unique_id_function=lambda route: route.name,
         redirect_slashes=False,

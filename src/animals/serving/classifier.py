@@ -31,15 +31,10 @@ class ModelOutput:
 class Classifier:
     """One version of the model; safe to use from several threads.
 
-    Args:
-        card: of the version; its labels are in the order of the model's outputs.
-        model: content of the ONNX file.
-        max_pixels: largest picture that is decoded.
-        threads: ONNX Runtime threads per call. With one call per CPU at a time, one thread each has the highest
-            throughput.
+    With one call per CPU at a time, one ONNX Runtime thread each has the highest throughput.
 
     Raises:
-        BrokenModel: the file cannot be run, or does not fit its card.
+        BrokenModel: the file cannot be run, or does not fit its card, whose labels are in the order of its outputs.
     """
 
     def __init__(self, card: Card, model: bytes, *, max_pixels: int = MAX_PIXELS, threads: int = 1) -> None:
@@ -64,12 +59,7 @@ class Classifier:
         return dict(zip(self.card.labels, probabilities.tolist(), strict=True))
 
     def decode(self, file: bytes) -> ModelInput:
-        """Decode a picture's file and resize it to the model's size.
-
-        Raises:
-            NotAPicture: no decoder reads it, or it ends too early.
-            PictureTooLarge: it has more pixels than allowed.
-        """
+        """Decode a picture's file and resize it to the model's size."""
         return decode_file(file, self.card.input, max_pixels=self._max_pixels)
 
     def infer(self, batch: NDArray[np.float32]) -> ModelOutput:
@@ -85,11 +75,7 @@ class Classifier:
         return time.perf_counter() - started
 
     def _self_test(self) -> None:
-        """Classify one picture as a request would.
-
-        Raises:
-            BrokenModel: the model fails, or does not return one finite number for each label of the card.
-        """
+        """Classify one picture as a request would: the model must return one finite number for each label."""
         file = BytesIO()
         Image.new("RGB", (1, 1), "grey").save(file, "PNG")  # within any limit of pixels
         batch = self.decode(file.getvalue()).pixels[np.newaxis]

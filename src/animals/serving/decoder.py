@@ -37,11 +37,7 @@ def decode_file(data: bytes, spec: InputSpec, *, max_pixels: int) -> ModelInput:
 
 
 def decode_pixels(pixels: NDArray[np.float32]) -> ModelInput:
-    """Check pixels of shape (3, side, side) that the client has prepared.
-
-    Raises:
-        NotAPicture: a value is far from those of a picture, or not a number.
-    """
+    """Check pixels of shape (3, side, side) that the client has prepared: no value may be far from a picture's."""
     aligned = np.array(pixels, np.float32)  # the request's bytes may lie at any address
     if not np.abs(aligned).max() <= MAX_VALUE:  # also false for NaN
         raise NotAPicture(

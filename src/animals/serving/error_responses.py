@@ -68,15 +68,6 @@ def documented(*statuses: int, meaning: Mapping[int, str] = MEANING) -> dict[int
     return {status: {"model": Problem, "description": {**MEANING, **meaning}[status]} for status in statuses}
 
 
-def handlers() -> dict[int | type[Exception], Handler]:
-    """Return FastAPI's `exception_handlers`."""
-    return {
-        **dict.fromkeys(STATUS, _domain_error),
-        RequestValidationError: _validation_error,
-        HTTPException: _http_error,
-    }
-
-
 def problem_response(scope: Scope, status: int, detail: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
     """Return a `Problem` as a response, below /v2 in the form of the Open Inference Protocol."""
     # the detail may quote the client's text, in which half a character cannot be encoded
@@ -116,3 +107,11 @@ def _how_to_send(request: Request) -> str:
         files = '-F "files=@one.jpg" -F "files=@two.jpg"'
         return f'Send up to {MAX_PICTURES} pictures, each as a multipart field "files": curl {files} {request.url}'
     return f'Send one picture as the file of the multipart field "file": curl -F "file=@picture.jpg" {request.url}'
+
+
+HANDLERS: Final[dict[int | type[Exception], Handler]] = {
+    **dict.fromkeys(STATUS, _domain_error),
+    RequestValidationError: _validation_error,
+    HTTPException: _http_error,
+}
+"""FastAPI's `exception_handlers`."""

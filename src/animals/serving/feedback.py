@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, Final, TypeVar, TypeVarTuple
+from functools import partial
+from typing import Any, Final, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -12,13 +13,12 @@ from pydantic import ValidationError
 
 from animals.api import FEEDBACK_PATH, FeedbackRequest, FeedbackResponse
 from animals.errors import Busy, WrongFeedback
-from animals.records import Feedback, picture_name
+from animals.prediction_records import Feedback, picture_name
 from animals.serving.error_responses import documented
 from animals.serving.feedback_picture import make_feedback_picture
 from animals.serving.feedback_store import FeedbackStore
-from animals.serving.tokens import TokenPayload, Tokens
+from animals.serving.tokens import Tokens
 
-Arguments = TypeVarTuple("Arguments")
 Result = TypeVar("Result")
 
 MAX_WRITES: Final = 8
@@ -32,13 +32,7 @@ MAX_DELIMITERS: Final = 1000
 
 
 class FeedbackHandler:
-    """Checks feedback and stores it, in threads beside the event loop.
-
-    Args:
-        store: the records in the bucket.
-        tokens: reads prediction ids.
-        max_pixels: largest picture that is decoded.
-    """
+    """Checks feedback and stores it, in threads beside the event loop."""
 
     def __init__(self, store: FeedbackStore, tokens: Tokens, *, max_pixels: int) -> None:
         self._store = store
@@ -68,44 +62,33 @@ class FeedbackHandler:
             )
         picture = None
         if feedback.picture is not None:
-            picture = await self._in_thread(
-                self._picture_slots, make_feedback_picture, payload, feedback.picture, self._max_pixels
-            )
-        record = _make_record(payload, feedback.x, received, has_picture=picture is not None)
-        await self._in_thread(self._write_slots, self._store.store, record, picture)
+            make = partial(make_feedback_picture, payload, feedback.picture, self._max_pixels)
+            picture = await self._in_thread(self._picture_slots, make)
+        record = Feedback(
+            id=payload.id,
+            time=received,
+            answered=payload.time,
+            version=payload.version,
+            label=feedback.x,
+            prediction=payload.prediction,
+            confidence=payload.probabilities[payload.prediction],
+            probabilities=payload.probabilities,
+            picture=None if picture is None else picture_name(payload.time, payload.id, received),
+        )
+        await self._in_thread(self._write_slots, partial(self._store.store, record, picture))
         return FeedbackResponse(id=record.id, label=record.label, picture=record.picture is not None)
 
-    async def _in_thread(
-        self, slots: anyio.Semaphore, function: Callable[[*Arguments], Result], *arguments: *Arguments
-    ) -> Result:
-        """Call a function in a thread as soon as there is a free slot.
-
-        Raises:
-            Busy: none was free in time; the function was not called.
-        """
+    async def _in_thread(self, slots: anyio.Semaphore, function: Callable[[], Result]) -> Result:
+        """Call a function in a thread as soon as there is a free slot; if none is free in time, raise Busy instead."""
         with anyio.move_on_after(WAIT_SECONDS) as wait:
             await slots.acquire()
         if wait.cancelled_caught:
             raise Busy("More feedback arrives than can be stored in time, so this was not. Try again in 2 s.", 2)
         try:
             # abandoned at shutdown: a bucket that hangs must not delay it, nor the last write of the prediction log
-            return await anyio.to_thread.run_sync(function, *arguments, limiter=self._threads, abandon_on_cancel=True)
+            return await anyio.to_thread.run_sync(function, limiter=self._threads, abandon_on_cancel=True)
         finally:
             slots.release()
-
-
-def _make_record(payload: TokenPayload, label: str, received: datetime, *, has_picture: bool) -> Feedback:
-    return Feedback(
-        id=payload.id,
-        time=received,
-        answered=payload.time,
-        version=payload.version,
-        label=label,
-        prediction=payload.prediction,
-        confidence=payload.probabilities[payload.prediction],
-        probabilities=payload.probabilities,
-        picture=picture_name(payload.time, payload.id, received) if has_picture else None,
-    )
 
 
 router = APIRouter()
@@ -136,9 +119,6 @@ def _parse(body: bytes) -> FeedbackRequest:
 
     A body of three texts has few brackets and commas. One with many is refused before it is parsed: twenty million
     bytes of them would need gigabytes.
-
-    Raises:
-        RequestValidationError: the body is not feedback.
     """
     if sum(map(body.count, (b"{", b"[", b","))) > MAX_DELIMITERS:
         raise RequestValidationError([])

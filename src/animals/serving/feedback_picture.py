@@ -15,7 +15,6 @@ MAX_SIDE: Final = 1024
 """Pixels of the longer side: more than any model here uses; a camera's picture becomes a tenth of its bytes."""
 
 QUALITY: Final = 90
-"""Of the JPEG."""
 
 _SPEC: Final = InputSpec(side=MAX_SIDE, mean=(0, 0, 0), std=(1, 1, 1), resize="squash")
 """Lets large JPEGs be decoded at a reduced scale, with twice the pixels that are kept."""
@@ -24,19 +23,9 @@ _SPEC: Final = InputSpec(side=MAX_SIDE, mean=(0, 0, 0), std=(1, 1, 1), resize="s
 def make_feedback_picture(payload: TokenPayload, encoded: str, max_pixels: int) -> bytes:
     """Return the picture that was classified as it is stored; takes as long as classifying it.
 
-    Args:
-        payload: of the prediction id.
-        encoded: the file that was classified, in base64.
-        max_pixels: largest picture, width times height, that is decoded.
-
-    Returns:
-        A JPEG, upright and in RGB, at most `MAX_SIDE` pixels a side. It is encoded anew from the pixels, so that place,
-        time, camera, comments and thumbnail are lost.
-
-    Raises:
-        WrongFeedback: it is not base64, or not the picture of that prediction.
-        NotAPicture: no decoder reads it, or it ends too early.
-        PictureTooLarge: it has more pixels than allowed.
+    It is a JPEG, upright and in RGB, at most `MAX_SIDE` pixels a side. It is encoded anew from the pixels, so that
+    place, time, camera, comments and thumbnail are lost. Errors as for `decode_picture`, and WrongFeedback for base64
+    that is damaged or is not the picture of that prediction.
     """
     try:
         data = base64.b64decode(encoded, validate=True)

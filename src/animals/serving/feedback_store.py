@@ -7,7 +7,7 @@ from typing import Final
 from pydantic import ValidationError
 
 from animals.errors import Busy, NoSuchObject, ObjectChanged
-from animals.records import Feedback, picture_name, pictures_of
+from animals.prediction_records import Feedback, picture_name, pictures_of
 from animals.serving.metrics import Metrics
 from animals.storage import ABSENT, Storage
 
@@ -16,12 +16,7 @@ MAX_ATTEMPTS: Final = 10
 
 
 class FeedbackStore:
-    """The feedback records in the bucket: one for each prediction, of which the latest is kept.
-
-    Args:
-        storage: the bucket.
-        metrics: counts what is stored.
-    """
+    """The feedback records in the bucket: one for each prediction, of which the latest is kept."""
 
     def __init__(self, storage: Storage, metrics: Metrics) -> None:
         self._storage = storage
@@ -33,7 +28,6 @@ class FeedbackStore:
         Raises:
             ObjectChanged: a later record of the same prediction is stored.
             Busy: others write the same record at this moment.
-            StorageUnavailable: the bucket cannot be reached.
         """
         if record.picture is not None and picture is not None:
             self._storage.write(record.picture, picture)
@@ -53,10 +47,6 @@ class FeedbackStore:
 
         The name of a record is that of its prediction, so a repetition finds what it repeats. A delayed write must not
         undo a later one: each write names the generation that it replaces, nearly always none.
-
-        Raises:
-            ObjectChanged: a later one is stored, which has another content.
-            Busy: others were quicker each time.
         """
         generation, existing = ABSENT, None
         for _ in range(MAX_ATTEMPTS):

@@ -43,11 +43,7 @@ class TraceMiddleware:
 
 
 class CloudFormatter(logging.Formatter):
-    """Formatter that writes one JSON object per line.
-
-    Args:
-        project: the Google Cloud project that keeps the traces.
-    """
+    """Formatter that writes one JSON object per line; the project is the one that keeps the traces."""
 
     def __init__(self, project: str | None) -> None:
         super().__init__()

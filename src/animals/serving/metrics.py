@@ -1,7 +1,6 @@
 """Metrics for Prometheus at `GET /metrics`; docs/design/predictions.md lists the names."""
 
 from collections.abc import Iterable
-from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Final, Literal
 
@@ -34,50 +33,40 @@ class Metrics:
     def __init__(self) -> None:
         # process_start_time_seconds tells when counting began, for all of them
         disable_created_metrics()  # type: ignore[no-untyped-call]
-        self.registry = CollectorRegistry()
-        ProcessCollector(registry=self.registry)  # memory, CPU seconds, open files, start
-        self._requests = Counter("animals_requests", "Answered requests.", ["route", "status"], registry=self.registry)
-        self._in_flight = Gauge("animals_requests_in_flight", "Requests not yet answered.", registry=self.registry)
+        registry = self.registry = CollectorRegistry()
+        ProcessCollector(registry=registry)  # memory, CPU seconds, open files, start
+        self._requests = Counter("animals_requests", "Answered requests.", ["route", "status"], registry=registry)
+        self.in_flight = Gauge("animals_requests_in_flight", "Requests not yet answered.", registry=registry)
         self._request_seconds = Histogram(
-            "animals_request_seconds", "From request to answer.", ["route"], buckets=_SECONDS, registry=self.registry
+            "animals_request_seconds", "From request to answer.", ["route"], buckets=_SECONDS, registry=registry
         )
         stages = Histogram(
-            "animals_stage_seconds", "Parts of a request.", ["stage"], buckets=_SECONDS, registry=self.registry
+            "animals_stage_seconds", "Parts of a request.", ["stage"], buckets=_SECONDS, registry=registry
         )
-        self._stages = {stage: stages.labels(stage) for stage in STAGES}
-        self._shed = Counter(
-            "animals_requests_shed", "Requests refused because too many waited.", registry=self.registry
-        )
-        self._model = Gauge("animals_model_info", "1 for the version that serves.", ["version"], registry=self.registry)
+        self.stages = {stage: stages.labels(stage) for stage in STAGES}
+        self.shed = Counter("animals_requests_shed", "Requests refused because too many waited.", registry=registry)
+        self._model = Gauge("animals_model_info", "1 for the version that serves.", ["version"], registry=registry)
         self._model_created = Gauge(
             "animals_model_created_timestamp_seconds",
             "When the version that serves was made; 0 while none does.",
-            registry=self.registry,
+            registry=registry,
         )
-        reloads = Counter("animals_reloads", "Looks for another version.", ["outcome"], registry=self.registry)
-        self._reloads = {outcome: reloads.labels(outcome) for outcome in OUTCOMES}
-        self._predictions = Counter("animals_predictions", "Answers.", ["label"], registry=self.registry)
+        reloads = Counter("animals_reloads", "Looks for another version.", ["outcome"], registry=registry)
+        self.reloads = {outcome: reloads.labels(outcome) for outcome in OUTCOMES}
+        self._predictions = Counter("animals_predictions", "Answers.", ["label"], registry=registry)
         self._confidence = Histogram(
-            "animals_prediction_confidence", "Of answers.", ["label"], buckets=_SHARES, registry=self.registry
+            "animals_prediction_confidence", "Of answers.", ["label"], buckets=_SHARES, registry=registry
         )
         self._feedback = Counter(
             "animals_feedback",
             "Judgements that were stored: the person's label, and whether the answer had said so.",
             ["label", "right"],
-            registry=self.registry,
+            registry=registry,
         )
         entries = Counter(
-            "animals_prediction_log_entries", "Entries of the prediction log.", ["outcome"], registry=self.registry
+            "animals_prediction_log_entries", "Entries of the prediction log.", ["outcome"], registry=registry
         )
-        self._written, self._dropped = entries.labels("written"), entries.labels("dropped")
-
-    def time_stage(self, stage: Stage) -> AbstractContextManager[object]:
-        """Return a context manager that times one stage of a request."""
-        return self._stages[stage].time()
-
-    def observe_stage(self, stage: Stage, seconds: float) -> None:
-        """Record the duration of one stage of a request."""
-        self._stages[stage].observe(seconds)
+        self.written, self.dropped = entries.labels("written"), entries.labels("dropped")
 
     def count_prediction(self, label: str, confidence: float) -> None:
         """Count one prediction."""
@@ -87,14 +76,6 @@ class Metrics:
     def count_feedback(self, label: str, *, right: bool) -> None:
         """Count one stored feedback record by the label that the person gave."""
         self._feedback.labels(label, "true" if right else "false").inc()
-
-    def count_rejected(self) -> None:
-        """Count one request that was rejected because too many waited."""
-        self._shed.inc()
-
-    def count_reload(self, outcome: Outcome) -> None:
-        """Count one attempt to load a version."""
-        self._reloads[outcome].inc()
 
     def set_model(self, version: str, labels: Iterable[str], created: datetime) -> None:
         """Set the version that serves."""
@@ -107,27 +88,8 @@ class Metrics:
             for right in ("true", "false"):
                 self._feedback.labels(label, right)
 
-    def count_logged(self, entries: int) -> None:
-        """Count stored entries of the prediction log."""
-        self._written.inc(entries)
-
-    def count_dropped(self, entries: int) -> None:
-        """Count lost entries of the prediction log."""
-        self._dropped.inc(entries)
-
-    def begin_request(self) -> None:
-        """Count one request as in flight."""
-        self._in_flight.inc()
-
-    def end_request(self, route: str, status: int, seconds: float) -> None:
-        """Count one request as answered.
-
-        Args:
-            route: the template of its path, such as `/classify`, or `OTHER`.
-            status: of the response.
-            seconds: from the request to the response.
-        """
-        self._in_flight.dec()
+    def count_request(self, route: str, status: int, seconds: float) -> None:
+        """Count one answered request by the template of its path, such as `/classify`, or `OTHER`."""
         self._requests.labels(route, str(int(status))).inc()
         self._request_seconds.labels(route).observe(seconds)
 

@@ -3,7 +3,6 @@
 import logging
 import threading
 from dataclasses import dataclass
-from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
 from animals import registry
@@ -37,13 +36,7 @@ class ServedModel:
 
 
 def load(storage: Storage, current: Current, *, max_pixels: int) -> ServedModel:
-    """Load and test the version that the pointer names.
-
-    Raises:
-        NoModel: the version does not exist.
-        BrokenModel: it cannot be served.
-        StorageUnavailable: the bucket cannot be reached.
-    """
+    """Load and test the version that the pointer names."""
     card = registry.read_card(storage, current.version)
     model = registry.read_file(storage, card, card.serving_file)
     from animals.serving.classifier import Classifier  # import ONNX Runtime after the download has begun, not before
@@ -52,11 +45,7 @@ def load(storage: Storage, current: Current, *, max_pixels: int) -> ServedModel:
 
 
 def make_reloader(settings: BackendSettings) -> "ModelReloader":
-    """Return a reloader that has not started yet.
-
-    Raises:
-        ConfigError: the setting names no bucket.
-    """
+    """Return a reloader that has not started yet."""
     storage = open_storage(settings.bucket, retry_deadline=RETRY_SECONDS)
     return ModelReloader(storage, Metrics(), max_pixels=settings.max_pixels, interval=settings.reload_seconds)
 
@@ -65,20 +54,14 @@ class ModelReloader:
     """A thread that loads the promoted version, used as `with ModelReloader(…) as reloader`.
 
     A promoted version replaces the one that serves only after it is loaded and has passed its self-test. Otherwise it
-    is refused once: its pointer's generation is remembered, and the old version keeps serving.
-
-    Args:
-        storage: the bucket.
-        metrics: counts loaded and refused versions.
-        max_pixels: largest picture that the model decodes.
-        interval: seconds between two checks of the pointer.
+    is refused once: its pointer's generation is remembered, and the old version keeps serving. The interval is the
+    number of seconds between two checks of the pointer.
     """
 
     def __init__(self, storage: Storage, metrics: Metrics, *, max_pixels: int, interval: float) -> None:
         self.storage = storage
         self.metrics = metrics
         self.served: ServedModel | None = None
-        """The model that serves, if there is one."""
         self.reason = "The model is being loaded. Try again in a moment."
         """Why no model serves, or why it is not the promoted one."""
         self._max_pixels = max_pixels
@@ -96,18 +79,12 @@ class ModelReloader:
             self._thread.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._stopping.set()
         self._thread.join(JOIN_SECONDS)
 
     def require_model(self) -> ServedModel:
-        """Return the model that serves.
-
-        Raises:
-            NoModel: there is none; the message says why.
-        """
+        """Return the model that serves; if there is none, the NoModel says why."""
         if self.served is None:
             raise NoModel(self.reason)
         return self.served
@@ -139,13 +116,7 @@ class ModelReloader:
             self._fall_back(current, current.previous)
 
     def _load_replacement(self, current: Current) -> ServedModel:
-        """Load the version that the pointer names, unless it serves already.
-
-        Raises:
-            NoModel: it does not exist.
-            BrokenModel: it cannot be served, or cannot replace the one that serves.
-            StorageUnavailable: the bucket cannot be reached.
-        """
+        """Load the version that the pointer names, unless it serves already."""
         if self.served and self.served.current.version == current.version:
             return ServedModel(current, self.served.classifier)
         replacement = load(self.storage, current, max_pixels=self._max_pixels)
@@ -158,7 +129,7 @@ class ModelReloader:
         self.reason, self._bucket_failed = "", False
         card = model.classifier.card
         self.metrics.set_model(card.version, card.labels, card.created)
-        self.metrics.count_reload("served")
+        self.metrics.reloads["served"].inc()
         logger.info("%s serves, with %d labels.", card.version, len(card.labels))
 
     def _fall_back(self, current: Current, previous: str) -> None:
@@ -186,7 +157,7 @@ class ModelReloader:
 
     def _note_failure(self, outcome: Outcome, reason: str, error: Exception | None = None) -> None:
         """Count a failure, and log it unless it is the same as before."""
-        self.metrics.count_reload(outcome)
+        self.metrics.reloads[outcome].inc()
         if reason == self.reason:
             return
         self.reason = reason

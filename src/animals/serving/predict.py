@@ -72,7 +72,7 @@ class Predictor:
         try:
             # the same model until the response, even if another is promoted meanwhile
             classifier = request.classifier or self._reloader.require_model().classifier
-            with self._metrics.time_stage("decode"):
+            with self._metrics.stages["decode"].time():
                 if isinstance(request.picture, bytes):
                     decoded = classifier.decode(request.picture)
                 else:
@@ -82,7 +82,7 @@ class Predictor:
             return error
 
     def _infer(self, classifier: Classifier, group: Sequence[_Decoded]) -> list[Prediction]:
-        with self._metrics.time_stage("inference"):
+        with self._metrics.stages["inference"].time():
             output = classifier.infer(np.stack([one.input.pixels for one in group]))
         projections = [None] * len(group) if output.projections is None else output.projections
         return [

@@ -6,7 +6,6 @@ import time
 import uuid
 from collections import deque
 from datetime import UTC, datetime
-from types import TracebackType
 from typing import Final, NamedTuple, Self
 
 import numpy as np
@@ -16,8 +15,9 @@ from pydantic import ValidationError
 from animals.api import Prediction
 from animals.errors import StorageError
 from animals.features import prepared_features
+from animals.prediction_records import LoggedPrediction
 from animals.preprocess import InputSpec
-from animals.records import LoggedPrediction, explain, now
+from animals.records import explain, now
 from animals.serving.decoder import ModelInput
 from animals.serving.metrics import Metrics
 from animals.storage import ABSENT, Storage
@@ -72,9 +72,7 @@ class PredictionLog:
         self._thread.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._stopping.set()
         with self._changed:
             self._changed.notify()
@@ -93,13 +91,8 @@ class PredictionLog:
     ) -> None:
         """Add one prediction; never waits for the bucket, and never fails because of it.
 
-        Args:
-            identity: the `id` in the prediction's token (`tokens.TokenPayload.id`), not the token.
-            prediction: as it was returned.
-            decoded: the model's input, of which brightness, contrast and sharpness are logged.
-            spec: how the picture was preprocessed.
-            projection: of the embedding, shape (dimensions,); None where the model has no such output.
-            milliseconds: from the beginning of decoding to the prediction.
+        The identity is the `id` in the prediction's token (`tokens.TokenPayload.id`), not the token. The projection of
+        the embedding has shape (dimensions,). The time is counted from the beginning of decoding.
         """
         if not self._max_bytes:
             return
@@ -120,7 +113,7 @@ class PredictionLog:
                 milliseconds=round(milliseconds, 3),
             )
         except ValidationError as error:  # NaN or infinity from a damaged model
-            self._metrics.count_dropped(1)
+            self._metrics.dropped.inc()
             version, reason = prediction.model_version, explain(error)
             logger.warning("A prediction of %s cannot be written to the prediction log: %s.", version, reason)
         else:
@@ -140,7 +133,7 @@ class PredictionLog:
         while self._lines and self._bytes > self._max_bytes:
             self._bytes -= len(self._lines.popleft().text)
         if dropped := before - len(self._lines):
-            self._metrics.count_dropped(dropped)
+            self._metrics.dropped.inc(dropped)
 
     def _run(self) -> None:
         while not self._stopping.is_set() or self._lines:
@@ -180,7 +173,7 @@ class PredictionLog:
             logger.info("The prediction log is written again.")
         with self._changed:
             self._bytes -= len(text)
-        self._metrics.count_logged(len(lines))
+        self._metrics.written.inc(len(lines))
         return True
 
     def _put_back(self, lines: list[_Line]) -> None:

@@ -12,8 +12,7 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from types import TracebackType
-from typing import Final, Self, cast
+from typing import Any, Final, Self, cast
 
 import anyio
 import anyio.to_thread
@@ -54,11 +53,7 @@ class _Job:
 class RequestQueue:
     """Queue of pictures to classify, used as `async with RequestQueue(…) as queue`; threads do the work.
 
-    Args:
-        predictor: classifies a batch.
-        slots: batches that run at once, each on one CPU.
-        deadline: seconds that a job may wait.
-        metrics: counts rejected requests and times the wait.
+    Each slot runs one batch on one CPU. The deadline is the number of seconds that a job may wait.
     """
 
     def __init__(self, predictor: Predictor, *, slots: int, deadline: float, metrics: Metrics) -> None:
@@ -81,10 +76,8 @@ class RequestQueue:
         await self._tasks.__aenter__()
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> bool | None:
-        return await self._tasks.__aexit__(kind, error, trace)
+    async def __aexit__(self, *error: Any) -> bool | None:
+        return await self._tasks.__aexit__(*error)
 
     def __len__(self) -> int:
         """Return the number of jobs that wait or run."""
@@ -103,27 +96,20 @@ class RequestQueue:
         return max(2 * self._slots, int(self._deadline / self.seconds_per_result))
 
     def check(self) -> None:
-        """Reject a new request if the queue is full; called before the body is read, so that it costs little.
-
-        Raises:
-            Busy: a job that arrived now could not run before the deadline.
-        """
+        """Reject a new request if the queue is full; called before the body is read, so that it costs little."""
         if self._length >= self.capacity:
             raise self._busy()
 
     def _busy(self) -> Busy:
-        self._metrics.count_rejected()
+        self._metrics.shed.inc()
         wait = math.ceil(self._length * self.seconds_per_result)
         return Busy(f"More requests are waiting than can be answered in time. Try again in {wait} s.", wait)
 
     async def submit(self, request: Request, picture: PredictRequest, *, admitted: bool = False) -> Prediction:
-        """Wait for the prediction of one picture.
+        """Wait for the prediction of one picture; if the client disconnects while the job waits, the job is not run.
 
-        Args:
-            request: of the client; if the client disconnects while the job waits, the job is not run.
-            picture: the picture.
-            admitted: True for later pictures of a request that has passed `check` as a whole. They are submitted one
-                after the other, so that they never fill the queue.
+        Later pictures of a request that has passed `check` as a whole are `admitted`. They are submitted one after the
+        other, so that they never fill the queue.
 
         Raises:
             Busy: the queue has filled up since `check`, or is much slower than expected.
@@ -169,7 +155,7 @@ class RequestQueue:
     async def _is_due(self, job: _Job) -> bool:
         """Return whether the client still waits for the job; finish it otherwise."""
         waited = time.perf_counter() - job.arrived
-        self._metrics.observe_stage("queue", waited)
+        self._metrics.stages["queue"].observe(waited)
         if not job.admitted and waited > MAX_DEADLINES * self._deadline:
             job.finish(self._busy())
         elif await job.request.is_disconnected():

@@ -22,11 +22,7 @@ predict_router = APIRouter(route_class=AdmissionRoute)
 
 
 async def served_model(request: Request) -> ServedModel:
-    """Return the model that serves.
-
-    Raises:
-        NoModel: there is none.
-    """
+    """Return the model that serves, or raise NoModel."""
     model: ServedModel = request.state.reloader.require_model()
     return model
 

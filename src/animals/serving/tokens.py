@@ -44,12 +44,7 @@ def digest(data: bytes) -> str:
 
 
 class Tokens:
-    """Signer and reader of prediction ids.
-
-    Args:
-        key: the secret; anyone who has it can sign.
-        days: how long a token is valid.
-    """
+    """Signer and reader of prediction ids; anyone who has the key can sign."""
 
     def __init__(self, key: str, *, days: float = 30.0) -> None:
         self._max_age = timedelta(days=days)
@@ -67,12 +62,7 @@ class Tokens:
     ) -> str:
         """Return a new prediction id, safe in URLs.
 
-        Args:
-            version: of the model.
-            prediction: the likeliest label.
-            probabilities: by label.
-            identity: the payload's id; by default a random one.
-            picture: content of the file that was classified; the token carries its digest.
+        It carries the payload's id, by default a random one, and the digest of the file that was classified.
         """
         payload = TokenPayload(
             id=identity or uuid.uuid4().hex,
@@ -86,12 +76,7 @@ class Tokens:
         return signed if isinstance(signed, str) else signed.decode()
 
     def read(self, token: str) -> TokenPayload:
-        """Verify a prediction id and return its payload.
-
-        Raises:
-            ExpiredToken: it is too old.
-            InvalidToken: it was not signed with this key.
-        """
+        """Verify a prediction id and return its payload."""
         try:
             # the signature of a token that is cut here does not match
             payload = self._serializer.loads(token[:_MAX_LENGTH], max_age=int(self._max_age.total_seconds()))
@@ -111,9 +96,7 @@ class Tokens:
 def signing_key(settings: BackendSettings) -> str:
     """Return the key in the settings, or else the one that they name in Secret Manager, or else a random one.
 
-    Raises:
-        ConfigError: the named key cannot be read; or no key is set on Cloud Run, where each instance would sign with a
-            key of its own.
+    On Cloud Run a key must be set: each instance would sign with a random one of its own.
     """
     if settings.secret is not None:
         return settings.secret.get_secret_value()

@@ -16,10 +16,11 @@ from animals.data.sources.fetch import main, summary
 from animals.data.sources.folder import ImportResult, count_pictures
 from animals.data.sources.import_pictures import FEEDBACK_ROOT, default_root, import_pictures
 from animals.errors import BrokenRecords, DataError, NoModel, StorageUnavailable
-from animals.records import Feedback, picture_name
+from animals.prediction_records import Feedback, picture_name
 from animals.storage import FolderStorage, Storage
 from tests.support.pictures import scene
 from tests.support.published import colour_model, encode, make_card
+from tests.support.records import row
 
 LABELS = ("cat", "dog", "cow")
 FOLDERS = {"gatto": "cat", "cane": "dog", "mucca": "cow"}
@@ -66,7 +67,7 @@ def keep(bucket: Storage, *records: Feedback) -> None:
 def compact(bucket: Storage, day: str, *records: Feedback) -> None:
     """Store records as a table of many, and remove the loose ones, as the reports do."""
     table = BytesIO()
-    pd.DataFrame([record.row() for record in records]).to_parquet(table)
+    pd.DataFrame(map(row, records)).to_parquet(table)
     bucket.write(f"compacted/feedback/date={day}.parquet", table.getvalue())
     for name in {record.name for record in records} & set(bucket.names("feedback/date=")):
         bucket.delete(name)
@@ -204,7 +205,7 @@ def _table(frame: pd.DataFrame) -> bytes:
 
 
 def _timeless(record: Feedback) -> pd.DataFrame:
-    return pd.DataFrame([{**record.row(), "time": "yesterday"}])
+    return pd.DataFrame([{**row(record), "time": "yesterday"}])
 
 
 def test_without_feedback_or_a_model_it_is_said_what_to_do(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from starlette.middleware import Middleware
-from starlette.types import Message, Scope
+from starlette.types import Message
 
 from animals.serving.metrics import Metrics
 from animals.serving.middleware.access import AccessMiddleware
@@ -92,14 +92,3 @@ def test_a_request_that_nobody_waited_for_is_499(cancelled: bool, caplog: pytest
     with pytest.raises(asyncio.CancelledError) if cancelled else nullcontext():
         asyncio.run(app({"type": "http", "method": "GET", "path": "/"}, _hears, _says))
     assert lines(caplog)[0].startswith("GET other 499 in ")
-
-
-def test_what_is_no_request_is_passed_on(caplog: pytest.LogCaptureFixture) -> None:
-    seen = []
-
-    async def app(scope: Scope, *_: Any) -> None:
-        seen.append(scope["type"])
-
-    asyncio.run(AccessMiddleware(app, Metrics())({"type": "lifespan"}, _hears, _says))
-    assert seen == ["lifespan"]
-    assert not lines(caplog)

@@ -54,7 +54,6 @@ def client(address: tuple[str, int]) -> Iterator[socket.socket]:
 
 
 def rest(client: socket.socket) -> bytes:
-    """All that comes until the server hangs up."""
     parts = []
     with suppress(ConnectionResetError):  # it may hang up before it has read all
         while part := client.recv(65_536):

@@ -18,7 +18,6 @@ INFER = "/v2/models/animals/infer"
 
 
 def post(client: TestClient, status: int, tensors: list[dict[str, Any]], behind: bytes = b"", **others: Any) -> Any:
-    """Send a request in the protocol's form; its answer's JSON."""
     text = json.dumps({"inputs": tensors, **others}).encode()
     response = client.post(INFER, content=text + behind, headers={"Inference-Header-Content-Length": str(len(text))})
     assert response.status_code == status, response.text

@@ -25,7 +25,6 @@ ANSWERS = ["red", "green", "blue"]
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Address of a real service, in a process of its own."""
     place = tmp_path_factory.mktemp("service")
     folder = FolderStorage(place / "bucket")
     publish(folder)
@@ -38,19 +37,16 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def triton(url: str) -> Iterator[InferenceServerClient]:
-    """The public client of that service."""
     with InferenceServerClient(url) as client:
         yield client
 
 
 def pictures(*files: bytes) -> InferInput:
-    """Files as the tensor that takes them."""
     tensor = InferInput("picture", [len(files), 1], "BYTES")
     return tensor.set_data_from_numpy(np.array([[file] for file in files], object))
 
 
 def pixels(*colours: str, binary: bool = True) -> InferInput:
-    """ModelInput pictures as the tensor that takes them."""
     batch = np.stack([preprocess(Image.new("RGB", (40, 30), colour), INPUT) for colour in colours])
     return InferInput("input", list(batch.shape), "FP32").set_data_from_numpy(batch, binary_data=binary)
 

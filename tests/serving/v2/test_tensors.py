@@ -9,7 +9,6 @@ import pytest
 from animals.errors import WrongRequest
 from animals.serving.v2.tensors import (
     MAX_JSON,
-    InferResponse,
     InputTensor,
     join_body,
     make_output,
@@ -31,7 +30,6 @@ def tensor(**changes: Any) -> dict[str, Any]:
 
 
 def body(*tensors: dict[str, Any], binary: bytes = b"", **fields: Any) -> tuple[bytes, str]:
-    """A request's body and the length of its JSON."""
     text = json.dumps({"inputs": tensors, **fields}).encode()
     return text + binary, str(len(text))
 
@@ -185,19 +183,19 @@ def test_data_that_are_not_numbers_are_refused(data: list[Any] | None, binary: b
 
 def test_a_response_in_json_contains_its_data() -> None:
     output, data = make_output("p", [[0.25, 0.75]], binary=False)
-    content, headers = join_body(InferResponse(model_name="m", model_version="v", outputs=[output]), [data])
+    content, headers = join_body({"model_name": "m", "outputs": [output]}, [data])
     assert headers == {"Content-Type": "application/json"}
     assert json.loads(content) == {
         "model_name": "m",
-        "model_version": "v",
         "outputs": [{"name": "p", "shape": [1, 2], "datatype": "FP32", "data": [0.25, 0.75]}],
     }
 
 
 def test_a_binary_response_gives_the_size_of_its_data() -> None:
     outputs = [make_output("p", [[0.25], [0.75]], binary=True), make_output("l", [["ü"], ["b"]], binary=True)]
-    response = InferResponse(model_name="m", model_version="v", id="7", outputs=[output for output, _ in outputs])
-    content, headers = join_body(response, [data for _, data in outputs])
+    content, headers = join_body(
+        {"id": "7", "outputs": [output for output, _ in outputs]}, [data for _, data in outputs]
+    )
     length = int(headers["Inference-Header-Content-Length"])
     parsed = json.loads(content[:length])
     assert parsed["id"] == "7"

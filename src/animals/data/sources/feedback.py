@@ -24,7 +24,7 @@ from animals.config.compose import read_run_config
 from animals.data.sources.bucket import BucketSource
 from animals.data.sources.folder import ImportResult, copy_pictures
 from animals.errors import BrokenRecords, DataError, NoSuchObject, StorageUnavailable
-from animals.records import COMPACTED_FEEDBACK, FEEDBACK, FEEDBACK_PICTURES, Feedback, pictured
+from animals.prediction_records import COMPACTED_FEEDBACK, FEEDBACK, FEEDBACK_PICTURES, Feedback, pictured
 
 _ID: Final = re.compile(r"[0-9a-f]{32}")
 _IMPORTED: Final = re.compile(rf"\.?feedback-{_ID.pattern}\.jpg(\.unfinished)?")

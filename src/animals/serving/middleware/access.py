@@ -45,16 +45,16 @@ class AccessMiddleware:
                 status = message["status"]
             await send(message)
 
-        self._metrics.begin_request()
         try:
-            await self._app(scope, receive, send_and_note)
+            with self._metrics.in_flight.track_inprogress():
+                await self._app(scope, receive, send_and_note)
         except Exception:
             if status == CLIENT_CLOSED_REQUEST:  # starlette responds outside of this middleware
                 status = HTTPStatus.INTERNAL_SERVER_ERROR
             raise
         finally:
             seconds, route = time.perf_counter() - started, self._route_path(scope)
-            self._metrics.end_request(route, status, seconds)
+            self._metrics.count_request(route, status, seconds)
             _log(scope["method"], route, status, seconds)
 
     def _route_path(self, scope: Scope) -> str:

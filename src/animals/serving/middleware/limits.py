@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from animals.serving.error_responses import problem_response
 from animals.serving.metrics import Metrics
+from animals.serving.settings import BackendSettings
 
 SHUTDOWN_SECONDS: Final = 2.0
 """Time for bodies that are being read when the service shuts down."""
@@ -25,21 +26,13 @@ _CLOSE_AND_RETRY: Final = {**_CLOSE, "Retry-After": "1"}
 
 
 class Uploads:
-    """Limits of all request bodies, and those that are in memory or being read.
+    """All request bodies that are in memory or being read, on Cloud Run those in temporary files too."""
 
-    Args:
-        metrics: counts rejected requests and times the reading.
-        max_bytes: of one body.
-        max_total_bytes: of all requests that have no response yet: they are in memory, on Cloud Run those in temporary
-            files too.
-        seconds: for one whole body, however slowly it arrives.
-    """
-
-    def __init__(self, metrics: Metrics, *, max_bytes: int, max_total_bytes: int, seconds: float) -> None:
+    def __init__(self, settings: BackendSettings, metrics: Metrics) -> None:
         self.metrics = metrics
-        self.max_bytes = max_bytes
-        self.max_total_bytes = max_total_bytes
-        self.seconds = seconds
+        self.max_bytes = settings.max_upload_bytes
+        self.max_total_bytes = settings.max_uploads_bytes
+        self.seconds = settings.upload_seconds
         self.bytes = 0
         """Of all requests that have no response yet."""
         self._shutting_down = False
@@ -52,11 +45,7 @@ class Uploads:
             scope.deadline = min(scope.deadline, anyio.current_time() + SHUTDOWN_SECONDS)
 
     async def receive(self, receive: Receive, seconds: float) -> Message:
-        """Return the next message.
-
-        Raises:
-            HTTPException: it does not arrive in time.
-        """
+        """Return the next message; raise HTTPException if it does not arrive in time."""
         with anyio.move_on_after(seconds) as scope:
             self._scopes.add(scope)
             try:
@@ -116,11 +105,7 @@ class _Body:
         self._complete = False
 
     async def receive(self) -> Message:
-        """Return the next message; after the body, only the client's disconnection is left.
-
-        Raises:
-            HTTPException: the body is too long or too slow, or there is no memory for it.
-        """
+        """Return the next message; after the body, only the client's disconnection is left."""
         if self._complete:
             return await self._receive()
         now = time.perf_counter()
@@ -130,7 +115,7 @@ class _Body:
         if not message.get("more_body", False):
             self._complete = True
             if self.bytes:
-                self._uploads.metrics.observe_stage("read", time.perf_counter() - self._started)
+                self._uploads.metrics.stages["read"].observe(time.perf_counter() - self._started)
         return message
 
     def _count(self, chunk: int) -> None:
@@ -139,6 +124,6 @@ class _Body:
         if self.bytes > self._uploads.max_bytes:
             raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, self._uploads.too_large, _CLOSE)
         if self._uploads.bytes > self._uploads.max_total_bytes:
-            self._uploads.metrics.count_rejected()
+            self._uploads.metrics.shed.inc()
             detail = "Too many large pictures are being sent at once. Try again in 1 s."
             raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, detail, _CLOSE_AND_RETRY)

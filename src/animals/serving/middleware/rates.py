@@ -16,11 +16,7 @@ from animals.serving.middleware.auth import is_open
 
 
 def parse_rate(text: str) -> RateLimitItem:
-    """Return the rate that the setting names.
-
-    Raises:
-        ConfigError: it names none.
-    """
+    """Return the rate that the setting names."""
     try:
         return parse(text)
     except ValueError as error:
@@ -30,10 +26,7 @@ def parse_rate(text: str) -> RateLimitItem:
 class RateMiddleware:
     """ASGI middleware that refuses a client over its rate limit before the body is read.
 
-    Args:
-        app: the next application.
-        rate: the limit of each client.
-        behind_proxy: whether a trusted proxy tells the client's address.
+    Behind a trusted proxy, the proxy tells the client's address.
     """
 
     def __init__(self, app: ASGIApp, *, rate: RateLimitItem, behind_proxy: bool) -> None:

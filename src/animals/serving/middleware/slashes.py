@@ -28,9 +28,7 @@ class SlashMiddleware:
 def canonical_path(path: str, root_path: str) -> str:
     """Return the spelling that the route has; a redirect to it would cost a second upload.
 
-    Args:
-        path: of a request.
-        root_path: the prefix below which a proxy serves the application.
+    The root path is the prefix below which a proxy serves the application.
     """
     bare = _SLASHES.sub("/", path).rstrip("/")
     return f"{bare}/" if f"{bare.removeprefix(root_path)}/" in _WITH_FINAL_SLASH else bare

@@ -1,7 +1,7 @@
 """Handle a request of the Open Inference Protocol: read its pictures, classify them, write the requested outputs."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 from fastapi import Request, Response
 from starlette.requests import ClientDisconnect
@@ -16,9 +16,7 @@ from animals.serving.v2.tensors import (
     HEADER_LENGTH,
     PICTURE,
     InferRequest,
-    InferResponse,
     InputTensor,
-    OutputTensor,
     RequestedOutput,
     Row,
     join_body,
@@ -38,28 +36,17 @@ OUTPUTS: Final[Mapping[str, tuple[str, Callable[[Prediction], Row]]]] = {
 
 
 async def infer(request: Request, classifier: Classifier, *, name: str) -> Response:
-    """Classify the pictures of a request, each as a job of its own in the queue.
-
-    Args:
-        request: its body follows the protocol.
-        classifier: the model.
-        name: of the model.
-
-    Raises:
-        WrongRequest: the body does not follow the protocol, or one of the pictures cannot be read.
-        Busy: too many requests wait.
-        ClientGone: the client has disconnected.
-    """
+    """Classify the pictures of a request that follows the protocol, each as a job of its own in the queue."""
     parsed, data = read_body(await _body(request), request.headers.get(HEADER_LENGTH))
     outputs = _requested_outputs(parsed)
     pictures = _pictures(parsed, data, classifier)
     predictions = await _predict(request, pictures)
     binary = parsed.parameters.get("binary_data_output") is True
-    tensors = [_make_output(output, predictions, binary=binary) for output in outputs]
-    response = InferResponse(
-        model_name=name, model_version=classifier.card.version, id=parsed.id, outputs=[tensor for tensor, _ in tensors]
-    )
-    body, headers = join_body(response, [data for _, data in tensors])
+    tensors, binaries = zip(*(_make_output(output, predictions, binary=binary) for output in outputs), strict=True)
+    response = {"model_name": name, "model_version": classifier.card.version, "outputs": tensors}
+    if parsed.id is not None:
+        response["id"] = parsed.id
+    body, headers = join_body(response, binaries)
     return Response(body, headers=headers)
 
 
@@ -83,11 +70,7 @@ async def _predict(request: Request, pictures: Sequence[PredictRequest]) -> list
 
 
 def _requested_outputs(parsed: InferRequest) -> Sequence[RequestedOutput]:
-    """Return the outputs that the request names, or all.
-
-    Raises:
-        WrongRequest: one is unknown, named twice, or requested in a way that is not supported.
-    """
+    """Return the outputs that the request names, or all."""
     names = [output.name for output in parsed.outputs]
     if len(set(names)) < len(names) or not set(names) <= OUTPUTS.keys():
         raise WrongRequest(f"The outputs {names} are not available; expected some of {list(OUTPUTS)}, each once.")
@@ -101,11 +84,7 @@ def _requested_outputs(parsed: InferRequest) -> Sequence[RequestedOutput]:
 
 
 def _pictures(parsed: InferRequest, data: Sequence[memoryview | None], classifier: Classifier) -> list[PredictRequest]:
-    """Return the pictures of a request.
-
-    Raises:
-        WrongRequest: there are none or too many, or the inputs are not those of the model.
-    """
+    """Return the pictures of a request; their input must be one that the model takes."""
     side = classifier.card.input.side
     tensor = parsed.inputs[0]
     count = tensor.shape[0] if tensor.shape else 0
@@ -130,7 +109,7 @@ def _describe(tensor: InputTensor) -> str:
 
 def _make_output(
     output: RequestedOutput, predictions: Sequence[Prediction], *, binary: bool
-) -> tuple[OutputTensor, bytes]:
+) -> tuple[dict[str, Any], bytes]:
     """Return an output tensor and its binary data, in the form that it or else the whole request asks for."""
     _, row = OUTPUTS[output.name]
     top = output.parameters.get("classification")

@@ -22,7 +22,6 @@ from animals.serving.v2.infer import OUTPUTS, infer
 from animals.serving.v2.tensors import PICTURE
 
 NAME: Final = "animals"
-"""Of the one model."""
 
 
 class ServerMetadata(Record):
@@ -93,11 +92,7 @@ predict_router = APIRouter(**_OPTIONS, route_class=AdmissionRoute)
 
 
 async def _named_model(request: Request, model: str, served: Served) -> ServedModel:
-    """Return the model that serves.
-
-    Raises:
-        HTTPException: the path names another model or version.
-    """
+    """Return the model that serves; 404 if the path names another model or version."""
     version, serving = request.path_params.get("version"), served.classifier.card.version
     if model != NAME:
         raise HTTPException(HTTPStatus.NOT_FOUND, f'There is no model "{model}" here; expected "{NAME}".')

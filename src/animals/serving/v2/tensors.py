@@ -7,6 +7,7 @@ tensors follow the JSON that describes them, and the header `Inference-Header-Co
 
 import base64
 import binascii
+import json
 import math
 import struct
 from collections.abc import Iterable, Sequence
@@ -70,35 +71,11 @@ class InferRequest(_RequestPart):
     parameters: Parameters = {}
 
 
-class OutputTensor(BaseModel):
-    """An output tensor, as the JSON of a response describes it."""
-
-    name: str
-    shape: tuple[int, ...]
-    datatype: str
-    parameters: Parameters | None = None
-    data: list[float] | list[str] | None = None
-
-
-class InferResponse(BaseModel):
-    """The JSON of a response."""
-
-    model_name: str
-    model_version: str
-    id: str | None = None
-    outputs: list[OutputTensor]
-
-
 def read_body(body: bytes, json_length: str | None) -> tuple[InferRequest, list[memoryview | None]]:
     """Return a request, and the binary data of each of its inputs; None for an input whose data are in the JSON.
 
-    Args:
-        body: of the request.
-        json_length: the header `HEADER_LENGTH`; None if there is none, and all of the body is JSON. With 0 there is no
-            JSON, and the body is one picture.
-
-    Raises:
-        WrongRequest: the body does not follow the protocol.
+    The JSON's length is the header `HEADER_LENGTH`; without one, all of the body is JSON. With 0 there is no JSON, and
+    the body is one picture.
     """
     if json_length is None:
         length = len(body)
@@ -116,14 +93,14 @@ def read_body(body: bytes, json_length: str | None) -> tuple[InferRequest, list[
     return request, _split(request, memoryview(body)[length:])
 
 
-def _parse(json: bytes) -> InferRequest:
-    if len(json) > MAX_JSON:
+def _parse(text: bytes) -> InferRequest:
+    if len(text) > MAX_JSON:
         raise WrongRequest(
-            f"The request has {len(json):,} bytes of JSON; at most {MAX_JSON:,} are read. "
+            f"The request has {len(text):,} bytes of JSON; at most {MAX_JSON:,} are read. "
             "Send the tensors as binary data, which needs a third of the bytes."
         )
     try:
-        return InferRequest.model_validate_json(json)
+        return InferRequest.model_validate_json(text)
     except ValidationError as error:
         raise WrongRequest(f"The JSON does not follow the Open Inference Protocol: {explain(error)[:500]}.") from error
 
@@ -153,11 +130,7 @@ def _split(request: InferRequest, binary: memoryview) -> list[memoryview | None]
 
 
 def read_byte_strings(tensor: InputTensor, binary: memoryview | None) -> list[bytes]:
-    """Return the elements of a BYTES tensor; in JSON they are base64, since JSON has only text.
-
-    Raises:
-        WrongRequest: their number is not that of the shape, or they are damaged.
-    """
+    """Return the elements of a BYTES tensor; in JSON they are base64, since JSON has only text."""
     elements = _decode_base64(tensor) if binary is None else _split_elements(tensor, binary)
     _check_size(tensor, len(elements))
     return elements
@@ -189,11 +162,7 @@ def _decode_base64(tensor: InputTensor) -> list[bytes]:
 
 
 def read_numbers(tensor: InputTensor, binary: memoryview | None) -> NDArray[np.float32]:
-    """Return an FP32 tensor in its shape.
-
-    Raises:
-        WrongRequest: its data are not numbers, or their number is not that of the shape.
-    """
+    """Return an FP32 tensor in its shape."""
     if binary is None:
         try:
             with np.errstate(over="ignore"):  # too large numbers become infinite
@@ -217,30 +186,27 @@ def _check_size(tensor: InputTensor, size: int) -> None:
         )
 
 
-def make_output(name: str, rows: Sequence[Row], *, binary: bool) -> tuple[OutputTensor, bytes]:
-    """Return a tensor with two axes, and its binary data; empty unless it is binary.
+def make_output(name: str, rows: Sequence[Row], *, binary: bool) -> tuple[dict[str, Any], bytes]:
+    """Return a tensor with two axes, and its binary data; empty unless its data follow as bytes.
 
-    Args:
-        name: of the tensor.
-        rows: one for each picture, of numbers (FP32) or texts (BYTES).
-        binary: whether its data follow as bytes.
+    There is a row for each picture, of numbers (FP32) or texts (BYTES).
     """
     flat: list[Any] = [value for row in rows for value in row]
     is_text = isinstance(flat[0], str)
-    tensor = OutputTensor(name=name, shape=(len(rows), len(rows[0])), datatype="BYTES" if is_text else "FP32")
+    tensor = {"name": name, "shape": [len(rows), len(rows[0])], "datatype": "BYTES" if is_text else "FP32"}
     if not binary:
-        return tensor.model_copy(update={"data": flat}), b""
+        return {**tensor, "data": flat}, b""
     data = b"".join(_with_length(text.encode()) for text in flat) if is_text else np.asarray(flat, "<f4").tobytes()
-    return tensor.model_copy(update={"parameters": {"binary_data_size": len(data)}}), data
+    return {**tensor, "parameters": {"binary_data_size": len(data)}}, data
 
 
 def _with_length(element: bytes) -> bytes:
     return _LENGTH.pack(len(element)) + element
 
 
-def join_body(response: InferResponse, binaries: Iterable[bytes]) -> tuple[bytes, dict[str, str]]:
+def join_body(response: dict[str, Any], binaries: Iterable[bytes]) -> tuple[bytes, dict[str, str]]:
     """Return the body of a response, and the headers that it needs."""
-    json, binary = response.model_dump_json(exclude_none=True).encode(), b"".join(binaries)
+    text, binary = json.dumps(response, separators=(",", ":")).encode(), b"".join(binaries)
     if not binary:
-        return json, {"Content-Type": "application/json"}
-    return json + binary, {"Content-Type": "application/octet-stream", HEADER_LENGTH: str(len(json))}
+        return text, {"Content-Type": "application/json"}
+    return text + binary, {"Content-Type": "application/octet-stream", HEADER_LENGTH: str(len(text))}

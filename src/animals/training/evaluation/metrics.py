@@ -137,7 +137,7 @@ def evaluate_served(
 def reference_table(evaluation: Evaluation, data_set: DataSet, projections: NDArray[np.float32]) -> pd.DataFrame:
     """Return the table that monitoring compares with, one row for each picture.
 
-    Columns: `picture`, `target`, and those of `LoggedPrediction.row` on the picture and the prediction: `prediction`,
+    Columns: `picture`, `target`, and those of `LoggedPrediction` on the picture and the prediction: `prediction`,
     `confidence`, `p_<label>` for each label, the picture's features, `width`, `height`, and `projection_<dimension>`.
     """
     labels = np.array(data_set.labels)
