@@ -9,7 +9,8 @@ from omegaconf import DictConfig
 import animals.config
 from animals.config.compose import compose_train_config
 from animals.config.hydra_errors import explain
-from animals.config.training import TrainConfig, register_schema
+from animals.config.schema import register_schema
+from animals.config.training import TrainConfig
 from animals.errors import ConfigError
 
 

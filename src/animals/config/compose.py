@@ -9,7 +9,8 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from animals.config.hydra_errors import explain, to_train_config
-from animals.config.training import CONF_DIR, TrainConfig, register_schema
+from animals.config.schema import register_schema
+from animals.config.training import CONF_DIR, TrainConfig
 from animals.errors import BrokenModel, ConfigError
 from animals.records import Card
 

@@ -8,9 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from hydra.core.config_store import ConfigStore
-
-from animals.animals10 import ANIMALS10_FOLDERS, IMAGENET_CLASSES
 from animals.config.data import DataConfig
 from animals.config.settings import DEFAULT_BUCKET
 from animals.config.validation import check_choice, check_positive, check_range
@@ -228,31 +225,3 @@ class TrainConfig:
         check_range("seed", self.seed, 0, 2**32 - 1)
         if not re.fullmatch(r"[a-z0-9.-]*", self.license):
             raise ConfigError(f'license is "{self.license}"; expected lower case, such as mit or cc-by-4.0.')
-
-
-def register_schema() -> None:
-    """Register the schema and the named choices with Hydra; may be called more than once."""
-    store = ConfigStore.instance()
-    store.store(name="schema", node=TrainConfig)
-    animals10 = dict(ANIMALS10_FOLDERS)
-    sample = DataConfig(
-        title="Animals sample (drawings)",
-        about="docs/data/sample.md",
-        root="data/sample",
-        sample=True,
-        folders=animals10,
-        imagenet=dict(IMAGENET_CLASSES),
-    )
-    photographs = DataConfig(
-        title="Animals-10",
-        about="docs/data/animals10.md",
-        root="data/raw/raw-img",
-        folders=animals10,
-        imagenet=dict(IMAGENET_CLASSES),
-    )
-    store.store(group="data", name="sample", node=sample)
-    store.store(group="data", name="animals10", node=photographs)
-    store.store(group="data", name="folder", node=DataConfig())
-    store.store(group="data", name="shards", node=DataConfig(shards=True))
-    store.store(group="trainer", name="default", node=TrainerConfig())
-    store.store(group="trainer", name="ddp", node=TrainerConfig(devices=0, sync_batchnorm=True))

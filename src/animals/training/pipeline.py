@@ -12,9 +12,9 @@ from animals.config.training import TrainConfig, TrainerConfig
 from animals.data.dataset import DataSet
 from animals.data.load import load_data_set
 from animals.data.statistics import STATISTICS, standardize, write_statistics
-from animals.errors import ConfigError, NoModel, PromotionRefused
+from animals.errors import ConfigError, NoModel
 from animals.records import Card, ExportCheck, Metrics
-from animals.registry import INT8, ONNX, REFERENCE, describe, read_current
+from animals.registry import INT8, ONNX, describe, read_current
 from animals.storage import Storage, open_storage
 from animals.training import tracking
 from animals.training.budget import Budget
@@ -32,9 +32,8 @@ from animals.training.evaluation.metrics import (
     Evaluation,
     evaluate,
     evaluate_logits,
-    evaluate_served,
     measure,
-    reference_table,
+    write_reference,
 )
 from animals.training.evaluation.predictors import torch_predictor
 from animals.training.evaluation.unknowns import check_unknowns_folder, measure_unknowns
@@ -44,7 +43,7 @@ from animals.training.export.quantize import export_int8
 from animals.training.hardware import choose_device
 from animals.training.model import check_names, input_spec
 from animals.training.module import PictureClassifier, build_module
-from animals.training.release.promote import promote
+from animals.training.release.promote import promote_if_not_worse
 from animals.training.release.publish import is_best, publish
 from animals.training.runs import (
     MANIFEST,
@@ -110,7 +109,7 @@ def train(config: TrainConfig, run: Path | None = None, *, started: float | None
                 tracking.log_model(loggers, card.version, run / "version", best=is_best(card, storage))
                 publish(run, storage, promote=config.promote and not config.gate)
                 if config.promote and config.gate:
-                    _promote_if_not_worse(storage, card, run)
+                    promote_if_not_worse(storage, card.version, reason=f"published by run {run.name}, and not worse")
     if checkpoints:
         upload_remaining(checkpoints, run)
     return card
@@ -173,7 +172,7 @@ def _fit_and_export(
     export = _export(trained, version, data_set, evaluation)
     quantized = export_int8(version, data_set, evaluation, workers=config.trainer.workers)
     served = version / (INT8 if quantized.passed else ONNX)
-    _write_reference(evaluation, data_set, config.trainer, served)
+    write_reference(evaluation, data_set, served, batch_size=config.trainer.batch_size, workers=config.trainer.workers)
     card = make_card(
         *(run, config, data_set, describe((run / MANIFEST).read_bytes()).sha256),
         metrics=metrics,
@@ -259,18 +258,3 @@ def _export(trained: Trained, folder: Path, data_set: DataSet, evaluation: Evalu
         onnx = export_onnx(module.model, data_set.spec, folder)
         logits = evaluation.logits[: len(pixels)]
     return check_onnx(onnx, pixels, logits, data_set.spec, temperature=evaluation.temperature)
-
-
-def _write_reference(evaluation: Evaluation, data_set: DataSet, config: TrainerConfig, served: Path) -> None:
-    """Write the table that monitoring compares with: the answers of the model file that will serve."""
-    sizes = {"batch_size": config.batch_size, "workers": config.workers}
-    served_evaluation, projections = evaluate_served(evaluation, served, data_set, "test", **sizes)
-    reference_table(served_evaluation, data_set, projections).to_parquet(served.with_name(REFERENCE), index=False)
-
-
-def _promote_if_not_worse(storage: Storage, card: Card, run: Path) -> None:
-    """Promote the version; that a worse one is published without being promoted does not fail the run."""
-    try:
-        promote(storage, card.version, reason=f"published by run {run.name}, and not worse")
-    except PromotionRefused as error:
-        log.warning("%s", error)

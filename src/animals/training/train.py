@@ -11,7 +11,8 @@ from omegaconf import DictConfig
 
 from animals import registry
 from animals.config.hydra_errors import explain, to_train_config
-from animals.config.training import CONF_DIR, TrainConfig, register_schema
+from animals.config.schema import register_schema
+from animals.config.training import CONF_DIR, TrainConfig
 from animals.errors import AnimalsError, ConfigError
 from animals.records import Card
 from animals.storage import open_storage

@@ -13,6 +13,7 @@ from animals import inference
 from animals.data.dataset import DataSet
 from animals.features import picture_features
 from animals.records import LabelMetrics, Metrics, probability_columns, projection_columns
+from animals.registry import REFERENCE
 from animals.training.evaluation.predictors import Predict, onnx_predictor_of_all
 from animals.training.loader import evaluation_loader
 
@@ -132,6 +133,14 @@ def evaluate_served(
     batches = evaluation_loader(data_set, split, batch_size=batch_size, workers=workers)
     logits, projections = zip(*(predict(pixels.numpy()) for pixels, _ in batches), strict=True)
     return replace(evaluation, logits=np.concatenate(logits)), np.concatenate(projections)
+
+
+def write_reference(evaluation: Evaluation, data_set: DataSet, served: Path, *, batch_size: int, workers: int) -> None:
+    """Write the table that monitoring compares with, beside the model file that will serve, from its predictions."""
+    served_evaluation, projections = evaluate_served(
+        evaluation, served, data_set, "test", batch_size=batch_size, workers=workers
+    )
+    reference_table(served_evaluation, data_set, projections).to_parquet(served.with_name(REFERENCE), index=False)
 
 
 def reference_table(evaluation: Evaluation, data_set: DataSet, projections: NDArray[np.float32]) -> pd.DataFrame:

@@ -3,10 +3,14 @@
 It is part of training, not of serving, because the gate compares tables, and pandas is in the trainer's environment.
 """
 
+import logging
+
 from animals import registry
 from animals.errors import BrokenModel, DataError, NoModel, PromotionRefused, UsageError
 from animals.records import Card, Current
 from animals.storage import Storage
+
+log = logging.getLogger(__name__)
 
 
 def promote(storage: Storage, version: str, *, reason: str = "", force: bool = False) -> Current:
@@ -69,3 +73,11 @@ def _compare(storage: Storage, card: Card, serving: Card) -> str | None:
         f"{comparison.only_other} are right with {serving.version} alone and {comparison.only_this} with "
         f"{card.version} alone (p = {comparison.p_value:.2g}, McNemar's test)."
     )
+
+
+def promote_if_not_worse(storage: Storage, version: str, *, reason: str) -> None:
+    """Promote a version; log a warning instead if it is worse than the one that serves."""
+    try:
+        promote(storage, version, reason=reason)
+    except PromotionRefused as error:
+        log.warning("%s", error)

@@ -27,7 +27,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from animals.cli import exit_on_error
 from animals.config.compose import compose_train_config
 from animals.cpus import available_cpus
-from animals.errors import AnimalsError, Interrupted, UsageError
+from animals.errors import AnimalsError, ConfigError, Interrupted, UsageError
 from animals.training.model import check_names
 from animals.training.sweep.space import check_space, format_value, overrides, suggest
 from animals.training.sweep.study import HEARTBEAT_SECONDS, LOSS, Sweep, open_study, sweep_folder
@@ -59,6 +59,10 @@ def search(sweep: Sweep, workers: int) -> None:
     """
     sweep_folder(sweep.name)  # raises for a bad name before the slow checks
     for config in check_space(sweep.space, sweep.args):
+        if config.method != "full":
+            raise ConfigError(
+                f"A sweep trains all weights, and method={config.method} does not. Add method=full to the overrides."
+            )
         check_names(config.model, config.optimizer)
     if workers == 1:
         _log_to_stderr()
