@@ -8,6 +8,8 @@ import hashlib
 import json
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Final, cast
 
@@ -118,14 +120,15 @@ def choose_threshold(
 
 def _generate(spec: InputSpec, cache_dir: Path) -> NDArray[np.uint8]:
     """Return generated scenes, shape (pictures, side, side, 3), from the cache where there are any."""
-    # mean and std are applied later
+    plain = replace(spec, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))  # applied later, so the same scenes
     geometry = (FORMAT, GENERATED, spec.side, spec.resize, spec.crop_pct, spec.interpolation)
     key = hashlib.sha256(json.dumps(geometry).encode()).hexdigest()[:16]
     folder = cache_dir / f"unknowns-{key}"
-    make_once(folder, lambda temporary: np.save(temporary / "scenes.npy", _scenes(spec)))
+    make_once(folder, lambda temporary: np.save(temporary / "scenes.npy", _scenes(plain)))
     return cast(NDArray[np.uint8], np.load(folder / "scenes.npy"))
 
 
+@lru_cache(maxsize=2)  # for a second training in the same process with another cache
 def _scenes(spec: InputSpec) -> NDArray[np.uint8]:
     rng = np.random.default_rng(0)
     things = rng.permutation(len(clutter()))[: GENERATED // 2]
