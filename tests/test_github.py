@@ -38,7 +38,7 @@ def test_an_event_gets_there_with_its_payload_and_the_token(github: GitHub) -> N
 
 def test_a_netrc_does_not_replace_the_token(github: GitHub, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     netrc = tmp_path / "netrc"
-    netrc.write_text("machine 127.0.0.1 login somebody password else\n", encoding="utf-8")
+    netrc.write_text("machine 127.0.0.1 login me password else\n", encoding="utf-8")
     monkeypatch.setenv("NETRC", str(netrc))
     send(github.url)
     assert github.requests[0].headers["Authorization"] == f"Bearer {TOKEN}"

@@ -37,7 +37,7 @@ CHECKED = {
 
 WRONG = {
     "dockerfiles": ("x.dockerfile", "FROM debian:12\nRUN cd /x && ls\n", "DL3003"),
-    "workflows": ("x.yml", "STEP: run: echo ${{ github.nobody }}", '"nobody" is not defined'),
+    "workflows": ("x.yml", "STEP: run: echo ${{ github.nothing }}", '"nothing" is not defined'),
     "security": ("x.yml", "STEP: uses: actions/checkout@v7", "unpinned-uses"),
     "workflows-schema": ("x.yml", "STEP: ran: echo", "Schema validation errors"),
     "dependabot-schema": ("x.yml", "version: 3\nupdates: []\n", "Schema validation errors"),

@@ -1,4 +1,4 @@
-"""What wakes somebody: the rules do what they say, on numbers that are told, and have a page that says what to do."""
+"""Alerting rules fire as they say on given series, and each has a page that says what to do."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Thousands of requests that nobody meant: each is answered as the document promises, none by an error of ours.
+"""Thousands of random requests: each is answered as the document promises, none by an error of ours.
 
 `ANIMALS_FUZZ` multiplies the number of inputs: `ANIMALS_FUZZ=20 pytest tests/serving/test_fuzz.py`.
 """
@@ -35,7 +35,7 @@ TIMES = int(os.environ.get("ANIMALS_FUZZ", "1"))
 
 
 def fuzz(inputs: int) -> settings:
-    """So many inputs, the same each time unless more are asked for."""
+    """Return settings for a number of inputs, the same each time unless more are asked for."""
     return settings(
         max_examples=inputs * TIMES,
         deadline=None,

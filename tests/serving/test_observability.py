@@ -34,7 +34,7 @@ def serving(tmp_path: Path, storage: Storage, **environment: str) -> Iterator[Pr
 
 
 def classify(process: Process, pictures: int) -> list[dict[str, Any]]:
-    """Ask about so many pictures, several at once."""
+    """Classify this number of pictures, several at once."""
     url, picture = f"{process.url}/classify/", plain("lime")
     headers = {"traceparent": f"00-{TRACE}-b7ad6b7169203331-01", "User-Agent": "secret"}
 

@@ -1,4 +1,4 @@
-"""The prediction log: everything that was answered is stored or counted as lost, and nobody waits for it."""
+"""The prediction log: each prediction is stored or counted as lost, and no request waits for it."""
 
 import logging
 import threading

@@ -92,11 +92,11 @@ def test_a_bucket_that_comes_back_makes_it_ready(emulator: Emulator, gcs_url: st
     away = threading.Event()
     away.set()
 
-    def spoil(response: Response) -> Response:
+    def corrupt(response: Response) -> Response:
         return Response(503, b"away") if away.is_set() else response
 
     with (
-        Proxy(emulator.port, spoil) as proxy,
+        Proxy(emulator.port, corrupt) as proxy,
         running(
             tmp_path, ANIMALS_BUCKET=gcs_url, STORAGE_EMULATOR_HOST=proxy.url, ANIMALS_RELOAD_SECONDS="0.2"
         ) as process,
@@ -122,7 +122,7 @@ def test_bodies_without_an_end_or_with_a_wrong_length_are_refused(served: Served
             with suppress(ConnectionError):  # the service hangs up
                 for chunk in [head, *[bytes(1000)] * 60]:
                     connection.sendall(b"%x\r\n%s\r\n" % (len(chunk), chunk))
-            answer = connection.recv(10_000)  # although the body goes on
+            answer = connection.recv(10_000)  # although the body continues
         assert answer.startswith(b"HTTP/1.1 413")
         with socket.create_connection(("127.0.0.1", process.port), timeout=30) as connection:
             connection.sendall(b"POST /classify/ HTTP/1.1\r\nHost: x\r\nContent-Length: many\r\n\r\n")

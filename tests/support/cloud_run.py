@@ -7,7 +7,7 @@ from typing import Any
 from tests.support.fake_gcloud import FakeGcloud
 from tests.support.http import HttpServer, Request, Response, forward
 
-TOKEN = "identity-of-the-deployer"  # noqa: S105 - nobody is let in by it
+TOKEN = "identity-of-the-deployer"  # noqa: S105 - not a real one
 
 PLAYS = """
 import re

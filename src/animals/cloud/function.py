@@ -76,7 +76,7 @@ def deploy(target: Target, folder: Path, revision: str, *, first: bool) -> Comma
         "cpu": "1",
         "memory": "1Gi",  # 463 MiB measured; the file system is in memory too
         "concurrency": "4",  # the framework's threads on one CPU; reports are made one at a time
-        "timeout": "300",  # 17 s measured; the first report after a long time reads all records since
+        "timeout": "300",  # 24 s measured; the first report after a long time reads all records since
         "min": "0",
         "max-instances": "2",
         "revision-suffix": revision.removeprefix(f"{REPORT}-"),

@@ -71,7 +71,7 @@ def performance_page(reference: pd.DataFrame, feedback: pd.DataFrame, labels: Se
 
 
 def lowest_accuracy(accuracy: float, records: int) -> float:
-    """Return the accuracy below which that of so many records is significantly lower."""
+    """Return the accuracy below which this number of records is significantly worse."""
     return float(stats.binom.ppf(SIGNIFICANCE, records, accuracy)) / records
 
 

@@ -59,7 +59,7 @@ class Metrics:
         )
         self._feedback = Counter(
             "animals_feedback",
-            "Judgements that were stored: the person's label, and whether the answer had said so.",
+            "Stored feedback records by the user's label, and whether the prediction was the same.",
             ["label", "right"],
             registry=registry,
         )

@@ -49,7 +49,7 @@ class PredictionLog:
     Args:
         storage: the bucket.
         metrics: counts stored and lost entries.
-        batch: entries that are stored together, as soon as there are so many.
+        batch: number of entries that are stored together.
         seconds: time after which fewer are stored too.
         max_bytes: memory for entries; 0 turns the log off.
     """

@@ -79,7 +79,7 @@ async def _hears(*_: Any) -> Message:
 
 
 async def _says(*_: Any) -> None:
-    pytest.fail("Nobody is there to hear it.")
+    pytest.fail("The client has gone.")
 
 
 @pytest.mark.parametrize("cancelled", [True, False])

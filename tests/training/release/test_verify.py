@@ -110,7 +110,7 @@ def _other_answers(card: Card, files: dict[str, bytes]) -> Card:
 
 def _wrong_table(card: Card, files: dict[str, bytes]) -> Card:
     table = pd.read_parquet(BytesIO(files[registry.REFERENCE]))
-    table["target"] = "nobody"
+    table["target"] = "unknown"
     files[registry.REFERENCE] = _parquet(table)
     return card
 
