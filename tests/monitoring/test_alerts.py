@@ -15,9 +15,8 @@ from animals.monitoring.gauges import gauges
 from animals.monitoring.retrain_check import CheckResult
 from animals.records import now
 from animals.serving.metrics import Metrics
-from tests.monitoring.test_gauges import summary
 from tests.support.environments import do_without
-from tests.support.findings import DRIFTED, feedback
+from tests.support.findings import DRIFTED, decided, feedback
 
 ROOT = Path(__file__).parents[2]
 PROMETHEUS = ROOT / "dockerfiles" / "prometheus"
@@ -62,7 +61,7 @@ def test_each_rule_fires_when_it_should_and_is_quiet_otherwise() -> None:
 def test_the_rules_look_at_numbers_that_are_told() -> None:
     backend = Metrics()
     backend.set_model("r1", ["cat"], now())
-    report = gauges(summary(feedback=feedback(100, 75, (0.65, 0.83)), drift=DRIFTED, days_drifted=3))
+    report = gauges(decided(feedback=feedback(100, 75, (0.65, 0.83)), drift=DRIFTED, days_drifted=3))
     text = backend.text().decode() + report.decode()
     backend.count_request("/classify", 200, 0.1)
     told = set(re.findall(r"^(animals_\w+)", text + backend.text().decode(), re.MULTILINE))

@@ -1,18 +1,10 @@
 """The newest report as Prometheus metrics."""
 
-from typing import Any
-
 from prometheus_client.parser import text_string_to_metric_families
 
 from animals.api import Summary
-from animals.monitoring.decision import decide
 from animals.monitoring.gauges import gauges
-from tests.support.findings import DRIFTED, feedback, findings
-
-
-def summary(**changes: Any) -> Summary:
-    found = findings(**changes)
-    return Summary(**dict(found), decision=decide(found))
+from tests.support.findings import DRIFTED, decided, feedback
 
 
 def values(summary: Summary | None) -> dict[str, float]:
@@ -29,7 +21,7 @@ def test_without_a_report_there_are_no_metrics() -> None:
 
 
 def test_without_feedback_no_accuracy_is_exported() -> None:
-    found = summary()
+    found = decided()
     assert values(found) == {
         "animals_report_created_timestamp_seconds": found.created.timestamp(),
         "animals_labelled_pictures": 0,
@@ -43,7 +35,7 @@ def test_without_feedback_no_accuracy_is_exported() -> None:
 
 
 def test_a_lower_accuracy_and_drift_are_exported() -> None:
-    found = values(summary(feedback=feedback(100, 75, (0.65, 0.83)), drift=DRIFTED, days_drifted=3, pictures=60))
+    found = values(decided(feedback=feedback(100, 75, (0.65, 0.83)), drift=DRIFTED, days_drifted=3, pictures=60))
     assert found["animals_feedback_records"] == 100
     assert found["animals_feedback_accuracy"] == 0.75
     assert found["animals_feedback_less_accurate"] == 1

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from animals.api import Decision, Drift, FeatureDrift, FeedbackSummary, Findings, PredictionsSummary, Summary
+from animals.monitoring.decision import decide
 
 QUIET = Drift(checked=True, drifted=False, reason="400 pictures show no drift.")
 DARK = FeatureDrift(
@@ -44,6 +45,12 @@ def findings(**changes: Any) -> Findings:
         "pictures": 0,
     }
     return Findings(**(quiet | changes))
+
+
+def decided(**changes: Any) -> Summary:
+    """Return the summary of a report with these findings, and the decision on them."""
+    found = findings(**changes)
+    return Summary(**dict(found), decision=decide(found))
 
 
 def summary() -> dict[str, Any]:

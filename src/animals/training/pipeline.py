@@ -12,9 +12,9 @@ from animals.config.training import TrainConfig, TrainerConfig
 from animals.data.dataset import DataSet
 from animals.data.load import load_data_set
 from animals.data.statistics import STATISTICS, standardize, write_statistics
-from animals.errors import ConfigError, NoModel
+from animals.errors import ConfigError
 from animals.records import Card, ExportCheck, Metrics
-from animals.registry import INT8, ONNX, describe, read_current
+from animals.registry import INT8, ONNX, describe
 from animals.storage import Storage, open_storage
 from animals.training import tracking
 from animals.training.budget import Budget
@@ -44,7 +44,7 @@ from animals.training.hardware import choose_device
 from animals.training.model import check_names, input_spec
 from animals.training.module import PictureClassifier, build_module
 from animals.training.release.promote import promote_if_not_worse
-from animals.training.release.publish import is_best, publish
+from animals.training.release.publish import check_bucket, is_best, publish
 from animals.training.runs import (
     MANIFEST,
     explain_full_disk,
@@ -93,7 +93,7 @@ def train(config: TrainConfig, run: Path | None = None, *, started: float | None
     check_names(config.model, config.optimizer)
     choose_device(config.trainer.accelerator)
     storage = open_storage(config.bucket)
-    _check_bucket(storage)
+    check_bucket(storage)
     checkpoints = open_checkpoint_storage() if run is None else None
     if checkpoints:
         download_runs(checkpoints)
@@ -116,23 +116,11 @@ def train(config: TrainConfig, run: Path | None = None, *, started: float | None
 
 
 def make_version(config: TrainConfig, run: Path) -> Card:
-    """Train, evaluate and export into the run's folder `version`, without publishing, tracking or a limit of time.
-
-    Raises:
-        AnimalsError: whatever prevents the run.
-    """
+    """Train, evaluate and export into the run's folder `version`, without publishing, tracking or a limit of time."""
     with lock_run(run), log_to_file(run):
         card = _fit_and_export(config, run, _load_pictures(config, run), Budget.of(0), [], None)
     assert card is not None  # only further processes have none  # noqa: S101
     return card
-
-
-def _check_bucket(storage: Storage) -> None:
-    """Raise now, not after the last epoch, if the bucket cannot be reached."""
-    try:
-        read_current(storage)
-    except NoModel:
-        log.info("%s has no published model yet", storage.url)
 
 
 def _load_pictures(config: TrainConfig, run: Path) -> DataSet:

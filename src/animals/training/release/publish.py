@@ -3,6 +3,7 @@
 `animals publish RUN` repeats it for a run whose bucket could not be reached.
 """
 
+import logging
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -11,6 +12,20 @@ from animals import registry
 from animals.errors import BrokenModel, NoModel, UsageError
 from animals.records import Card
 from animals.storage import Storage
+
+log = logging.getLogger(__name__)
+
+
+def check_bucket(storage: Storage) -> None:
+    """Raise now, not after the last epoch, if the bucket cannot be reached.
+
+    Raises:
+        StorageUnavailable: the bucket cannot be reached.
+    """
+    try:
+        registry.read_current(storage)
+    except NoModel:
+        log.info("%s has no published model yet", storage.url)
 
 
 def read_run(run: Path) -> Card:
