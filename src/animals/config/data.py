@@ -39,7 +39,7 @@ class DataConfig:
     folders: dict[str, str] = field(default_factory=dict)
     """Folder name -> label. Empty: each folder's name is its label."""
     val: float = 0.1
-    """Share of the pictures that choose the best epoch."""
+    """Share of the pictures that choose the best epoch, the penalty of a head, and whether a tuned network is kept."""
     test: float = 0.1
     """Share of the pictures that measure the result, used once, at the end."""
     split_seed: int = 0
@@ -61,7 +61,7 @@ class DataConfig:
     cache_dir: str = "data/cache"
     """Folder for decoded pictures of all data sets and sizes; may be deleted at any time."""
     balance: bool = False
-    """Give all labels the same weight in the training loss, however many pictures they have."""
+    """Give all labels the same weight in the loss, however many pictures they have."""
     imagenet: dict[str, str] = field(default_factory=dict)
     """Label -> its classes of ImageNet, such as "101, 385-386". With `method=transfer` and weights that know these
     classes, the head starts from them and stays near them. Empty: the labels start from nothing."""

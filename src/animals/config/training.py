@@ -221,6 +221,10 @@ class TrainConfig:
             raise ConfigError(
                 "method=transfer uses one device. Set trainer.devices=1 and trainer.nodes=1, or method=full."
             )
+        if self.trainer.minutes and (self.trainer.devices != 1 or self.trainer.nodes != 1):
+            raise ConfigError(
+                "trainer.minutes is for one device, since each process would follow its own clock. Set trainer.epochs."
+            )
         check_choice("tune", self.tune, ("auto", "never", "always"))
         check_range("seed", self.seed, 0, 2**32 - 1)
         if not re.fullmatch(r"[a-z0-9.-]*", self.license):

@@ -70,7 +70,7 @@ def load_cached(
     newest = cache_dir / f"newest-{place}.txt"
     try:
         make_once(folder, lambda temporary: _fill(temporary, root, files, spec, workers, _earlier(newest)))
-        with atomic_write(newest) as path:
+        with FileLock(newest.with_suffix(".lock")), atomic_write(newest) as path:
             path.write_text(folder.name, encoding="utf-8")
     except OSError as error:
         needed = len(pictures) * spec.side**2 * 3 / 1e6
@@ -145,15 +145,14 @@ def _fill(
     if earlier is None or len(new) == len(files):
         decoded.replace(pixels)
     else:
-        merged = np.lib.format.open_memmap(
-            pixels, mode="w+", dtype=np.uint8, shape=(len(files), *earlier.pixels.shape[1:])
-        )
-        merged[new] = np.load(decoded, mmap_mode="r")
+        out = _allocate(pixels, (len(files), spec.side, spec.side, 3))
+        fresh = np.load(decoded, mmap_mode="r")
+        for number, index in enumerate(new):
+            out.write(index, fresh[number : number + 1])
         for index, file in enumerate(files):
             if file in rows:
-                merged[index] = earlier.pixels[rows[file]]
+                out.write(index, earlier.pixels[rows[file]][None])
                 inspections[index] = earlier.inspections[rows[file]]
-        merged.flush()
         decoded.unlink()
     content = {"files": files, "inspections": [asdict(inspections[index]) for index in range(len(files))]}
     (folder / "inspections.json").write_text(json.dumps(content), encoding="utf-8")

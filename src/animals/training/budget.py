@@ -43,18 +43,19 @@ class Budget:
         """Return the seconds that are left."""
         return self.started + self.seconds - time.monotonic()
 
-    def left_for_training(self, network: nn.Module, data_set: DataSet) -> float:
+    def left_for_training(self, network: nn.Module, data_set: DataSet, *, validations: int = 1) -> float:
         """Return the seconds that are left for training, without those of evaluation, export and publishing.
 
         Args:
             network: on the CPU, where a finished network is evaluated in ONNX Runtime; it is timed.
             data_set: the pictures.
+            validations: times that torch predicts the validation pictures after the training's time is over.
         """
         if not self.limited:
             return math.inf
         counts = data_set.counts()
         # in 32 and in 8 bits, the test pictures once more for the reference
-        pictures = 1.5 * (counts["val"] + counts["test"]) + 0.5 * counts["test"] + EXTRA_PICTURES
+        pictures = (1.5 + validations) * counts["val"] + 2 * counts["test"] + EXTRA_PICTURES
         return self.left() - FINISH - pictures * seconds_per_picture(network, data_set.spec.side)
 
 
@@ -64,9 +65,9 @@ def seconds_per_picture(network: nn.Module, side: int) -> float:
     network.eval()
     pictures = torch.zeros(TIMED, 3, side, side)
     with torch.inference_mode():
-        network(pictures[:1])  # allocates memory
+        network.forward(pictures[:1])  # allocates memory; a compiled network is not compiled for it
         started = time.perf_counter()
-        network(pictures)
+        network.forward(pictures)
         seconds = time.perf_counter() - started
     network.train(training)
     return seconds / TIMED

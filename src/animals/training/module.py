@@ -165,4 +165,6 @@ def build_module(config: TrainConfig, data_set: DataSet, model: nn.Module | None
 def _balance(data_set: DataSet) -> Tensor:
     """Return the weight of each label: the same in sum for all, 1 in the mean over the training pictures."""
     counts = data_set.label_counts("train")
-    return torch.tensor([counts.total() / (len(data_set.labels) * counts[label]) for label in data_set.labels])
+    present = sum(counts[label] > 0 for label in data_set.labels)
+    weights = [counts.total() / (present * counts[label]) if counts[label] else 0.0 for label in data_set.labels]
+    return torch.tensor(weights)

@@ -147,7 +147,9 @@ def _fit_and_export(
 ) -> Card | None:
     """Train, evaluate and export; the run's folder `version` is complete afterwards."""
     external = config.data.external_test
-    external_pictures = find_external_test(external, config.data.folders, data_set.labels) if external else []
+    external_pictures = find_external_test(
+        *(external, config.data.folders, data_set.labels, data_set.spec), workers=config.data.workers
+    )
     trained = _fit(config, run, data_set, budget, loggers, checkpoints)
     if trained is None:
         return None
@@ -171,11 +173,7 @@ def _fit_and_export(
         quantized=quantized,
         weights=describe_weights(config.model),
         tuned=trained.transferred.tuned if trained.transferred else None,
-        external_test=test_externally(
-            *(served, data_set.spec, data_set.labels, external, external_pictures), workers=config.data.workers
-        )
-        if external
-        else None,
+        external_test=test_externally(served, data_set.spec, data_set.labels, external, external_pictures),
     )
     write_card(card, version)
     return card
@@ -241,8 +239,9 @@ def _export(trained: Trained, folder: Path, data_set: DataSet, evaluation: Evalu
     transferred = trained.transferred
     if transferred and transferred.backbone:
         onnx = append_head(transferred.backbone, transferred.head.weight, transferred.head.bias, folder)
-        logits = torch_predictor(module)(pixels)  # those of the evaluation are from ONNX Runtime already
     else:
         onnx = export_onnx(module.model, data_set.spec, folder)
-        logits = evaluation.logits[: len(pixels)]
+    # a head's logits are of cached features, which need not be torch's in 32 bits
+    from_features = transferred and transferred.logits is not None
+    logits = torch_predictor(module)(pixels) if from_features else evaluation.logits[: len(pixels)]
     return check_onnx(onnx, pixels, logits, data_set.spec, temperature=evaluation.temperature)

@@ -50,6 +50,8 @@ _MAY_DIFFER: Final = (
     "promote",
     "gate",
     "license",
+    "data.external_test",
+    "data.unknowns",
     "data.title",
     "data.about",
     "tracking",
@@ -222,10 +224,13 @@ def explain_full_disk(run: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise
-        raise StorageUnavailable(
-            f"The disk is full. The checkpoint of the last whole epoch is in {run}: free some space and resume with "
-            "the same command and trainer.resume=auto"
-        ) from error
+        way = (
+            f"The checkpoint of the last whole epoch is in {run}: free some space and resume with the same command and "
+            "trainer.resume=auto"
+            if (run / LAST).is_file()
+            else "Free some space and repeat the command."
+        )
+        raise StorageUnavailable(f"The disk is full. {way}") from error
 
 
 @contextmanager

@@ -25,7 +25,7 @@ from torch.distributed import DistBackendError
 
 from animals.config.training import TrainerConfig
 from animals.data.dataset import DataSet
-from animals.errors import AnimalsError, PicturesUnavailable, StorageError
+from animals.errors import AnimalsError, ConfigError, PicturesUnavailable, StorageError
 from animals.training.callbacks import EpochReport, ResumeMidEpoch, SaveOnSignal
 from animals.training.hardware import (
     LIGHTNING_PRECISION,
@@ -90,6 +90,8 @@ def fit(
         trainer.fit(module, train, val, ckpt_path=last if last.is_file() else None, weights_only=True)
     if not trainer.is_global_zero:
         return None
+    if not (run / BEST).is_file():
+        raise ConfigError(f"{run} used up trainer.minutes within its first epoch. Start a new run with more.")
     weights = torch.load(run / BEST, weights_only=True, map_location="cpu")["state_dict"]
     module.cpu().load_state_dict(weights)
     return module

@@ -45,7 +45,7 @@ def load_model_under_test(storage: Storage, card: Card) -> ModelUnderTest:
         DataError: the pictures are missing, or are not those that the version was made with.
     """
     data_set = load_data_set(read_run_config(card).data, card.input)
-    _check_test_split(card, data_set)
+    check_test_split(card, data_set)
     try:
         predict = onnx_predictor(registry.read_file(storage, card, card.serving_file), card.input)
     except BrokenModel as error:
@@ -62,7 +62,7 @@ def predict_test_split(model: ModelUnderTest) -> Evaluation:
     return replace(evaluation, temperature=model.card.temperature)
 
 
-def _check_test_split(card: Card, data_set: DataSet) -> None:
+def check_test_split(card: Card, data_set: DataSet) -> None:
     """Raise where the test pictures are others; training pictures may have come since, from feedback."""
     if sha256_of_test(data_set.manifest) != card.split.test_sha256:
         raise DataError(

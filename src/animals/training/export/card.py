@@ -86,7 +86,8 @@ def _describe_training(
     run: Path, config: TrainConfig, data_set: DataSet, weights: StartingWeights | None, tuned: str | None
 ) -> Training:
     epochs, trainer = read_metrics(run / METRICS), config.trainer
-    best = min(epochs, key=lambda row: row["val/loss"])
+    trained = config.method == "full" or tuned is not None  # row -1 is that of the head
+    best = min((row for row in epochs if (row["epoch"] >= 0) == trained), key=lambda row: row["val/loss"])
     return Training(
         epochs=sum(row["epoch"] >= 0 for row in epochs),
         best_epoch=int(best["epoch"]) + 1,

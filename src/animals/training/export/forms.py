@@ -101,11 +101,12 @@ def onnx_forms(folder: Path, data_set: DataSet, prefix: str = "") -> Forms:
     """Load the ONNX files; quantize the network where no file in 8 bits was published, since it does not serve."""
     if not (folder / INT8).exists():
         quantize(folder / ONNX, folder / INT8, calibration_pictures(data_set), data_set.spec)
-    return {f"{prefix}{name}": (folder / file, _onnx_predictor(folder / file)) for file, name in NAMES.items()}
+    return {f"{prefix}{name}": (folder / file, onnx_one_predictor(folder / file)) for file, name in NAMES.items()}
 
 
-def _onnx_predictor(path: Path) -> PredictOne:
-    session = open_session(path)  # on one thread, as it serves
+def onnx_one_predictor(path: Path) -> PredictOne:
+    """Return a function that runs an ONNX file on one thread, as it serves."""
+    session = open_session(path)
 
     def predict(normalized: NDArray[np.float32]) -> NDArray[np.float32]:
         logits: NDArray[np.float32] = session.run([ONNX_OUTPUT], {ONNX_INPUT: normalized})[0]

@@ -63,6 +63,8 @@ def search(sweep: Sweep, workers: int) -> None:
             raise ConfigError(
                 f"A sweep trains all weights, and method={config.method} does not. Add method=full to the overrides."
             )
+        if config.trainer.minutes:
+            raise ConfigError("A sweep ignores trainer.minutes. Set trainer.epochs.")
         check_names(config.model, config.optimizer)
     if workers == 1:
         _log_to_stderr()

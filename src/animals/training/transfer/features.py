@@ -37,6 +37,11 @@ PART: Final = 2048
 """Pictures after which their features are stored: an interrupted run resumes from there."""
 
 
+NO_HEAD: Final = (
+    "method=transfer needs a network whose last layer is linear on pooled features, which this one has not. Choose "
+    "another model.name, or method=full."
+)
+
 BACKBONE: Final = "backbone.onnx"
 """File of the frozen network in the cache's folder."""
 
@@ -65,11 +70,24 @@ def classifier_of(model: nn.Module) -> nn.Linear:
     """
     layer = cast(Any, model).get_classifier() if hasattr(model, "get_classifier") else None
     if not isinstance(layer, nn.Linear):
-        raise ConfigError(
-            "method=transfer needs a network whose last layer is linear on pooled features, which this one has not. "
-            "Choose another model.name, or method=full."
-        )
+        raise ConfigError(NO_HEAD)
     return layer
+
+
+def check_head(model: nn.Module, side: int) -> None:
+    """Raise unless the logits of a network are those of its last layer on its pooled features.
+
+    Raises:
+        ConfigError: they are not, so a head cannot be fitted on the features.
+    """
+    try:
+        with torch.inference_mode():
+            pictures = torch.randn(1, 3, side, side)
+            same = torch.allclose(model(pictures), classifier_of(model)(Backbone(model)(pictures)), atol=1e-3)
+    except (AttributeError, TypeError, RuntimeError):
+        same = False
+    if not same or classifier_of(model).bias is None:
+        raise ConfigError(NO_HEAD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,14 +140,15 @@ def pooled_features(
     Raises:
         ConfigError: it would take longer; nothing has been computed.
     """
-    cache = FeatureCache(cache_dir / f"features-{_key(model, data_set.spec)}")
+    cache = FeatureCache(cache_dir / f"features-{_key(model, data_set.spec, device)}")
     cache.folder.mkdir(parents=True, exist_ok=True)
     digests = [row.sha256 for row in data_set.manifest]
     with FileLock(cache.folder.with_suffix(".lock")):
         known, features = cache.read()
         missing = {digest: row for row, digest in enumerate(digests) if digest not in known}
         if missing:
-            _check_time(len(missing), seconds, model, data_set.spec)
+            if device.type == "cpu":
+                _check_time(len(missing), seconds, model, data_set.spec)
             _compute(cache, missing, data_set, model, device)
             known, features = cache.read()
     exported = cache.folder / BACKBONE
@@ -147,9 +166,10 @@ def _check_time(pictures: int, seconds: float, model: nn.Module, spec: InputSpec
         )
 
 
-def _key(model: nn.Module, spec: InputSpec) -> str:
+def _key(model: nn.Module, spec: InputSpec, device: torch.device) -> str:
     head = next(name for name, layer in model.named_modules() if layer is classifier_of(model))
-    content = json.dumps([FORMAT, hash_of(model, without=f"{head}."), asdict(spec)])
+    precision = "fp32" if device.type == "cpu" else "bf16"
+    content = json.dumps([FORMAT, hash_of(model, without=f"{head}."), asdict(spec), precision])
     return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 

@@ -17,13 +17,14 @@ from animals.markdown import table
 from animals.records import Card
 from animals.storage import Storage
 from animals.training.evaluation.evaluate import REPORTS
-from animals.training.evaluation.model_under_test import find_card
+from animals.training.evaluation.model_under_test import check_test_split, find_card
 from animals.training.evaluation.statistics import SIGNIFICANT, format_share, p_mcnemar, share_of, spread_sample
-from animals.training.export.forms import NAMES, Forms, onnx_forms
+from animals.training.export.forms import NAMES, Forms, onnx_one_predictor
 from animals.training.export.optimize import FormMetrics, measure
 from animals.training.hardware import processor
 from animals.training.pipeline import make_version
 from animals.training.release.publish import publish as publish_run
+from animals.training.release.publish import read_run
 from animals.training.runs import RUNS
 
 
@@ -51,6 +52,7 @@ def compare_sides(storage: Storage, version: str, sides: Sequence[int], *, pictu
             "training: set data.side. --sides is for a head on a frozen network (method=transfer)."
         )
     config = read_run_config(card)
+    check_test_split(card, load_data_set(config.data, card.input))
     with TemporaryDirectory() as temporary:
         own = Path(temporary)
         for file in card.files:
@@ -58,7 +60,8 @@ def compare_sides(storage: Storage, version: str, sides: Sequence[int], *, pictu
         folders = {card.input.side: own}
         runs = {side: _train(config, side) for side in sorted(set(sides) - {card.input.side})}
         folders |= {side: run / "version" for side, run in runs.items()}
-        measured = _measure(config, card, folders, pictures)
+        cards = {card.input.side: card} | {side: read_run(run) for side, run in runs.items()}
+        measured = _measure(config, cards, folders, pictures)
     fastest = _choose(measured)
     text = _report(card, measured, fastest)
     if publish:
@@ -84,20 +87,17 @@ def _train(config: TrainConfig, side: int) -> Path:
     return run
 
 
-def _measure(config: TrainConfig, card: Card, folders: dict[int, Path], pictures: int) -> list[FormMetrics]:
-    """Measure the ONNX forms at each side on the same test pictures; the form that serves now is the first."""
+def _measure(config: TrainConfig, cards: dict[int, Card], folders: dict[int, Path], pictures: int) -> list[FormMetrics]:
+    """Measure the form that serves at each side on the same test pictures; that of the version is the first."""
     forms: Forms = {}
     inputs = []
-    for side, folder in folders.items():
-        data_set = load_data_set(_at(config, side).data, replace(card.input, side=side))
+    for side, card in cards.items():
+        data_set = load_data_set(_at(config, side).data, card.input)
         rows = data_set.rows("test")
         rows = rows[spread_sample(data_set.targets[rows], pictures)]
-        made = onnx_forms(folder, data_set, f"{side} pixels, ")
-        if side == card.input.side:
-            serving = f"{side} pixels, {NAMES[card.serving_file]}"
-            made = {serving: made[serving], **made}
-        forms |= made
-        inputs += [(data_set.read_pixels(rows), data_set.spec)] * len(made)
+        path = folders[side] / card.serving_file
+        forms[f"{side} pixels, {NAMES[card.serving_file]}"] = (path, onnx_one_predictor(path))
+        inputs.append((data_set.read_pixels(rows), data_set.spec))
     return measure(forms, inputs, data_set.targets[rows])
 
 

@@ -24,9 +24,9 @@ from animals.training.budget import Budget
 from animals.training.callbacks import write_head_metrics
 from animals.training.hardware import choose_device
 from animals.training.model import architecture_options
-from animals.training.transfer.features import classifier_of, pooled_features
+from animals.training.transfer.features import check_head, classifier_of, pooled_features
 from animals.training.transfer.head import Examples, FittedHead, Head, fit_head
-from animals.training.transfer.tune import tune
+from animals.training.transfer.tune import SHARES, tune
 from animals.training.weights import load_pretrained
 
 log = logging.getLogger(__name__)
@@ -78,13 +78,14 @@ def transfer(
     device = choose_device(config.trainer.accelerator)
     network = load_pretrained(config.model, architecture_options(config.model, config.data.side)).model.eval()
     classifier = classifier_of(network)
+    check_head(network, config.data.side)
     start = _start(classifier, data_set.labels, config.data.imagenet)
     frozen = pooled_features(
         network,
         data_set,
         cache_dir=Path(config.data.cache_dir),
         device=device,
-        seconds=budget.left_for_training(network, data_set),
+        seconds=budget.left_for_training(network, data_set, validations=0),
     )
     targets = data_set.targets
     train, val = (Examples(frozen.features[rows], targets[rows]) for rows in map(data_set.rows, ("train", "val")))
@@ -96,6 +97,8 @@ def transfer(
         tuned = tune(config, network, val_logits, data_set, run, seconds=seconds, loggers=loggers, callbacks=callbacks)
         if tuned:
             return Transferred(network, fitted.head, None, None, tuned)
+    elif config.tune != "never" and budget.limited:
+        log.warning("trainer.minutes leaves no time to tune: the head alone is published")
     return Transferred(network, fitted.head, fitted.head.logits(frozen.features), frozen.backbone, None)
 
 
@@ -106,7 +109,7 @@ def _seconds_to_tune(
     unlimited = config.tune == "auto" and not budget.limited and device.type == "cpu"
     if config.tune == "never" or unlimited:
         return 0.0
-    return budget.left_for_training(network.cpu(), data_set)
+    return budget.left_for_training(network.cpu(), data_set, validations=1 + len(SHARES))
 
 
 def install_head(network: nn.Module, head: Head) -> None:
@@ -145,6 +148,8 @@ def parse_classes(label: str, text: str) -> list[int]:
     classes: list[int] = []
     for part in text.split(","):
         first, _, last = part.strip().partition("-")
+        if int(last or first) < int(first):
+            raise ConfigError(f'data.imagenet.{label} is "{text}": {part.strip()} runs backwards.')
         classes += range(int(first), int(last or first) + 1)
     return classes
 

@@ -21,6 +21,7 @@ from animals.config.training import TrainConfig
 from animals.data.dataset import DataSet
 from animals.training.evaluation.metrics import evaluate
 from animals.training.evaluation.predictors import torch_predictor
+from animals.training.hardware import choose_device
 from animals.training.module import PictureClassifier, build_module
 from animals.training.trainer import fit
 from animals.training.transfer.head import Examples
@@ -69,11 +70,11 @@ def tune(
     tuned = [network.get_parameter(name) for name in last]
     for parameter in tuned:
         parameter.requires_grad_()
-    before = [parameter.detach().clone() for parameter in tuned]
+    before = [parameter.detach().cpu().clone() for parameter in tuned]
     # statistics of a few batches would replace those of ImageNet
     module = build_module(config, data_set, cast(nn.Module, freeze_batch_norm_2d(network)).train())
     fit(module, data_set, run, config.trainer, seed=config.seed, seconds=seconds, loggers=loggers, callbacks=callbacks)
-    after = [parameter.detach().clone() for parameter in tuned]
+    after = [parameter.detach().cpu().clone() for parameter in tuned]
     chosen = _choose(module, tuned, before, after, head_logits, data_set, config)
     _blend(tuned, before, after, chosen or 0.0)
     unfreeze_batch_norm_2d(network)
@@ -104,7 +105,7 @@ def last_stages(network: nn.Module) -> list[str]:
 def _blend(tuned: Sequence[nn.Parameter], before: Sequence[Tensor], after: Sequence[Tensor], share: float) -> None:
     with torch.no_grad():
         for parameter, old, new in zip(tuned, before, after, strict=True):
-            parameter.copy_(torch.lerp(old, new, share))
+            parameter.copy_(torch.lerp(old, new, share))  # old and new are on the CPU
 
 
 def _choose(
@@ -128,6 +129,7 @@ def _choose(
 
     sizes = {"batch_size": config.trainer.batch_size, "workers": config.trainer.workers}
     results: dict[float, NDArray[np.float64]] = {}
+    module.to(choose_device(config.trainer.accelerator))
     for share in SHARES:
         _blend(tuned, before, after, share)
         results[share] = losses(evaluate(torch_predictor(module), data_set, "val", **sizes).logits)
