@@ -71,7 +71,12 @@ def test_only_added_pictures_are_decoded(root: Path, monkeypatch: pytest.MonkeyP
     load(root)
     decoded: list[Path] = []
     inspect = decode._inspect
-    monkeypatch.setattr(decode, "_inspect", lambda path, *rest: decoded.append(path) or inspect(path, *rest))
+
+    def noting(path: Path, *rest: Any) -> decode.Inspection:
+        decoded.append(path)
+        return inspect(path, *rest)
+
+    monkeypatch.setattr(decode, "_inspect", noting)
     write_picture(root / "green/new.jpg", COLORS["green"], seed=8)
     (root / "blue/000.jpg").unlink()
     pixels, inspections = load_cached(root, find_pictures(root, {}), SPEC, cache_dir=root.parent / "cache", workers=0)

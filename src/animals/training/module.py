@@ -120,7 +120,8 @@ class PictureClassifier(pl.LightningModule):
         # Lightning does not clip gradients of a fused optimizer in mixed precision, whether they are scaled or not
         fused = precision == "32-true" or (precision == "bf16-mixed" and not self.clips_gradients)
         optimizer = make_optimizer(self.model, self.optimizer_config, fused=fused)
-        timer = next((callback for callback in self.trainer.callbacks if isinstance(callback, Timer)), None)
+        callbacks = cast(Any, self.trainer).callbacks  # which Lightning's types leave out
+        timer = next((callback for callback in callbacks if isinstance(callback, Timer)), None)
         if timer:
             factor = partial(_factor_by_time, timer=timer, config=self.scheduler_config)
         else:

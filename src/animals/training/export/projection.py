@@ -21,7 +21,7 @@ def projection_matrix(width: int) -> NDArray[np.float32]:
     Squared distances keep their mean.
     """
     matrix = np.random.default_rng(SEED).standard_normal((width, DIMENSIONS)) / np.sqrt(DIMENSIONS)
-    return matrix.astype(np.float32)
+    return np.asarray(matrix, np.float32)
 
 
 def add_projection(model: nn.Module, side: int) -> "Projected | None":

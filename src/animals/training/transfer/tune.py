@@ -72,12 +72,13 @@ def tune(
         parameter.requires_grad_()
     before = [parameter.detach().cpu().clone() for parameter in tuned]
     # statistics of a few batches would replace those of ImageNet
-    module = build_module(config, data_set, cast(nn.Module, freeze_batch_norm_2d(network)).train())
+    frozen = cast(nn.Module, freeze_batch_norm_2d(network))  # type: ignore[no-untyped-call]
+    module = build_module(config, data_set, frozen.train())
     fit(module, data_set, run, config.trainer, seed=config.seed, seconds=seconds, loggers=loggers, callbacks=callbacks)
     after = [parameter.detach().cpu().clone() for parameter in tuned]
     chosen = _choose(module, tuned, before, after, head_logits, data_set, config)
     _blend(tuned, before, after, chosen or 0.0)
-    unfreeze_batch_norm_2d(network)
+    unfreeze_batch_norm_2d(network)  # type: ignore[no-untyped-call]
     network.cpu().eval()
     if chosen is None:
         log.info("Tuning is not significantly better than the head alone, which is kept")
@@ -125,7 +126,7 @@ def _choose(
     )
 
     def losses(logits: NDArray[np.float64]) -> NDArray[np.float64]:
-        return -weights * log_softmax(logits, axis=1)[np.arange(len(rows)), targets]
+        return np.asarray(-weights * log_softmax(logits, axis=1)[np.arange(len(rows)), targets])
 
     sizes = {"batch_size": config.trainer.batch_size, "workers": config.trainer.workers}
     results: dict[float, NDArray[np.float64]] = {}
