@@ -16,6 +16,7 @@ def publish(
         "created": now(),
         "architecture": "none",
         "metrics": Metrics(accuracy=0, f1_macro=0, f1_weighted=0, loss=0, pictures=0, per_label={}),
+        "external_test": None,
         "quantized": Quantized(
             accuracy=0,
             accuracy_fp32=0,

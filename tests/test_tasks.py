@@ -227,4 +227,4 @@ def test_only_the_version_of_the_package_is_changelog_section() -> None:
 def test_a_check_that_is_none_is_told_with_those_that_are() -> None:
     done = invoke("lint", "--only", "spelling")
     assert done.returncode == 2
-    assert "There is no check spelling. There are: style, form, types" in done.stderr
+    assert "There is no check spelling. There are: style, form, phrases, types" in done.stderr

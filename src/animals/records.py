@@ -190,7 +190,7 @@ class Card(Record):
     training: Training
     export: ExportCheck
     quantized: Quantized
-    external_test: ExternalTest | None = None
+    external_test: ExternalTest | None
     """None: no folder was named."""
     config: dict[str, JsonValue]
     """The whole configuration of the run, as JSON: what serves does not depend on it. `config.compose.read_run_config`

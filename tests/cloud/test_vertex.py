@@ -101,7 +101,7 @@ def test_several_machines_are_one_that_writes_and_the_others(gcloud: FakeGcloud)
 
 def test_the_trainer_understands_what_it_is_given(gcloud: FakeGcloud) -> None:
     where = ("experiment=animals10", "data.root=gs://zoo-123-animals-data/raw/raw-img")
-    start("--gpu=t4", "--machines=2", *where)
+    start("--gpu=t4", "--machines=2", *where, "method=full")
     config = compose_train_config(list(sent(gcloud).worker_pool_specs[0].container_spec.args))
     assert (config.trainer.nodes, config.trainer.devices, config.trainer.resume) == (2, 0, "auto")
     start("--feedback", *where)

@@ -27,7 +27,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def check(*overrides: str) -> None:
-    checks.main(["experiment=folder", "data.root=pictures", "data.workers=0", *overrides])
+    checks.main(["experiment=folder", "method=full", "data.root=pictures", "data.workers=0", *overrides])
 
 
 def test_good_pictures_pass(capsys: pytest.CaptureFixture[str]) -> None:

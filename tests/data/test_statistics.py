@@ -97,7 +97,16 @@ def test_the_command_shows_counts_and_lines_to_paste(
     config: TrainConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    statistics.main(["experiment=folder", "data.root=pictures", "data.side=16", "data.resize=center", "data.workers=0"])
+    statistics.main(
+        [
+            "experiment=folder",
+            "method=full",
+            "data.root=pictures",
+            "data.side=16",
+            "data.resize=center",
+            "data.workers=0",
+        ]
+    )
     *table, mean, std = capsys.readouterr().out.splitlines()
     counts = [line.replace("│", " ").split() for line in table]
     assert ["blue", "8", "1", "1", "10"] in counts

@@ -27,6 +27,7 @@ def make_card(version: str = "r1", **changes: Any) -> Card:
         "split": SplitInfo(manifest_sha256="0", seed=1, counts={"train": 10, "val": 10, "test": 30}, test_sha256="0"),
         "training": Training(epochs=1, best_epoch=1, seconds=1, hardware="a CPU", precision="fp32", labels={}),
         "export": ExportCheck(pictures=30, same_label=30, max_probability_difference=0),
+        "external_test": None,
         "quantized": Quantized(
             accuracy=None, accuracy_fp32=0.9, same_label=None, pictures=30, passed=False, reason="It was not quantized."
         ),
