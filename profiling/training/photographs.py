@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -36,7 +36,13 @@ class Row:
     overrides: str
     seconds: float
     """From the command to the published version."""
-    card: dict[str, Any]
+    card: Card
+
+    def summary(self) -> dict[str, Any]:
+        """Return what the report shows, for JSON; the card's configuration would name this machine's folders."""
+        shown = {"architecture", "metrics", "calibration", "quantized", "training", "external_test"}
+        card = self.card.model_dump(mode="json", include=shown, exclude={"external_test": {"folder"}})
+        return {"name": self.name, "overrides": self.overrides, "seconds": self.seconds, "card": card}
 
 
 def main() -> None:
@@ -54,7 +60,7 @@ def main() -> None:
     }
     with exit_on_error():
         rows = [train(name, overrides, arguments.folder, arguments.external) for name, overrides in ways.items()]
-        result = {**conditions(), "rows": [asdict(row) for row in rows]}
+        result = {**conditions(), "rows": [row.summary() for row in rows]}
         write(result, page(result, rows), arguments.out)
 
 
@@ -76,28 +82,24 @@ def train(name: str, overrides: str, folder: Path, external: Path | None) -> Row
             raise AnimalsError(f"The training {name} ended with {code}; its output is above.")
         storage = FolderStorage(Path(work) / "bucket")
         card = registry.read_card(storage, registry.read_current(storage).version)
-    return Row(name, f"experiment=folder {overrides}", seconds, card.model_dump(mode="json"))
+    return Row(name, f"experiment=folder {overrides}", seconds, card)
 
 
 def page(result: dict[str, Any], rows: list[Row]) -> str:
     """Return the report in Markdown."""
-    cards = [Card.model_validate(row.card) for row in rows]
-    counts = cards[0].split.counts
-    external = cards[0].external_test
+    card = rows[0].card
+    counts, external = card.split.counts, card.external_test
     head = ["", "network", "time", "test accuracy", "macro F1", "calibration error", "same label in 8 bits"]
-    cells = [_cells(row, card) for row, card in zip(rows, cards, strict=True)]
+    cells = [_cells(row) for row in rows]
     if external:
         head.append("accuracy on other pictures")
-    settings = "\n".join(
-        f"- {row.name}: `{row.overrides}`; {_tuned(card)}" for row, card in zip(rows, cards, strict=True)
-    )
-    others = f", and {external.pictures} pictures from another source" if external else ""
+    settings = "\n".join(f"- {row.name}: `{row.overrides}`; {_tuned(row.card)}" for row in rows)
+    others = f", {external.pictures} from another source" if external else ""
     return f"""\
 {heading("Photographs", result)}
 
-{len(cards[0].labels)} labels; {counts["train"]} pictures to train on, {counts["val"]} to choose with and
-{counts["test"]} to test with{others}. Time is from the command to the published version, decoding and export
-included. Intervals are those of Wilson at 95 %.
+{len(card.labels)} labels; pictures: {counts["train"]} to train on, {counts["val"]} to choose with, {counts["test"]} to
+test with{others}. Time is from the command to the published version. Intervals are Wilson's at 95 %.
 
 {table(head, cells)}
 
@@ -105,7 +107,8 @@ included. Intervals are those of Wilson at 95 %.
 """
 
 
-def _cells(row: Row, card: Card) -> list[str]:
+def _cells(row: Row) -> list[str]:
+    card = row.card
     cells = [
         row.name,
         f"{card.architecture}, {card.input.side} pixels",

@@ -65,9 +65,9 @@ def load_cached(
     """
     files = [(picture.name, picture.size, picture.modified) for picture in pictures]
     # without mean and std: they are applied later, so a change of them needs no decoding
-    place = _hash([FORMAT, str(root.resolve()), (spec.side, spec.resize, spec.crop_pct, spec.interpolation)])
-    folder = cache_dir / _hash([place, files])
-    newest = cache_dir / f"newest-{place}.txt"
+    source = _hash([FORMAT, str(root.resolve()), (spec.side, spec.resize, spec.crop_pct, spec.interpolation)])
+    folder = cache_dir / _hash([source, files])
+    newest = cache_dir / f"newest-{source}.txt"
     try:
         make_once(folder, lambda temporary: _fill(temporary, root, files, spec, workers, _earlier(newest)))
         with FileLock(newest.with_suffix(".lock")), atomic_write(newest) as path:

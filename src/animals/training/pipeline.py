@@ -26,7 +26,7 @@ from animals.training.checkpoint_sync import (
 )
 from animals.training.distributed import is_first_process
 from animals.training.evaluation.calibration import calibrate
-from animals.training.evaluation.external import find_external_test, test_externally
+from animals.training.evaluation.external import find_external_test, measure_external_test
 from animals.training.evaluation.figures import draw_curves, draw_evaluation
 from animals.training.evaluation.metrics import (
     Evaluation,
@@ -173,7 +173,7 @@ def _fit_and_export(
         quantized=quantized,
         weights=describe_weights(config.model),
         tuned=trained.transferred.tuned if trained.transferred else None,
-        external_test=test_externally(served, data_set.spec, data_set.labels, external, external_pictures),
+        external_test=measure_external_test(served, data_set.spec, data_set.labels, external, external_pictures),
     )
     write_card(card, version)
     return card

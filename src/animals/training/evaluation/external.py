@@ -49,7 +49,7 @@ def find_external_test(
     return readable
 
 
-def test_externally(
+def measure_external_test(
     model: Path, spec: InputSpec, labels: Sequence[str], folder: str, pictures: Sequence[Picture]
 ) -> ExternalTest | None:
     """Predict pictures of another folder with an exported model; return None without any.
