@@ -85,6 +85,16 @@ def test_a_failing_revision_loses_its_traffic(cloud: FakeCloudRun, tmp_path: Pat
     assert cloud.services[BACKEND]["tags"] == {}
 
 
+def test_traffic_that_cannot_be_read_after_a_passed_test_rolls_back(cloud: FakeCloudRun, tmp_path: Path) -> None:
+    def test(share: int, _: Traffic) -> None:
+        if share == 10:
+            cloud.answer("describe", stderr="The service is unavailable.", code=1)
+
+    with pytest.raises(CloudError, match=f"The service is unavailable.*{OLD} has all traffic"):
+        canary(tmp_path, test).run()
+    assert cloud.moves(BACKEND) == [TENTH, f"{OLD}=100"]
+
+
 @pytest.mark.parametrize("share", [0, 10, 100])
 def test_ctrl_c_and_sigterm_roll_back(cloud: FakeCloudRun, tmp_path: Path, share: int) -> None:
     def test(now: int, _: Traffic) -> None:

@@ -26,7 +26,7 @@ def parse_rate(text: str) -> RateLimitItem:
 class RateMiddleware:
     """ASGI middleware that refuses a client over its rate limit before the body is read.
 
-    Behind a trusted proxy, the proxy tells the client's address.
+    Behind a trusted proxy, the client's address is the one that the proxy forwards.
     """
 
     def __init__(self, app: ASGIApp, *, rate: RateLimitItem, behind_proxy: bool) -> None:
